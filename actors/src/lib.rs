@@ -1,1 +1,3 @@
 //! What decides in Estafette.
+
+pub mod domain;
