@@ -1,3 +1,6 @@
-//! What decides in Estafette.
-
+//! What decides in Estafette: the domain's rules and the actors that apply them.
+//!
+//! This crate knows no disk, no socket and no HTTP. The edges implement [`ports`], and everything
+//! that the actors say to each other is written down in [`messages`].
 pub mod domain;
+pub mod ports;

@@ -1,7 +1,20 @@
-//! The rules of the domain, pure: no clock, no input or output, no actor.
-
+//! Pure rules: no clock, no random source, no input or output. Whatever they need is passed in.
+pub mod backoff;
 pub mod cbe;
+pub mod channel;
+pub mod content;
+pub mod fact;
+pub mod failure;
+pub mod html;
+pub mod id;
 pub mod language;
+pub mod life;
 pub mod mobile;
 pub mod niss;
+pub mod price;
+pub mod receipt;
 pub mod segment;
+pub mod status;
+pub mod strategy;
+pub mod submission;
+pub mod time;

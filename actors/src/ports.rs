@@ -1,0 +1,497 @@
+//! What the edges implement for the actors, and what faces may ask. The actors know these
+//! interfaces and nothing behind them.
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::channel::Channel;
+use crate::domain::content::Rendition;
+use crate::domain::fact::{Change, Fact};
+use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
+use crate::domain::life::{Outcome, State};
+use crate::domain::receipt::Receipt;
+use crate::domain::status::{AttemptStatus, MessageStatus};
+use crate::domain::submission::{Broadcast, Envelope, Identifier, Institution, Lane, Recipient, Row};
+use crate::domain::time::Timestamp;
+
+/// A place in the feed; grows with each value written, from 1.
+pub type Position = u64;
+
+/// Tells the time. Injected, so that tests have their own.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+// ---- Journal ------------------------------------------------------------------------------
+
+/// Why the journal takes nothing (more). Once read-only, it stays so until a restart.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum JournalError {
+    /// A commit failed; nothing after it was promised to anyone.
+    #[error("the journal is read-only since a commit failed: {0}; mend the disk and restart")]
+    ReadOnly(String),
+    /// More is under way than the queue to the writer holds.
+    #[error("the journal has too much to write; try again later")]
+    Overloaded,
+}
+
+/// One thing for the writer. The changes are applied to live states in the order of appending.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A new single message; the first change is `Accepted`.
+    Message {
+        /// Its record.
+        envelope: Arc<Envelope>,
+        /// What follows from its acceptance.
+        changes: Vec<Change>,
+    },
+    /// What happened to a message that is live (see [`Journal::live`]).
+    Changes {
+        /// The message, single or row.
+        id: MessageId,
+        /// What happened.
+        changes: Vec<Change>,
+    },
+    /// The same happened to several live rows of a chunk.
+    Rows {
+        /// The chunk.
+        chunk: ChunkId,
+        /// Places of the rows, ascending.
+        rows: Vec<u16>,
+        /// What happened to each.
+        changes: Vec<Change>,
+    },
+    /// A new broadcast.
+    Broadcast(Arc<Broadcast>),
+    /// A chunk of a broadcast that was not started.
+    Chunk {
+        /// Which; numbers follow each other from 0.
+        chunk: ChunkId,
+        /// Its rows, at most [`crate::domain::id::MAX_CHUNK_ROWS`] and about 262,000 bytes.
+        rows: Vec<Row>,
+    },
+    /// The broadcast is started: `duplicates` are rows whose key came before.
+    Start {
+        /// Which.
+        broadcast: BroadcastId,
+        /// Rows that are settled at once as duplicates.
+        duplicates: Vec<MessageId>,
+    },
+    /// The broadcast is cancelled: rows that wait for a step are settled as cancelled.
+    CancelBroadcast(BroadcastId),
+    /// A receipt that matches nothing yet.
+    Park(Receipt),
+}
+
+/// What is told after the commit, on the writer's thread: quick, and never blocking.
+pub type After = Box<dyn FnOnce(Result<Position, JournalError>) + Send>;
+
+/// Entries that become durable together.
+pub struct Batch {
+    /// When, as the owner of the partition decided.
+    pub at: Timestamp,
+    /// What.
+    pub entries: Vec<Entry>,
+    /// Called once, after the commit that holds them, or when it failed.
+    pub after: After,
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("at", &self.at).field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+/// The durable log and the live states, written by one owner (the supervisor of the partition).
+pub trait Journal: Send + Sync {
+    /// Applies the batch's changes to the live states at once, and hands it to the writer. An
+    /// error means that nothing of it was applied; `after` is dropped uncalled then.
+    fn append(&self, batch: Batch) -> Result<(), JournalError>;
+
+    /// The live state of a message: present from its acceptance, or from [`Archive::load`], until
+    /// some seconds after its last change was written. Never reads the disk.
+    fn live(&self, id: MessageId) -> Option<State>;
+
+    /// The record of a broadcast that is known in memory (all that are not over).
+    fn broadcast(&self, id: BroadcastId) -> Option<Arc<Broadcast>>;
+
+    /// A number for a new broadcast, greater than all before.
+    fn next_broadcast(&self) -> u32;
+
+    /// Why nothing can be written, when that is so.
+    fn read_only(&self) -> Option<String>;
+
+    /// What `INFO` and the metrics tell about it.
+    fn figures(&self) -> JournalFigures;
+}
+
+/// The journal in figures.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct JournalFigures {
+    /// The last position that is durable.
+    pub position: Position,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Facts since the start.
+    pub facts: u64,
+    /// Microseconds of the median commit of late.
+    pub commit_p50_us: u64,
+    /// Microseconds of the commit at the 99th percentile of late.
+    pub commit_p99_us: u64,
+    /// Segments on disk, the one written included.
+    pub segments: u32,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Live states in memory.
+    pub live: usize,
+    /// States changed and not written yet.
+    pub dirty: usize,
+    /// Batches that wait for the writer.
+    pub backlog: usize,
+    /// Receipts parked.
+    pub parked: usize,
+    /// Milliseconds that the recovery at the start took.
+    pub recovery_ms: u64,
+}
+
+// ---- Archive ------------------------------------------------------------------------------
+
+/// Why a read failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the archive can't be read: {0}")]
+pub struct ArchiveError(pub String);
+
+/// A message with its record and its state.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The record.
+    pub envelope: Arc<Envelope>,
+    /// The state when it was read; the live one counts.
+    pub state: State,
+}
+
+/// One queue at a channel: what waits there of one sender in one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Queue {
+    /// The channel.
+    pub channel: Channel,
+    /// The lane.
+    pub lane: Lane,
+    /// The sender.
+    pub institution: Institution,
+}
+
+/// How far a queue was read. Opaque to its user: `Default` is its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The position of the entry read last.
+    pub position: Position,
+    /// The entry itself.
+    pub item: u128,
+    /// In a chunk, the first row not read.
+    pub row: u16,
+}
+
+/// A page of a queue, oldest first.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// What waits; all of it is live from now on.
+    pub work: Vec<Loaded>,
+    /// Where to go on; equal to the one given when the queue is at its end.
+    pub cursor: Cursor,
+}
+
+/// One attempt, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AttemptView {
+    /// The step, from 0.
+    pub step: u8,
+    /// Attempts of this step that failed before.
+    pub retry: u8,
+    /// The channel.
+    pub channel: Channel,
+    /// Where it stands.
+    pub status: AttemptStatus,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When its status last moved.
+    pub ended_at: Option<Timestamp>,
+    /// The channel's own reference.
+    pub channel_reference: Option<Box<str>>,
+    /// The channel may have got it twice.
+    pub possible_duplicate: bool,
+}
+
+/// A message, as people see it.
+#[derive(Clone, Debug)]
+pub struct MessageView {
+    /// Its record.
+    pub envelope: Arc<Envelope>,
+    /// Its state.
+    pub state: State,
+    /// Its attempts, in the order in which they began.
+    pub attempts: Vec<AttemptView>,
+    /// When it was settled.
+    pub settled_at: Option<Timestamp>,
+    /// All its facts, in order.
+    pub facts: Vec<Fact>,
+}
+
+/// Which messages to list. Newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only of this recipient.
+    pub recipient: Option<Identifier>,
+    /// Only those with this name of a status (see [`MessageStatus::NAMES`]).
+    pub status: Option<String>,
+    /// Only those with this reference of the sender.
+    pub reference: Option<String>,
+    /// Only those older than this one: the cursor.
+    pub after: Option<MessageId>,
+    /// How many at most (1 to 500).
+    pub limit: usize,
+}
+
+/// A page of a listing.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// The messages found.
+    pub messages: Vec<Loaded>,
+    /// Where to go on, when there may be more. A page may be short, even empty, and yet not the
+    /// last: a look-up reads a bounded number of records.
+    pub next: Option<MessageId>,
+}
+
+/// Whether a broadcast is being filled, sent, or over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BroadcastPhase {
+    /// Takes recipients.
+    Draft,
+    /// Started; rows wait or travel.
+    Started,
+    /// Cancelled; rows that had begun go on.
+    Cancelled,
+    /// Every row is settled.
+    Done,
+}
+
+/// A broadcast, as people see it.
+#[derive(Clone, Debug)]
+pub struct BroadcastView {
+    /// Its record.
+    pub broadcast: Arc<Broadcast>,
+    /// Its phase.
+    pub phase: BroadcastPhase,
+    /// Its chunks.
+    pub chunks: u32,
+    /// Its rows.
+    pub rows: u64,
+    /// Rows by name of status.
+    pub by_status: HashMap<&'static str, u64>,
+    /// When it was started.
+    pub started_at: Option<Timestamp>,
+}
+
+/// One row's outcome.
+#[derive(Clone, Debug)]
+pub struct ReportRow {
+    /// Its id.
+    pub id: MessageId,
+    /// The sender's key.
+    pub key: Option<Box<str>>,
+    /// Its state.
+    pub state: State,
+}
+
+/// How much waits in a queue.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Depth {
+    /// Which queue.
+    pub queue: Queue,
+    /// Messages (rows of broadcasts counted each).
+    pub messages: u64,
+}
+
+/// Reads, off the arbiters. Each ends in bounded time and holds no transaction longer than a page.
+pub trait Archive: Send + Sync {
+    /// Loads messages and makes them live; `None` for those that are not known.
+    fn load(&self, ids: Vec<MessageId>) -> BoxFuture<'static, Result<Vec<Option<Loaded>>, ArchiveError>>;
+
+    /// The queues of a channel that are not empty.
+    fn queues(&self, channel: Channel) -> BoxFuture<'static, Result<Vec<Queue>, ArchiveError>>;
+
+    /// The next page of a queue: messages that wait there ready to go, after `cursor`.
+    fn pull(&self, queue: Queue, cursor: Cursor, limit: usize) -> BoxFuture<'static, Result<Page, ArchiveError>>;
+
+    /// Messages for which something fell due at or before `now`, earliest first, made live. They
+    /// come again at the next call unless their state has moved on.
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'static, Result<Vec<Loaded>, ArchiveError>>;
+
+    /// Messages with an attempt under way at a channel, after `after` in the order of ids, made live.
+    fn open(
+        &self,
+        channel: Channel,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<Loaded>, ArchiveError>>;
+
+    /// A message with its history, if it is `owner`'s; the operator (`None`) sees all.
+    fn message(
+        &self,
+        owner: Option<Institution>,
+        id: MessageId,
+    ) -> BoxFuture<'static, Result<Option<MessageView>, ArchiveError>>;
+
+    /// Messages of `owner`; of all for the operator.
+    fn list(&self, owner: Option<Institution>, filter: Filter) -> BoxFuture<'static, Result<Listing, ArchiveError>>;
+
+    /// The message accepted under an idempotency key's hash.
+    fn idempotent(&self, key: u64) -> BoxFuture<'static, Result<Option<MessageId>, ArchiveError>>;
+
+    /// The attempt that a channel knows under its own reference.
+    fn attempt_of(
+        &self,
+        channel: Channel,
+        channel_reference: Box<str>,
+    ) -> BoxFuture<'static, Result<Option<AttemptRef>, ArchiveError>>;
+
+    /// A broadcast, if it is `owner`'s.
+    fn broadcast(
+        &self,
+        owner: Option<Institution>,
+        id: BroadcastId,
+    ) -> BoxFuture<'static, Result<Option<BroadcastView>, ArchiveError>>;
+
+    /// The rows of a chunk with their states; empty past the last chunk.
+    fn report(&self, chunk: ChunkId) -> BoxFuture<'static, Result<Vec<ReportRow>, ArchiveError>>;
+
+    /// Rows whose key came before in the broadcast, found by sorting hashes of the keys.
+    fn duplicates(&self, id: BroadcastId) -> BoxFuture<'static, Result<Vec<MessageId>, ArchiveError>>;
+
+    /// What waits, by queue. Kept, not counted.
+    fn depths(&self) -> Vec<Depth>;
+
+    /// Settled and waiting messages by channel and status since the start of the journal's
+    /// current segment, for people. Kept, not counted.
+    fn totals(&self) -> Vec<(MessageStatus, u64)>;
+
+    /// Receipts parked under a channel's own reference: taken out when they are asked for.
+    fn parked(&self, channel: Channel, channel_reference: &str) -> Vec<Receipt>;
+}
+
+// ---- Transport ----------------------------------------------------------------------------
+
+/// What a transport is given to send.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Our reference at the channel.
+    pub reference: AttemptRef,
+    /// The sender.
+    pub institution: Institution,
+    /// The recipient, with what the registry added.
+    pub recipient: Recipient,
+    /// The content in the language chosen.
+    pub rendition: Rendition,
+    /// The whole content, for channels that take several languages.
+    pub envelope: Arc<Envelope>,
+    /// The channel may have it already.
+    pub possible_duplicate: bool,
+}
+
+/// What a channel can say of an attempt of unknown outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inquiry {
+    /// It has it.
+    Known(AttemptStatus, Option<Box<str>>),
+    /// It does not have it.
+    NotFound,
+    /// It can't tell (or didn't answer).
+    CannotTell,
+}
+
+/// A request that claims to come from a channel.
+#[derive(Clone, Debug, Default)]
+pub struct CallbackRequest {
+    /// GET or POST.
+    pub method: String,
+    /// The query, decoded.
+    pub query: Vec<(String, String)>,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why a callback is refused.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CallbackError {
+    /// Without the secret, or with a wrong one.
+    #[error("the callback does not carry the secret of this provider")]
+    Secret,
+    /// Not in the provider's form.
+    #[error("the callback is not in the provider's form: {0}")]
+    Form(String),
+    /// This provider sends none.
+    #[error("this provider sends no callbacks")]
+    None,
+}
+
+/// Receipts of a callback, and how many of its parts said nothing of use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// What was said.
+    pub receipts: Vec<Receipt>,
+    /// Parts without a status that means something here.
+    pub ignored: usize,
+}
+
+/// One provider of a channel. It owns its connections and its time limits; every future ends.
+pub trait Transport: Send + Sync {
+    /// The channel.
+    fn channel(&self) -> Channel;
+
+    /// The provider's name, as in `POST /v1/callbacks/{provider}`.
+    fn provider(&self) -> &'static str;
+
+    /// Hands a letter to the channel. Finding the recipient unreachable is an outcome:
+    /// `Is(Failed(Unreachable))`.
+    fn send(&self, letter: Letter) -> BoxFuture<'static, Outcome>;
+
+    /// What the channel knows of an attempt.
+    fn inquire(&self, letter: Letter) -> BoxFuture<'static, Inquiry>;
+
+    /// What [`Self::inquire`] can answer, for people.
+    fn can_tell(&self) -> &'static str;
+
+    /// The receipts of a callback request, after its secret was checked.
+    fn receipts(&self, request: &CallbackRequest) -> Result<Received, CallbackError>;
+
+    /// Asks for receipts since `since`, where the channel has to be asked; otherwise `None`.
+    fn poll(&self, since: Timestamp) -> Option<BoxFuture<'static, Result<Vec<Receipt>, String>>>;
+}
+
+/// How long to wait between polls, and how far each looks back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Polling {
+    /// Between two polls.
+    pub every: Duration,
+    /// Overlap with the time before, since channels' clocks differ.
+    pub overlap: Duration,
+}
