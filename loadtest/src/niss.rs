@@ -1,0 +1,90 @@
+//! Valid NISSs that no run mixes up: a generator and the check.
+//!
+//! Owns the check digits as published for the National Register number: CC = 97 - (N mod 97), N with a 2 before it for births
+//! from 2000 on. Invariant: `generate` never gives a number of the sandbox (births of 1 January 1900) nor a birth date to come. The numbers
+//! are valid in form, so some may be somebody's: they must not be sent to a live channel.
+
+use jiff::{ToSpan, civil::Date};
+
+const FIRST_BIRTH: Date = jiff::civil::date(1930, 1, 1);
+const DAYS: u64 = 28_489; // to 2007-12-31, so that all are adults
+const SEQUENCES: u64 = 998; // 001 to 998, as the register gives them out
+
+/// How many different numbers [`generate`] gives before it starts again.
+pub const DISTINCT: u64 = DAYS * SEQUENCES;
+
+/// The valid NISS number `index`, 11 digits; different for each index below [`DISTINCT`].
+pub fn generate(index: u64) -> String {
+    let index = index % DISTINCT;
+    // A multiplier without a factor in common with DAYS spreads neighbours over the years.
+    let day = (index % DAYS) * 7_919 % DAYS;
+    let birth = FIRST_BIRTH.checked_add((day as i64).days()).expect("invariant: less than eighty years after 1930");
+    with_check(birth, (index / DAYS + 1) as u16)
+}
+
+/// The NISS of a birth date and a sequence (at most 999).
+pub(crate) fn with_check(birth: Date, sequence: u16) -> String {
+    let nine = (u64::from(birth.year().unsigned_abs()) % 100) * 10_000_000
+        + u64::from(birth.month().unsigned_abs()) * 100_000
+        + u64::from(birth.day().unsigned_abs()) * 1_000
+        + u64::from(sequence);
+    let check = check_digits(nine, birth.year() >= 2000);
+    format!("{nine:09}{check:02}")
+}
+
+/// Whether `text` is 11 digits whose check fits a birth in the last century, or in this one up to this year.
+pub fn is_valid(text: &str) -> bool {
+    let this_year = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).year();
+    is_valid_in(text, this_year)
+}
+
+fn is_valid_in(text: &str, this_year: i16) -> bool {
+    if text.len() != 11 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let Ok(all) = text.parse::<u64>() else { return false };
+    let (nine, check) = (all / 100, all % 100);
+    let born = 2000 + nine / 10_000_000;
+    check == check_digits(nine, false)
+        || (check == check_digits(nine, true) && born <= u64::from(this_year.unsigned_abs()))
+}
+
+fn check_digits(nine: u64, from_2000: bool) -> u64 {
+    let number = if from_2000 { 2_000_000_000 + nine } else { nine };
+    97 - number % 97
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn check_follows_the_published_vectors() {
+        for valid in
+            ["85073003328", "17073003384", "85073006197", "40000000163", "85273003371", "85473003317", "05200000179"]
+        {
+            assert!(is_valid_in(valid, 2026), "{valid}");
+        }
+        for invalid in ["99073003360", "8507300332", "850730033280", "8507300332x", "85073003329", ""] {
+            assert!(!is_valid_in(invalid, 2026), "{invalid}");
+        }
+        assert!(is_valid_in("99073003360", 2099), "born in 2099");
+    }
+
+    #[test]
+    fn generated_numbers_are_valid_and_differ() {
+        let some = (0..20_000).chain(DISTINCT - 20_000..DISTINCT);
+        let numbers: HashSet<String> = some.clone().map(generate).collect();
+        assert_eq!(numbers.len(), some.count());
+        assert!(numbers.iter().all(|number| is_valid(number)));
+        assert!(numbers.iter().all(|number| crate::sandbox::Behaviour::of(number).is_none()));
+        assert_eq!(generate(DISTINCT), generate(0));
+    }
+
+    #[test]
+    fn every_day_up_to_the_last_is_used_and_none_after_it() {
+        let last = FIRST_BIRTH.checked_add((DAYS as i64 - 1).days()).expect("in range");
+        assert_eq!(last, jiff::civil::date(2007, 12, 31));
+    }
+}
