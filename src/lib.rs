@@ -1,1 +1,2 @@
 //! Estafette.
+pub mod store;
