@@ -50,9 +50,7 @@ pub enum Error {
     #[error("a CBE number starts with 0 or 1: check the number")]
     FirstDigit,
     /// The last two digits don't follow from the others.
-    #[error(
-        "the last two digits of this CBE number don't fit the others: check the number for a typing mistake"
-    )]
+    #[error("the last two digits of this CBE number don't fit the others: check the number for a typing mistake")]
     CheckDigits,
 }
 
@@ -113,11 +111,7 @@ impl Cbe {
         }
         let number = value as u32;
         // 01 to 97: a check of 00, 98 or 99 never occurs, though it may have the right remainder.
-        if number % 100 == MODULUS - number / 100 % MODULUS {
-            Ok(Self(number))
-        } else {
-            Err(Error::CheckDigits)
-        }
+        if number % 100 == MODULUS - number / 100 % MODULUS { Ok(Self(number)) } else { Err(Error::CheckDigits) }
     }
 
     /// Takes the number that an earlier [`Cbe::as_u32`] gave, unchecked: for records that this program wrote itself.
@@ -137,12 +131,7 @@ impl Cbe {
 
     /// The written form, `0403.019.261`.
     pub fn formatted(&self) -> String {
-        format!(
-            "{:04}.{:03}.{:03}",
-            self.0 / 1_000_000,
-            self.0 / 1000 % 1000,
-            self.0 % 1000
-        )
+        format!("{:04}.{:03}.{:03}", self.0 / 1_000_000, self.0 / 1000 % 1000, self.0 % 1000)
     }
 }
 

@@ -35,10 +35,7 @@ impl Language {
 
     /// Reads an ISO 639-1 code in lower case.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|language| language.as_str() == text)
-            .ok_or(Error)
+        Self::ALL.into_iter().find(|language| language.as_str() == text).ok_or(Error)
     }
 
     /// The ISO 639-1 code in lower case.
@@ -77,9 +74,7 @@ pub struct Translated<T> {
 
 impl<T> Default for Translated<T> {
     fn default() -> Self {
-        Self {
-            by_language: [const { None }; 4],
-        }
+        Self { by_language: [const { None }; 4] }
     }
 }
 
@@ -108,9 +103,7 @@ impl<T> Translated<T> {
 
     /// What there is, in the order fr, nl, de, en.
     pub fn iter(&self) -> impl Iterator<Item = (Language, &T)> {
-        Language::ALL
-            .into_iter()
-            .filter_map(|language| Some((language, self.get(language)?)))
+        Language::ALL.into_iter().filter_map(|language| Some((language, self.get(language)?)))
     }
 
     /// The languages that are there, in the order fr, nl, de, en.
@@ -161,9 +154,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Translated<T> {
         if deserializer.is_human_readable() {
             return deserializer.deserialize_map(Keyed(PhantomData));
         }
-        Ok(Self {
-            by_language: Deserialize::deserialize(deserializer)?,
-        })
+        Ok(Self { by_language: Deserialize::deserialize(deserializer)? })
     }
 }
 
@@ -215,10 +206,7 @@ mod tests {
     use super::*;
 
     fn in_languages(languages: &[Language]) -> Translated<String> {
-        languages
-            .iter()
-            .map(|&language| (language, format!("in {language}")))
-            .collect()
+        languages.iter().map(|&language| (language, format!("in {language}"))).collect()
     }
 
     #[test]
@@ -235,12 +223,8 @@ mod tests {
         ];
         for (asked, preferred, default, available, expected) in table {
             let available = in_languages(available);
-            let chosen =
-                choose(asked, preferred, default, &available).map(|(language, _)| language);
-            assert_eq!(
-                chosen, expected,
-                "{asked:?} {preferred:?} {default:?} {available:?}"
-            );
+            let chosen = choose(asked, preferred, default, &available).map(|(language, _)| language);
+            assert_eq!(chosen, expected, "{asked:?} {preferred:?} {default:?} {available:?}");
         }
     }
 
@@ -249,37 +233,18 @@ mod tests {
         let translated = in_languages(&[Nl, Fr]);
         let json = serde_json::to_string(&translated).expect("strings");
         assert_eq!(json, r#"{"fr":"in fr","nl":"in nl"}"#);
-        assert_eq!(
-            serde_json::from_str::<Translated<String>>(&json).expect("own output"),
-            translated
-        );
-        for wrong in [
-            r#"{"it":"ciao"}"#,
-            r#"{"fr":"a","fr":"b"}"#,
-            r#"{"FR":"a"}"#,
-            r#"["a"]"#,
-            r#"{"fr":1}"#,
-        ] {
-            assert!(
-                serde_json::from_str::<Translated<String>>(wrong).is_err(),
-                "{wrong}"
-            );
+        assert_eq!(serde_json::from_str::<Translated<String>>(&json).expect("own output"), translated);
+        for wrong in [r#"{"it":"ciao"}"#, r#"{"fr":"a","fr":"b"}"#, r#"{"FR":"a"}"#, r#"["a"]"#, r#"{"fr":1}"#] {
+            assert!(serde_json::from_str::<Translated<String>>(wrong).is_err(), "{wrong}");
         }
-        assert!(
-            serde_json::from_str::<Translated<String>>("{}")
-                .expect("an object")
-                .is_empty()
-        );
+        assert!(serde_json::from_str::<Translated<String>>("{}").expect("an object").is_empty());
     }
 
     #[test]
     fn a_language_is_written_and_read_as_its_code() {
         for language in Language::ALL {
             assert_eq!(Language::parse(language.as_str()), Ok(language));
-            assert_eq!(
-                serde_json::to_value(language).expect("a string"),
-                language.as_str()
-            );
+            assert_eq!(serde_json::to_value(language).expect("a string"), language.as_str());
         }
         for wrong in ["", "FR", "it", "fr-BE"] {
             assert_eq!(Language::parse(wrong), Err(Error));

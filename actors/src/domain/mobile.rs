@@ -42,9 +42,7 @@ pub enum Error {
     #[error("a phone number has at most 15 digits: check the number")]
     TooLong,
     /// No country has this number; without a + or 00 it was read as Belgian.
-    #[error(
-        "no such phone number: check it, and start a foreign number with + and the country code"
-    )]
+    #[error("no such phone number: check it, and start a foreign number with + and the country code")]
     NoSuchNumber,
     /// A number, but of a fixed line, a paid service or the like.
     #[error("not a mobile number: give one that can receive an SMS")]
@@ -128,10 +126,7 @@ impl Mobile {
 }
 
 /// The digits of a text without separators, and whether a + stood before them.
-fn significant<'a>(
-    text: &str,
-    buffer: &'a mut [u8; MAX_DIGITS],
-) -> Result<(bool, &'a [u8]), Error> {
+fn significant<'a>(text: &str, buffer: &'a mut [u8; MAX_DIGITS]) -> Result<(bool, &'a [u8]), Error> {
     let mut plus = false;
     let mut length = 0_usize;
     for byte in text.bytes() {
@@ -145,11 +140,7 @@ fn significant<'a>(
             _ => return Err(Error::Character),
         }
     }
-    if length == 0 {
-        Err(Error::Empty)
-    } else {
-        Ok((plus, &buffer[..length]))
-    }
+    if length == 0 { Err(Error::Empty) } else { Ok((plus, &buffer[..length])) }
 }
 
 /// The short way for a Belgian mobile number, some hundred times faster than the library. `None` says nothing about
@@ -170,9 +161,7 @@ fn belgian(plus: bool, digits: &[u8]) -> Option<Mobile> {
 }
 
 fn value(digits: &[u8]) -> u64 {
-    digits
-        .iter()
-        .fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
 }
 
 fn by_library(plus: bool, digits: &[u8]) -> Result<Mobile, Error> {
@@ -195,10 +184,7 @@ fn by_library(plus: bool, digits: &[u8]) -> Result<Mobile, Error> {
     }
     judge(&number, &national)?;
     let code = number.code().value();
-    format!("{code}{national}")
-        .parse()
-        .map(Mobile)
-        .map_err(|_| Error::TooLong)
+    format!("{code}{national}").parse().map(Mobile).map_err(|_| Error::TooLong)
 }
 
 /// The library takes off two trunk zeros where one may stand.
@@ -216,11 +202,7 @@ fn judge(number: &PhoneNumber, national: &str) -> Result<(), Error> {
     let regions = DATABASE.by_code(&number.code().value()).unwrap_or_default();
     for region in regions {
         match region.leading_digits() {
-            Some(leading)
-                if leading
-                    .find(national)
-                    .is_some_and(|found| found.start() == 0) =>
-            {
+            Some(leading) if leading.find(national).is_some_and(|found| found.start() == 0) => {
                 return judge_in(region, national);
             }
             Some(_) => {}
@@ -296,11 +278,7 @@ mod tests {
             "470123456",
         ] {
             let mobile = Mobile::parse(text).expect(text);
-            assert_eq!(
-                (mobile.e164().as_str(), mobile.digits().as_str()),
-                ("+32470123456", "32470123456"),
-                "{text}"
-            );
+            assert_eq!((mobile.e164().as_str(), mobile.digits().as_str()), ("+32470123456", "32470123456"), "{text}");
             assert_eq!(mobile.country_prefix(), 32);
         }
     }
@@ -322,11 +300,7 @@ mod tests {
             ("+79123456789", "+79123456789", 7),
         ] {
             let mobile = Mobile::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-            assert_eq!(
-                (mobile.e164().as_str(), mobile.country_prefix()),
-                (e164, country),
-                "{text}"
-            );
+            assert_eq!((mobile.e164().as_str(), mobile.country_prefix()), (e164, country), "{text}");
         }
     }
 
@@ -362,23 +336,14 @@ mod tests {
 
     #[test]
     fn no_debug_output_shows_the_number() {
-        assert_eq!(
-            format!("{:?}", Mobile::parse("0470123456")),
-            "Ok(Mobile(***))"
-        );
+        assert_eq!(format!("{:?}", Mobile::parse("0470123456")), "Ok(Mobile(***))");
     }
 
     #[test]
     fn a_mobile_is_serialised_as_its_number() {
         let mobile = Mobile::parse("0470123456").expect("Belgian");
-        assert_eq!(
-            serde_json::to_string(&mobile).expect("a number"),
-            "32470123456"
-        );
-        assert_eq!(
-            serde_json::from_str::<Mobile>("32470123456").expect("a number"),
-            mobile
-        );
+        assert_eq!(serde_json::to_string(&mobile).expect("a number"), "32470123456");
+        assert_eq!(serde_json::from_str::<Mobile>("32470123456").expect("a number"), mobile);
         assert_eq!(Mobile::from_trusted_u64(mobile.as_u64()), mobile);
     }
 
@@ -394,22 +359,11 @@ mod tests {
     #[test]
     fn the_short_way_and_the_library_agree_on_every_belgian_prefix() {
         for prefix in 0..1000_u32 {
-            for form in [
-                "0{}123456",
-                "{}123456",
-                "+32{}123456",
-                "+320{}123456",
-                "0032{}123456",
-                "32{}123456",
-            ] {
+            for form in ["0{}123456", "{}123456", "+32{}123456", "+320{}123456", "0032{}123456", "32{}123456"] {
                 let text = form.replace("{}", &format!("{prefix:03}"));
                 match both_ways(&text) {
                     (Some(short), library) => assert_eq!(library, Ok(short), "{text}"),
-                    (None, Ok(library)) => assert_ne!(
-                        library.country_prefix(),
-                        32,
-                        "{text} is left to the library"
-                    ),
+                    (None, Ok(library)) => assert_ne!(library.country_prefix(), 32, "{text} is left to the library"),
                     (None, Err(_)) => {}
                 }
             }

@@ -49,9 +49,7 @@ pub enum Sex {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Something else than a digit or one of the separators `.`, `-` and space.
-    #[error(
-        "a NISS has digits only, written YYMMDDNNNCC or YY.MM.DD-NNN.CC: remove every other character"
-    )]
+    #[error("a NISS has digits only, written YYMMDDNNNCC or YY.MM.DD-NNN.CC: remove every other character")]
     NotDigits,
     /// Not eleven digits.
     #[error("a NISS has 11 digits and this one has {digits}: give all of them, leading zeros too")]
@@ -65,9 +63,7 @@ pub enum Error {
     )]
     Separator,
     /// No month, and no month plus 20 or 40.
-    #[error(
-        "the third and fourth digit of a NISS are a month, 00 to 12, or that plus 20 or 40: check the number"
-    )]
+    #[error("the third and fourth digit of a NISS are a month, 00 to 12, or that plus 20 or 40: check the number")]
     Month,
     /// A day above 31.
     #[error("the fifth and sixth digit of a NISS are a day, 00 to 31: check the number")]
@@ -76,9 +72,7 @@ pub enum Error {
     #[error("the National Register gives no sequence number 000: check the number")]
     Sequence,
     /// The last two digits don't follow from the others.
-    #[error(
-        "the last two digits of this NISS don't fit the others: check the number for a typing mistake"
-    )]
+    #[error("the last two digits of this NISS don't fit the others: check the number for a typing mistake")]
     CheckDigits,
     /// Born after today.
     #[error("this NISS has a birth date in the future: check the number, and the clock")]
@@ -163,11 +157,7 @@ impl Niss {
 
     /// Who gave the number out.
     pub const fn kind(&self) -> Kind {
-        if self.month_field() < 20 {
-            Kind::NationalRegister
-        } else {
-            Kind::Bcss
-        }
+        if self.month_field() < 20 { Kind::NationalRegister } else { Kind::Bcss }
     }
 
     /// The birth date, when month and day are known and the calendar has that day.
@@ -196,11 +186,7 @@ impl Niss {
             return Err(Error::Sequence);
         }
         let year = self.year().ok_or(Error::CheckDigits)?;
-        if self.is_born_after(year, today) {
-            Err(Error::FutureBirth)
-        } else {
-            Ok(self)
-        }
+        if self.is_born_after(year, today) { Err(Error::FutureBirth) } else { Ok(self) }
     }
 
     /// Whether what is known of the birth date lies after `today`. A part that is not known counts as past, and so
@@ -283,11 +269,7 @@ mod tests {
     /// Nine digits completed with their check for the century of `year`.
     fn written(year: u64, month: u64, day: u64, sequence: u64) -> String {
         let nine = ((year % 100 * 100 + month) * 100 + day) * 1000 + sequence;
-        let check = check_of(if year < 2000 {
-            nine
-        } else {
-            SECOND_CENTURY + nine
-        });
+        let check = check_of(if year < 2000 { nine } else { SECOND_CENTURY + nine });
         format!("{nine:09}{check:02}")
     }
 
@@ -296,62 +278,23 @@ mod tests {
         use Kind::{Bcss, NationalRegister};
         use Sex::{Female, Male};
         let table = [
-            (
-                "85073003328",
-                NationalRegister,
-                Some(Male),
-                Some(date(1985, 7, 30)),
-            ),
-            (
-                "17073003384",
-                NationalRegister,
-                Some(Male),
-                Some(date(2017, 7, 30)),
-            ),
-            (
-                "85073006197",
-                NationalRegister,
-                Some(Male),
-                Some(date(1985, 7, 30)),
-            ),
+            ("85073003328", NationalRegister, Some(Male), Some(date(1985, 7, 30))),
+            ("17073003384", NationalRegister, Some(Male), Some(date(2017, 7, 30))),
+            ("85073006197", NationalRegister, Some(Male), Some(date(1985, 7, 30))),
             ("40000000163", NationalRegister, Some(Male), None),
             ("85273003371", Bcss, None, Some(date(1985, 7, 30))),
             ("85473003317", Bcss, Some(Male), Some(date(1985, 7, 30))),
             ("05200000179", Bcss, None, None),
-            (
-                &written(1960, 2, 31, 2),
-                NationalRegister,
-                Some(Female),
-                None,
-            ),
-            (
-                &written(1960, 0, 17, 2),
-                NationalRegister,
-                Some(Female),
-                None,
-            ),
-            (
-                &written(1960, 5, 0, 2),
-                NationalRegister,
-                Some(Female),
-                None,
-            ),
+            (&written(1960, 2, 31, 2), NationalRegister, Some(Female), None),
+            (&written(1960, 0, 17, 2), NationalRegister, Some(Female), None),
+            (&written(1960, 5, 0, 2), NationalRegister, Some(Female), None),
             (&written(1960, 25, 1, 0), Bcss, None, Some(date(1960, 5, 1))),
-            (
-                &written(2000, 2, 29, 1),
-                NationalRegister,
-                Some(Male),
-                Some(date(2000, 2, 29)),
-            ),
+            (&written(2000, 2, 29, 1), NationalRegister, Some(Male), Some(date(2000, 2, 29))),
             (&written(1900, 2, 29, 1), NationalRegister, Some(Male), None),
         ];
         for (text, kind, sex, birth) in table {
             let niss = parse(text).expect(text);
-            assert_eq!(
-                (niss.kind(), niss.sex(), niss.birth_date()),
-                (kind, sex, birth),
-                "{text}"
-            );
+            assert_eq!((niss.kind(), niss.sex(), niss.birth_date()), (kind, sex, birth), "{text}");
             assert_eq!(niss.digits(), text);
         }
     }
@@ -369,10 +312,7 @@ mod tests {
             ("8507300332", Error::Length { digits: 10 }),
             ("850730033280", Error::Length { digits: 12 }),
             ("85.07.30-033", Error::Length { digits: 9 }),
-            (
-                "850730033280000000000000000000",
-                Error::Length { digits: 30 },
-            ),
+            ("850730033280000000000000000000", Error::Length { digits: 30 }),
             ("8507300332A", Error::NotDigits),
             ("85/07/30-033.28", Error::NotDigits),
             ("\u{ff18}5073003328", Error::NotDigits),
@@ -400,15 +340,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_of_a_birth_date_is_not_in_the_future() {
-        for (month, day) in [
-            (11, 23),
-            (11, 0),
-            (0, 0),
-            (0, 31),
-            (11, 31),
-            (31, 23),
-            (51, 0),
-        ] {
+        for (month, day) in [(11, 23), (11, 0), (0, 0), (0, 31), (11, 31), (31, 23), (51, 0)] {
             let text = written(2026, month, day, 1);
             assert!(parse(&text).is_ok(), "{text}");
         }
@@ -416,12 +348,7 @@ mod tests {
 
     #[test]
     fn the_written_form_reads_back() {
-        for text in [
-            "85.07.30-033.28",
-            "85 07 30 033 28",
-            "850730-033-28",
-            "850730 03328",
-        ] {
+        for text in ["85.07.30-033.28", "85 07 30 033 28", "850730-033-28", "850730 03328"] {
             let niss = parse(text).expect(text);
             assert_eq!(niss.digits(), "85073003328");
             assert_eq!(niss.formatted(), "85.07.30-033.28");
@@ -431,32 +358,17 @@ mod tests {
     #[test]
     fn no_debug_output_and_no_error_shows_the_number() {
         assert_eq!(format!("{:?}", parse("85073003328")), "Ok(Niss(***))");
-        for text in [
-            "99073003360",
-            "85073003329",
-            "8507300332",
-            "85133003328",
-            "8507300332x",
-        ] {
+        for text in ["99073003360", "85073003329", "8507300332", "85133003328", "8507300332x"] {
             let error = parse(text).expect_err(text);
-            assert!(
-                !format!("{error:?} {error}").contains(&text[..9]),
-                "{error:?}"
-            );
+            assert!(!format!("{error:?} {error}").contains(&text[..9]), "{error:?}");
         }
     }
 
     #[test]
     fn a_niss_is_serialised_as_its_number() {
         let niss = parse("05200000179").expect("a vector");
-        assert_eq!(
-            serde_json::to_string(&niss).expect("a number"),
-            "5200000179"
-        );
-        assert_eq!(
-            serde_json::from_str::<Niss>("5200000179").expect("a number"),
-            niss
-        );
+        assert_eq!(serde_json::to_string(&niss).expect("a number"), "5200000179");
+        assert_eq!(serde_json::from_str::<Niss>("5200000179").expect("a number"), niss);
         assert_eq!(Niss::from_trusted_u64(niss.as_u64()), niss);
     }
 

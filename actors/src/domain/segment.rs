@@ -125,37 +125,20 @@ pub fn measure(text: &str) -> Segmentation {
         // Without pairs no part is cut short.
         units.div_ceil(alphabet.in_part())
     } else {
-        Parts {
-            rest: text,
-            alphabet,
-        }
-        .count() as u32
+        Parts { rest: text, alphabet }.count() as u32
     };
-    Segmentation {
-        alphabet,
-        units,
-        parts,
-    }
+    Segmentation { alphabet, units, parts }
 }
 
 /// The parts of a text, in order; together they are the text.
 pub fn split(text: &str) -> Vec<&str> {
     let (alphabet, units) = length(text);
-    if units <= alphabet.alone() {
-        vec![text]
-    } else {
-        Parts {
-            rest: text,
-            alphabet,
-        }
-        .collect()
-    }
+    if units <= alphabet.alone() { vec![text] } else { Parts { rest: text, alphabet }.collect() }
 }
 
 /// The characters, with their byte offsets, that make a text UCS-2: those that the GSM tables don't have.
 pub fn forces_ucs2(text: &str) -> impl Iterator<Item = (usize, char)> {
-    text.char_indices()
-        .filter(|&(_, character)| septet(character) == OUTSIDE)
+    text.char_indices().filter(|&(_, character)| septet(character) == OUTSIDE)
 }
 
 /// The septets of a text, one in each byte (unpacked), escapes included. `None` when the text is UCS-2.
@@ -205,12 +188,7 @@ fn length(text: &str) -> (Alphabet, u32) {
     for character in text.chars() {
         match septet(character) {
             OUTSIDE => {
-                return (
-                    Alphabet::Ucs2,
-                    text.chars()
-                        .map(|character| character.len_utf16() as u32)
-                        .sum(),
-                );
+                return (Alphabet::Ucs2, text.chars().map(|character| character.len_utf16() as u32).sum());
             }
             escaped if escaped >= ESCAPED => septets += 2,
             _ => septets += 1,
@@ -230,10 +208,9 @@ fn septet(character: char) -> u16 {
         latin @ 0..256 => LATIN[latin as usize],
         0x20AC => ESCAPED | 0x65,
         // The Greek capitals that have no Latin likeness.
-        0x0393..=0x03A9 => BASIC[0x10..0x1B]
-            .iter()
-            .position(|&greek| greek == character)
-            .map_or(OUTSIDE, |place| 0x10 + place as u16),
+        0x0393..=0x03A9 => {
+            BASIC[0x10..0x1B].iter().position(|&greek| greek == character).map_or(OUTSIDE, |place| 0x10 + place as u16)
+        }
         _ => OUTSIDE,
     }
 }
@@ -270,11 +247,7 @@ mod tests {
     use super::*;
 
     fn measured(text: &str) -> (Alphabet, u32, u32) {
-        let Segmentation {
-            alphabet,
-            units,
-            parts,
-        } = measure(text);
+        let Segmentation { alphabet, units, parts } = measure(text);
         (alphabet, units, parts)
     }
 
@@ -309,58 +282,36 @@ mod tests {
             ("\u{a0}", 1, "", (Ucs2, 1, 1)),
         ];
         for (repeated, times, end, expected) in table {
-            assert_eq!(
-                measured(&format!("{}{end}", repeated.repeat(times))),
-                expected,
-                "{repeated} x {times} {end}"
-            );
+            assert_eq!(measured(&format!("{}{end}", repeated.repeat(times))), expected, "{repeated} x {times} {end}");
         }
     }
 
     #[test]
     fn no_part_ends_inside_a_pair() {
         let text = format!("{}€{}", "a".repeat(152), "b".repeat(20));
-        assert_eq!(
-            split(&text),
-            ["a".repeat(152), format!("€{}", "b".repeat(20))]
-        );
+        assert_eq!(split(&text), ["a".repeat(152), format!("€{}", "b".repeat(20))]);
         let text = format!("{}😀{}", "ç".repeat(66), "b".repeat(20));
-        assert_eq!(
-            split(&text),
-            ["ç".repeat(66), format!("😀{}", "b".repeat(20))]
-        );
+        assert_eq!(split(&text), ["ç".repeat(66), format!("😀{}", "b".repeat(20))]);
     }
 
     #[test]
     fn the_characters_that_cost_are_named_with_their_place() {
-        assert_eq!(
-            forces_ucs2("ça coûte 5 €, déjà…").collect::<Vec<_>>(),
-            [(0, 'ç'), (6, 'û'), (24, '…')]
-        );
+        assert_eq!(forces_ucs2("ça coûte 5 €, déjà…").collect::<Vec<_>>(), [(0, 'ç'), (6, 'û'), (24, '…')]);
         assert_eq!(forces_ucs2("[été] {€}").count(), 0);
     }
 
     #[test]
     fn the_alphabet_has_137_characters_and_each_comes_back_from_its_septets() {
-        let all: Vec<char> = (char::MIN..=char::MAX)
-            .filter(|&character| septet(character) != OUTSIDE)
-            .collect();
+        let all: Vec<char> = (char::MIN..=char::MAX).filter(|&character| septet(character) != OUTSIDE).collect();
         assert_eq!(all.len(), 137);
         for character in all {
             let text = character.to_string();
             let septets = to_septets(&text).expect("inside");
             assert_eq!(septets.len() as u32, Gsm7.width(character));
             assert_eq!(from_septets(&septets), text);
-            assert_eq!(
-                character.is_ascii() && septets.len() == 1,
-                character.is_ascii() && is_plain(character as u8)
-            );
+            assert_eq!(character.is_ascii() && septets.len() == 1, character.is_ascii() && is_plain(character as u8));
         }
-        assert!(
-            (0..=127)
-                .filter(|&byte| is_plain(byte))
-                .all(|byte| septet(byte.into()) < ESCAPED)
-        );
+        assert!((0..=127).filter(|&byte| is_plain(byte)).all(|byte| septet(byte.into()) < ESCAPED));
         assert_eq!(to_septets("ç"), None);
     }
 
@@ -373,13 +324,7 @@ mod tests {
     /// Texts that mix what is cheap, what counts double and what is outside.
     fn texts() -> impl Strategy<Value = String> {
         let gsm = "[a-z é€\\[\\]~Ω\n]{0,700}";
-        prop_oneof![
-            gsm,
-            "[ -~]{0,700}",
-            "[a-zçê😀€]{0,400}",
-            "\\PC{0,300}",
-            "[a-z]{0,160}[€😀]{0,4}[a-z]{0,200}"
-        ]
+        prop_oneof![gsm, "[ -~]{0,700}", "[a-zçê😀€]{0,400}", "\\PC{0,300}", "[a-z]{0,160}[€😀]{0,4}[a-z]{0,200}"]
     }
 
     proptest! {
