@@ -6,6 +6,8 @@
 mod callbacks;
 mod control;
 mod desk;
+mod govapp;
+mod identity;
 mod parts;
 mod receipt;
 mod ringring;
@@ -191,6 +193,13 @@ fn routes(app: &mut web::ServiceConfig, world: Data<World>) {
         .app_data(web::PayloadConfig::new(BODY_MAX))
         .route("/ringring/sms/v1/Message", web::post().to(ringring::message))
         .route("/ringring/sms/sandbox/v1/Message", web::post().to(ringring::message))
+        .configure(|app| {
+            let path = |rest: &str| format!("/govapp/api/v1/pushNotifications/notifications{rest}");
+            app.route(&path("/receivers"), web::get().to(govapp::receivers))
+                .route(&path("/receivers/{id}/notifications"), web::post().to(govapp::to_one))
+                .service(web::resource(path("")).get(govapp::notifications).post(govapp::to_many))
+                .route("/govapp/callback", web::put().to(govapp::set_callback));
+        })
         .route("/ledger", web::delete().to(control::clear))
         .route("/ledger/{channel}", web::get().to(control::page))
         .route("/ledger/{channel}/count", web::get().to(control::count))

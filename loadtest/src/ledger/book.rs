@@ -26,6 +26,8 @@ pub(crate) struct Fact<'a> {
     pub(crate) outcome: Outcome,
     /// After how many milliseconds it is received, opened, acted upon; [`NEVER`] when it is not.
     pub(crate) steps: [u32; 3],
+    /// Seconds since 1970 (in 2106 at most) until which it can be seen there; 0 when that is not limited.
+    pub(crate) until_s: u32,
 }
 
 /// A recorded fact with its place.
@@ -40,6 +42,7 @@ struct Row {
     at_ms: u64,
     addressee: Addressee,
     steps: [u32; 3],
+    until_s: u32,
     /// Sequence of the entry before this one with the same reference; 0 for none.
     previous: u32,
     text_end: u32,
@@ -97,6 +100,7 @@ impl Book {
             at_ms: fact.at_ms,
             addressee: fact.addressee,
             steps: fact.steps,
+            until_s: fact.until_s,
             previous,
             text_end: leaf.text.len() as u32,
             outcome: fact.outcome,
@@ -157,6 +161,7 @@ impl Book {
                 at_ms: kept.at_ms,
                 outcome: kept.outcome,
                 steps: kept.steps,
+                until_s: kept.until_s,
             },
         })
     }
@@ -247,7 +252,7 @@ mod tests {
 
     fn fact<'a>(reference: &'a str, recipient: &str, at_ms: u64) -> Fact<'a> {
         let addressee = Addressee::parse(recipient).expect("valid");
-        Fact { reference, addressee, device: 0, at_ms, outcome: Outcome::Accepted, steps: [NEVER; 3] }
+        Fact { reference, addressee, device: 0, at_ms, outcome: Outcome::Accepted, steps: [NEVER; 3], until_s: 0 }
     }
 
     const A: &str = "+32470000001";

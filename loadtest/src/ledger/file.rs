@@ -14,8 +14,8 @@ use super::Outcome;
 use super::book::{Book, Fact};
 use crate::addressee::Addressee;
 
-/// at, device, steps, outcome, recipient, reference.
-type Line = (u64, u8, [u32; 3], Outcome, String, String);
+/// at, device, steps, until, outcome, recipient, reference.
+type Line = (u64, u8, [u32; 3], u32, Outcome, String, String);
 
 /// The open file of one channel.
 pub(crate) struct LedgerFile {
@@ -33,9 +33,9 @@ impl LedgerFile {
         while reader.read_until(b'\n', &mut line).with_context(context)? > 0 {
             ends_in_line = line.ends_with(b"\n");
             let entry = serde_json::from_slice::<Line>(&line).ok();
-            match entry.and_then(|entry| Some((Addressee::parse(&entry.4)?, entry))) {
-                Some((addressee, (at_ms, device, steps, outcome, _, reference))) => {
-                    book.record(Fact { reference: &reference, addressee, device, at_ms, outcome, steps });
+            match entry.and_then(|entry| Some((Addressee::parse(&entry.5)?, entry))) {
+                Some((addressee, (at_ms, device, steps, until_s, outcome, _, reference))) => {
+                    book.record(Fact { reference: &reference, addressee, device, at_ms, outcome, steps, until_s });
                 }
                 None => cut += 1,
             }
@@ -53,8 +53,9 @@ impl LedgerFile {
         let [a, b, c] = fact.steps;
         let reference = serde_json::Value::from(fact.reference);
         let outcome = serde_json::json!(fact.outcome);
-        let (at_ms, device, addressee) = (fact.at_ms, fact.device, fact.addressee);
-        let written = writeln!(self.buffer, "[{at_ms},{device},[{a},{b},{c}],{outcome},\"{addressee}\",{reference}]");
+        let (at_ms, device, until_s, addressee) = (fact.at_ms, fact.device, fact.until_s, fact.addressee);
+        let written =
+            writeln!(self.buffer, "[{at_ms},{device},[{a},{b},{c}],{until_s},{outcome},\"{addressee}\",{reference}]");
         debug_assert!(written.is_ok(), "a String takes all");
     }
 

@@ -10,6 +10,11 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::faults::ReceiptFate;
+
+/// How much later a receipt that is alone comes when it is reordered, in milliseconds.
+const SWAP_MS: u64 = 1_000;
+
 /// 100 to 199: handed to the operator.
 pub(crate) const SUBMITTED: u16 = 100;
 /// 200 and 201: delivered.
@@ -143,6 +148,41 @@ impl GovAppEvent {
             stage: self.stage,
             action: self.stage.action(),
             timestamp: jiff::Timestamp::from_millisecond(self.at_ms as i64).unwrap_or_default(),
+        }
+    }
+}
+
+/// When (in milliseconds) each of the receipts that are due after `delays_ms` is sent, in the order of sending.
+pub(crate) fn timetable(fate: &ReceiptFate, delays_ms: &[u64]) -> Vec<(u64, usize)> {
+    if fate.missing {
+        return Vec::new();
+    }
+    let last = delays_ms.len().saturating_sub(1);
+    let in_order = delays_ms.iter().enumerate().map(|(which, delay_ms)| match (fate.reordered, last) {
+        (false, _) => (*delay_ms, which),
+        (true, 0) => (*delay_ms + SWAP_MS, which),
+        (true, _) => (*delay_ms, last - which),
+    });
+    in_order.flat_map(|one| std::iter::repeat_n(one, if fate.double { 2 } else { 1 })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timetable_follows_the_fate() {
+        let plain =
+            ReceiptFate { delay_ms: 0, double: false, early: false, missing: false, stranger: false, reordered: false };
+        for (fate, delays_ms, expected) in [
+            (plain, &[1, 5][..], vec![(1, 0), (5, 1)]),
+            (ReceiptFate { missing: true, ..plain }, &[1, 5], vec![]),
+            (ReceiptFate { double: true, ..plain }, &[1, 5], vec![(1, 0), (1, 0), (5, 1), (5, 1)]),
+            (ReceiptFate { reordered: true, ..plain }, &[1, 5], vec![(1, 1), (5, 0)]),
+            (ReceiptFate { reordered: true, ..plain }, &[1], vec![(1 + SWAP_MS, 0)]),
+            (plain, &[], vec![]),
+        ] {
+            assert_eq!(timetable(&fate, delays_ms), expected, "{fate:?}");
         }
     }
 }

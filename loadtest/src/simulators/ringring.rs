@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
 use super::desk::{Passed, now_ms};
-use super::receipt::{DELIVERED, EXPIRED, Report, SUBMITTED, SmsStatus, StatusTarget, UNDELIVERED};
+use super::receipt::{DELIVERED, EXPIRED, Report, SUBMITTED, SmsStatus, StatusTarget, UNDELIVERED, timetable};
 use super::text::Text;
 use super::{World, parts, refuse};
 use crate::addressee::Addressee;
@@ -25,8 +25,6 @@ use crate::sandbox::Behaviour;
 const RECIPIENTS: usize = 1_000;
 /// Characters of a message.
 const CHARACTERS: usize = 758;
-/// How far apart a swapped receipt is moved, in milliseconds.
-const SWAP_MS: u64 = 1_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -201,6 +199,7 @@ pub(crate) async fn message(request: HttpRequest, body: Bytes, world: Data<World
         at_ms,
         outcome: plan.outcome,
         steps: [plan.fate.delay_ms.min(u64::from(NEVER)) as u32, NEVER, NEVER],
+        until_s: 0,
     });
     let sequences = world.sms.record(facts);
     let taken: Vec<Taken> = order
@@ -287,21 +286,13 @@ impl Plan {
             submitted_ms: at_ms,
             delivered_ms: at_ms + delay_ms,
         };
-        let mut reports = Vec::with_capacity(1);
-        if !self.fate.missing {
-            let copies = if self.fate.double { 2 } else { 1 };
-            for _ in 0..copies {
-                let (mut submitted_ms, mut done_ms) = (delay_ms / 2, delay_ms);
-                if self.fate.reordered {
-                    (submitted_ms, done_ms) =
-                        if self.submitted_too { (done_ms + 1, submitted_ms) } else { (0, done_ms + SWAP_MS) };
-                }
-                if self.submitted_too {
-                    reports.push((submitted_ms, Report::Sms(status(SUBMITTED, submitted_ms))));
-                }
-                reports.push((done_ms, Report::Sms(status(self.code, delay_ms))));
-            }
-        }
+        let both = [(SUBMITTED, delay_ms / 2), (self.code, delay_ms)];
+        let told = if self.submitted_too { &both[..] } else { &both[1..] };
+        let delays_ms: Vec<u64> = told.iter().map(|(_, delay_ms)| *delay_ms).collect();
+        let mut reports: Vec<(u64, Report)> = timetable(&self.fate, &delays_ms)
+            .into_iter()
+            .map(|(when_ms, which)| (when_ms, Report::Sms(status(told[which].0, told[which].1))))
+            .collect();
         if self.fate.stranger {
             let unknown = SmsStatus {
                 message_id: format!("9{:021}", self.stranger),

@@ -5,6 +5,7 @@
 mod broker;
 mod control;
 mod faults;
+mod govapp;
 mod ringring;
 
 use estafette_loadtest::ledger::Page;
