@@ -2,5 +2,11 @@
 //!
 //! This crate knows no disk, no socket and no HTTP. The edges implement [`ports`], and everything
 //! that the actors say to each other is written down in [`messages`].
+pub mod broker;
+pub mod delivery;
 pub mod domain;
+pub mod messages;
+pub mod nursery;
 pub mod ports;
+pub mod registry;
+pub mod supervisor;

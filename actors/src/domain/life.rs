@@ -201,6 +201,13 @@ impl State {
         agenda
     }
 
+    /// Makes the state of several facts, in their order.
+    pub fn apply_all(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.apply(change);
+        }
+    }
+
     /// Makes the state of a fact. Facts about broadcasts and parked receipts change no message.
     pub fn apply(&mut self, change: &Change) {
         match change {
@@ -453,10 +460,9 @@ fn progress(decision: &mut Decision<'_>, current: Option<(u8, Track)>, step: u8,
     match current {
         Some((_, Track { phase: Phase::Ended, .. })) => {}
         Some((track, _)) if success => decision.push(Change::Ended { track, failure: None }),
+        Some((_, Track { phase: Phase::Awaiting { .. }, .. })) if status.rank() > 0 => {}
         Some((track, _)) if status.rank() > 0 => {
-            if !matches!(decision.state.tracks[usize::from(track)].phase, Phase::Awaiting { .. }) {
-                decision.push(Change::Awaiting { track, until: context.now.plus(here.horizon) });
-            }
+            decision.push(Change::Awaiting { track, until: context.now.plus(here.horizon) });
         }
         Some((track, now)) => {
             let failure = status.failure().unwrap_or(Failure::OutcomeUnknown);

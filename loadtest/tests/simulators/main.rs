@@ -4,7 +4,6 @@
 
 mod broker;
 mod control;
-mod ebox;
 mod faults;
 mod govapp;
 mod ringring;

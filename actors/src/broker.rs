@@ -1,0 +1,248 @@
+//! The broker as faces see it: one handle, cheap to clone, that checks admission and speaks to
+//! the actors. Every answer comes after the commit that makes it true.
+//!
+//! A caller that goes away changes nothing: what was handed in is journalled all the same.
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::delivery::Desk;
+use crate::domain::channel::Channel;
+use crate::domain::id::{BroadcastId, ChunkId, MessageId};
+use crate::domain::receipt::Receipt;
+use crate::domain::status::{MessageStatus, WaitReason};
+use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
+use crate::domain::time::Timestamp;
+use crate::messages::{BroadcastOrder, Cancel, Command, Progress, Receive, Refused, Steer, Submit, Submitted};
+use crate::nursery::{Child, Vitals};
+use crate::ports::{Archive, Clock, Journal, Loaded};
+use crate::registry::Registry;
+use crate::supervisor::Supervisor;
+
+/// How much may be under way at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission {
+    /// Single submissions between their arrival and their commit.
+    pub submissions: usize,
+    /// Chunks of broadcasts likewise.
+    pub chunks: usize,
+    /// Receipt batches likewise.
+    pub receipts: usize,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self { submissions: 16_384, chunks: 16, receipts: 1_024 }
+    }
+}
+
+/// The handle.
+#[derive(Clone)]
+pub struct Broker(Arc<Inner>);
+
+/// What the handle holds.
+pub struct Inner {
+    /// The supervisor of the partition.
+    pub supervisor: Child<Supervisor>,
+    /// One desk a channel.
+    pub desks: Vec<Arc<Desk>>,
+    /// What is known of recipients.
+    pub registry: Registry,
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// The archive.
+    pub archive: Arc<dyn Archive>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Admission.
+    pub admission: Gate,
+    /// Ids of single messages.
+    pub mint: Mint,
+}
+
+/// Permits of [`Admission`].
+pub struct Gate {
+    submissions: Arc<Semaphore>,
+    chunks: Arc<Semaphore>,
+    receipts: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// With so many permits.
+    pub fn new(admission: Admission) -> Self {
+        let permits = |count| Arc::new(Semaphore::new(count));
+        Self {
+            submissions: permits(admission.submissions),
+            chunks: permits(admission.chunks),
+            receipts: permits(admission.receipts),
+        }
+    }
+}
+
+/// Makes ids of single messages that grow, also within a millisecond and when the clock steps back.
+#[derive(Debug, Default)]
+pub struct Mint(Mutex<(u64, u64)>);
+
+const RANDOM_BITS: u32 = 37;
+
+impl Mint {
+    /// The next id, and the time in it.
+    pub fn next(&self, now: Timestamp) -> MessageId {
+        let mut last = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if now.millis() > last.0 {
+            *last = (now.millis(), 0);
+        } else {
+            last.1 += 1;
+        }
+        let unique = (last.1 << RANDOM_BITS) | (rand::random::<u64>() & ((1 << RANDOM_BITS) - 1));
+        MessageId::single(Timestamp::from_millis(last.0), 0, unique)
+    }
+}
+
+const OVERLOADED: Refused = Refused::Overloaded { retry_after: Duration::from_secs(1) };
+
+impl Broker {
+    /// Of its parts.
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// An id for a new single message.
+    pub fn mint(&self) -> MessageId {
+        self.0.mint.next(self.now())
+    }
+
+    /// The archive, for look-ups.
+    pub fn archive(&self) -> &Arc<dyn Archive> {
+        &self.0.archive
+    }
+
+    /// The journal, for its figures and health.
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.0.journal
+    }
+
+    /// What is known of recipients.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The channels.
+    pub fn desks(&self) -> &[Arc<Desk>] {
+        &self.0.desks
+    }
+
+    /// One channel.
+    pub fn desk(&self, channel: Channel) -> Option<&Arc<Desk>> {
+        self.0.desks.iter().find(|desk| desk.channel == channel)
+    }
+
+    /// How each actor fares.
+    pub fn vitals(&self) -> Vec<Vitals> {
+        let mut vitals = vec![self.0.supervisor.vitals(), self.0.registry.vitals()];
+        vitals.extend(self.0.desks.iter().map(|desk| desk.child.vitals()));
+        vitals
+    }
+
+    /// Accepts a message. Ends when it is durable; with `wait`, when the waiting call has its
+    /// answer or the time is up, whichever is first.
+    pub async fn submit(&self, envelope: Envelope, wait: Option<Duration>) -> Result<Progress, Refused> {
+        let permit = Arc::clone(&self.0.admission.submissions).try_acquire_owned().map_err(|_| OVERLOADED)?;
+        let (accepted, acceptance) = oneshot::channel();
+        let (answered, answer) = match wait {
+            Some(_) => {
+                let (answered, answer) = oneshot::channel();
+                (Some(answered), Some(answer))
+            }
+            None => (None, None),
+        };
+        let submitted = Submitted { envelope: Arc::new(envelope), accepted, answered };
+        self.0.supervisor.tell(Submit(vec![submitted]))?;
+        let progress = acceptance.await.map_err(|_| Refused::Restarting)??;
+        drop(permit);
+        match (wait, answer) {
+            (Some(wait), Some(answer)) if !progress.answered => match tokio::time::timeout(wait, answer).await {
+                Ok(Ok(progress)) => Ok(progress),
+                _ => Ok(progress),
+            },
+            _ => Ok(progress),
+        }
+    }
+
+    /// Receipts of a channel. Ends when they are durable: only then may the channel forget them.
+    pub async fn receive(&self, receipts: Vec<Receipt>) -> Result<(), Refused> {
+        let _permit = Arc::clone(&self.0.admission.receipts).try_acquire_owned().map_err(|_| OVERLOADED)?;
+        let (recorded, done) = oneshot::channel();
+        self.0.supervisor.tell(Receive { receipts, recorded })?;
+        done.await.map_err(|_| Refused::Restarting)?
+    }
+
+    /// Cancels a message; gives its status then.
+    pub async fn cancel(&self, owner: Option<Institution>, id: MessageId) -> Result<MessageStatus, Refused> {
+        let (cancelled, done) = oneshot::channel();
+        self.0.supervisor.tell(Cancel { owner, id, cancelled })?;
+        done.await.map_err(|_| Refused::Restarting)?
+    }
+
+    /// Creates a broadcast.
+    pub async fn create_broadcast(&self, broadcast: Broadcast) -> Result<(), Refused> {
+        self.order(BroadcastOrder::Create(Arc::new(broadcast))).await
+    }
+
+    /// Stores a chunk of recipients of a broadcast that was not started.
+    pub async fn fill(&self, chunk: ChunkId, rows: Vec<Row>) -> Result<(), Refused> {
+        let gate = Arc::clone(&self.0.admission.chunks);
+        let _permit = gate.acquire_owned().await.map_err(|_| Refused::Restarting)?;
+        self.order(BroadcastOrder::Fill(chunk, rows)).await
+    }
+
+    /// Starts a broadcast; gives the rows that were settled as duplicates.
+    pub async fn start_broadcast(&self, id: BroadcastId) -> Result<usize, Refused> {
+        let duplicates = self.0.archive.duplicates(id).await?;
+        let found = duplicates.len();
+        self.order(BroadcastOrder::Start(id, duplicates)).await?;
+        Ok(found)
+    }
+
+    /// Cancels what waits of a broadcast.
+    pub async fn cancel_broadcast(&self, id: BroadcastId) -> Result<(), Refused> {
+        self.order(BroadcastOrder::Cancel(id)).await
+    }
+
+    /// A new broadcast's id.
+    pub fn broadcast_id(&self) -> BroadcastId {
+        BroadcastId::new(self.now(), 0, self.0.journal.next_broadcast())
+    }
+
+    /// Pauses, resumes or paces a channel.
+    pub fn steer(&self, channel: Channel, steer: Steer) -> Result<(), Refused> {
+        self.desk(channel).ok_or(Refused::NotFound)?.steer(steer)
+    }
+
+    /// Why a message waits: what it knows itself, and for a queue what binds its channel now.
+    pub fn why(&self, loaded: &Loaded) -> Option<(WaitReason, Option<Channel>)> {
+        let state = self.0.journal.live(loaded.envelope.id).unwrap_or_else(|| loaded.state.clone());
+        let reason = state.wait_reason()?;
+        if reason != WaitReason::Limit {
+            return Some((reason, None));
+        }
+        let agenda = state.agenda(loaded.envelope.valid_until);
+        let channel = agenda.queued.iter().flatten().next().copied()?;
+        let binding =
+            self.desk(channel).map_or(WaitReason::ChannelDown, |desk| desk.binding(loaded.envelope.institution));
+        Some((binding, Some(channel)))
+    }
+
+    async fn order(&self, order: BroadcastOrder) -> Result<(), Refused> {
+        let (done, finished) = oneshot::channel();
+        self.0.supervisor.tell(Command { order, done })?;
+        finished.await.map_err(|_| Refused::Restarting)?
+    }
+}

@@ -1,0 +1,198 @@
+//! What the actors say to each other: commands are imperatives, facts are in the past tense.
+//! Everything travels in batches.
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Message;
+use tokio::sync::oneshot;
+
+use crate::domain::channel::Channel;
+use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
+use crate::domain::life::Outcome;
+use crate::domain::receipt::Receipt;
+use crate::domain::status::MessageStatus;
+use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
+use crate::ports::{ArchiveError, JournalError};
+
+/// Why the broker did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refused {
+    /// Too much under way.
+    #[error("too many requests are under way; try again in {} s", .retry_after.as_secs())]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// An actor is being replaced.
+    #[error("the broker is restarting a part of itself; try again in a second")]
+    Restarting,
+    /// Nothing can be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Nothing can be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// Not known, or another's.
+    #[error("no such message or broadcast of yours; check the id")]
+    NotFound,
+    /// Too late for what was asked.
+    #[error("{0}")]
+    Conflict(&'static str),
+}
+
+/// What a submission led to so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Which message.
+    pub id: MessageId,
+    /// Its status by the last commit.
+    pub status: MessageStatus,
+    /// Whether the waiting call has its answer: a `sent` that the strategy accepts, or settlement.
+    pub answered: bool,
+}
+
+/// A message to accept.
+#[derive(Debug)]
+pub struct Submitted {
+    /// Its record, with its id.
+    pub envelope: Arc<Envelope>,
+    /// Told once, after the commit.
+    pub accepted: oneshot::Sender<Result<Progress, Refused>>,
+    /// Told once the waiting call has its answer, where somebody waits.
+    pub answered: Option<oneshot::Sender<Progress>>,
+}
+
+/// To the supervisor: accept these.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Submit(pub Vec<Submitted>);
+
+/// A delivery to the supervisor: may these begin at my channel? Answered by [`Deliver`] for those
+/// that may, after the commit; the others have nothing to be sent there.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Begin {
+    /// The delivery's channel.
+    pub channel: Channel,
+    /// Which generation of the delivery asks.
+    pub generation: u64,
+    /// What it would send.
+    pub work: Vec<Arc<Envelope>>,
+}
+
+/// An attempt that is durable and may be sent now.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// Which attempt.
+    pub attempt: AttemptRef,
+    /// The message.
+    pub envelope: Arc<Envelope>,
+    /// The channel may have it already.
+    pub possible_duplicate: bool,
+}
+
+/// The supervisor to a delivery: send these now. `asked` is how many of the delivery's own
+/// wishes are answered by this, granted or not.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    /// What may be sent.
+    pub assignments: Vec<Assignment>,
+    /// Wishes answered.
+    pub asked: usize,
+    /// The generation that asked; another's answer frees nothing.
+    pub generation: u64,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Which attempt.
+    pub attempt: AttemptRef,
+    /// The message.
+    pub envelope: Arc<Envelope>,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// A delivery to the supervisor: these attempts ended. Repeated until [`Recorded`] confirms it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Record {
+    /// The delivery's channel.
+    pub channel: Channel,
+    /// The ends.
+    pub ended: Vec<Ended>,
+}
+
+/// The supervisor to a delivery: these ends are durable.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Recorded(pub Vec<AttemptRef>);
+
+/// To the supervisor: a channel said this. Answered after the commit.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Receive {
+    /// What it said.
+    pub receipts: Vec<Receipt>,
+    /// Told after the commit.
+    pub recorded: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// To the supervisor: send nothing more of this message.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Cancel {
+    /// Whose it must be; the operator (`None`) may cancel any.
+    pub owner: Option<Institution>,
+    /// Which.
+    pub id: MessageId,
+    /// Told after the commit: the status then.
+    pub cancelled: oneshot::Sender<Result<MessageStatus, Refused>>,
+}
+
+/// To the supervisor: something of a broadcast.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Command {
+    /// What.
+    pub order: BroadcastOrder,
+    /// Told after the commit.
+    pub done: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// What can be done with a broadcast. The face has checked owner and phase.
+#[derive(Debug)]
+pub enum BroadcastOrder {
+    /// Create it.
+    Create(Arc<Broadcast>),
+    /// Store a chunk of recipients.
+    Fill(ChunkId, Vec<Row>),
+    /// Start it; rows with a key that came before are settled as duplicates.
+    Start(BroadcastId, Vec<MessageId>),
+    /// Cancel what waits.
+    Cancel(BroadcastId),
+}
+
+/// To a delivery: there may be something in your queues.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Wake;
+
+/// An operator to a delivery.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub enum Steer {
+    /// Take nothing from the queues until resumed.
+    Pause,
+    /// Go on; closes the circuit breaker too.
+    Resume,
+    /// Messages a second from now on, until the configuration is loaded again.
+    Rate(u32),
+}
+
+/// Test builds only: makes the actor panic at its next message.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Panic;

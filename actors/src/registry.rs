@@ -1,0 +1,256 @@
+//! What is known of recipients: the NISS indexes that routing reads.
+//!
+//! The actor is the only writer; everybody reads the snapshot, and nobody asks the actor. What a
+//! channel's answers teach (not reachable just now) is kept for a short time beside it.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, Context, Handler, Message};
+use actix_rt::ArbiterHandle;
+use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::domain::cbe::Cbe;
+use crate::domain::channel::Channel;
+use crate::domain::language::Language;
+use crate::domain::life::Reach;
+use crate::domain::mobile::Mobile;
+use crate::domain::niss::Niss;
+use crate::domain::submission::{Identifier, Recipient};
+use crate::domain::time::Timestamp;
+use crate::messages::Refused;
+use crate::nursery::{Budget, Child, Vitals};
+
+/// What is known of one recipient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Who.
+    pub recipient: Recipient,
+    /// The language preferred.
+    pub language: Option<Language>,
+    /// Whether GovApp reaches them, where that is known.
+    pub govapp: Option<bool>,
+    /// Whether their mailbox is active, where that is known.
+    pub mailbox: Option<bool>,
+}
+
+/// Channels that were found unreachable are remembered for so many recipients at most.
+const MAX_NOTICES: usize = 100_000;
+
+/// The snapshot that everybody reads.
+#[derive(Default)]
+pub struct Snapshot {
+    by_niss: DashMap<Niss, Person>,
+    by_mobile: DashMap<Mobile, Person>,
+    by_cbe: DashMap<Cbe, Person>,
+    unreachable: DashMap<(Channel, Identifier), Timestamp>,
+    learned: AtomicU64,
+}
+
+/// The registry's figures.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RegistryFigures {
+    /// Citizens known by NISS.
+    pub nisses: usize,
+    /// Mobile numbers known.
+    pub mobiles: usize,
+    /// Enterprises known.
+    pub enterprises: usize,
+    /// Recipients found unreachable of late.
+    pub unreachable: usize,
+    /// Updates taken since the start.
+    pub learned: u64,
+}
+
+/// The handle: the snapshot, and the actor that writes it.
+#[derive(Clone)]
+pub struct Registry {
+    snapshot: Arc<Snapshot>,
+    child: Child<Keeper>,
+    /// How long a channel's "not reachable" is believed.
+    believed: Duration,
+}
+
+impl Registry {
+    /// Starts the actor with an empty snapshot.
+    pub fn start(arbiter: &ArbiterHandle, budget: Budget, believed: Duration) -> Self {
+        let snapshot = Arc::new(Snapshot::default());
+        let child = Child::named("registry");
+        let shared = Arc::clone(&snapshot);
+        child.start(arbiter, budget, 1_024, move |_| Keeper { snapshot: Arc::clone(&shared) });
+        Self { snapshot, child, believed }
+    }
+
+    /// How the actor fares.
+    pub fn vitals(&self) -> Vitals {
+        self.child.vitals()
+    }
+
+    /// Takes what is known of persons; ends when every reader sees it.
+    pub async fn learn(&self, persons: Vec<Person>) -> Result<(), Refused> {
+        let (done, learned) = oneshot::channel();
+        self.child.tell(Learn { persons, done })?;
+        learned.await.map_err(|_| Refused::Restarting)
+    }
+
+    /// A channel said that it doesn't reach this recipient now.
+    pub fn notice_unreachable(&self, channel: Channel, recipient: Recipient, now: Timestamp) {
+        if self.snapshot.unreachable.len() >= MAX_NOTICES {
+            self.snapshot.unreachable.retain(|_, until| *until > now);
+        }
+        if self.snapshot.unreachable.len() < MAX_NOTICES {
+            for identifier in recipient.identifiers() {
+                self.snapshot.unreachable.insert((channel, identifier), now.plus(self.believed));
+            }
+        }
+    }
+
+    /// What is known of a recipient, by any of the identifiers given.
+    pub fn person(&self, recipient: &Recipient) -> Option<Person> {
+        let by_niss = recipient.niss.and_then(|niss| self.snapshot.by_niss.get(&niss).map(|found| *found));
+        let by_mobile = || recipient.mobile.and_then(|mobile| self.snapshot.by_mobile.get(&mobile).map(|found| *found));
+        let by_cbe = || recipient.cbe.and_then(|cbe| self.snapshot.by_cbe.get(&cbe).map(|found| *found));
+        by_niss.or_else(by_mobile).or_else(by_cbe)
+    }
+
+    /// The recipient with what the registry adds: a number for a NISS, a NISS for a number.
+    pub fn resolve(&self, recipient: &Recipient) -> Recipient {
+        let known = self.person(recipient).map(|person| person.recipient).unwrap_or_default();
+        Recipient {
+            niss: recipient.niss.or(known.niss),
+            mobile: recipient.mobile.or(known.mobile),
+            cbe: recipient.cbe.or(known.cbe),
+        }
+    }
+
+    /// Whether a channel reaches the recipient, as far as is known without asking it.
+    pub fn reach(&self, recipient: &Recipient, channel: Channel, now: Timestamp) -> Reach {
+        let known = self.person(recipient);
+        let whole = known.map_or(*recipient, |_| self.resolve(recipient));
+        let (possible, said) = match channel {
+            Channel::GOVAPP => (whole.mobile.is_some() || whole.niss.is_some(), known.and_then(|p| p.govapp)),
+            Channel::SMS => (whole.mobile.is_some(), None),
+            Channel::EBOX => (whole.niss.is_some() || whole.cbe.is_some(), known.and_then(|p| p.mailbox)),
+            _ => (!whole.is_empty(), None),
+        };
+        if !possible {
+            return Reach::No;
+        }
+        let unreachable = |identifier| {
+            let noticed = self.snapshot.unreachable.get(&(channel, identifier));
+            noticed.is_some_and(|until| *until > now)
+        };
+        match said {
+            Some(true) => Reach::Yes,
+            Some(false) => Reach::No,
+            None if !self.snapshot.unreachable.is_empty() && recipient.identifiers().any(unreachable) => Reach::No,
+            None => Reach::Ask,
+        }
+    }
+
+    /// Its figures.
+    pub fn figures(&self) -> RegistryFigures {
+        RegistryFigures {
+            nisses: self.snapshot.by_niss.len(),
+            mobiles: self.snapshot.by_mobile.len(),
+            enterprises: self.snapshot.by_cbe.len(),
+            unreachable: self.snapshot.unreachable.len(),
+            learned: self.snapshot.learned.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Test builds only: makes the actor panic.
+    #[cfg(feature = "fault-injection")]
+    pub fn panic(&self) -> Result<(), Refused> {
+        self.child.tell(crate::messages::Panic)
+    }
+}
+
+/// To the registry: this is known of these.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Learn {
+    persons: Vec<Person>,
+    done: oneshot::Sender<()>,
+}
+
+/// The actor: the one writer of the snapshot.
+pub struct Keeper {
+    snapshot: Arc<Snapshot>,
+}
+
+impl Actor for Keeper {
+    type Context = Context<Self>;
+}
+
+impl Handler<Learn> for Keeper {
+    type Result = ();
+
+    fn handle(&mut self, learn: Learn, _: &mut Self::Context) {
+        for person in learn.persons {
+            let Recipient { niss, mobile, cbe } = person.recipient;
+            if let Some(niss) = niss {
+                self.snapshot.by_niss.insert(niss, person);
+            }
+            if let Some(mobile) = mobile {
+                self.snapshot.by_mobile.insert(mobile, person);
+            }
+            if let Some(cbe) = cbe {
+                self.snapshot.by_cbe.insert(cbe, person);
+            }
+            for identifier in person.recipient.identifiers() {
+                for channel in [Channel::GOVAPP, Channel::EBOX] {
+                    self.snapshot.unreachable.remove(&(channel, identifier));
+                }
+            }
+            self.snapshot.learned.fetch_add(1, Ordering::Relaxed);
+        }
+        // Whoever asked may have gone away.
+        let _ = learn.done.send(());
+    }
+}
+
+#[cfg(feature = "fault-injection")]
+impl Handler<crate::messages::Panic> for Keeper {
+    type Result = ();
+
+    fn handle(&mut self, _: crate::messages::Panic, _: &mut Self::Context) {
+        panic!("planted in the registry");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mobile(text: &str) -> Option<Mobile> {
+        Mobile::parse(text).ok()
+    }
+
+    #[actix_rt::test]
+    async fn routing_reads_what_was_learned_and_forgets_what_was_only_noticed() {
+        let arbiter = actix_rt::Arbiter::new();
+        let registry = Registry::start(&arbiter.handle(), Budget::default(), Duration::from_secs(60));
+        while registry.vitals().generation == 0 {
+            tokio::task::yield_now().await;
+        }
+        let now = Timestamp::from_millis(1_000);
+        let today = jiff::civil::date(2026, 11, 23);
+        let citizen = Recipient { niss: Niss::parse("85073003328", today).ok(), ..Recipient::default() };
+        assert_eq!(registry.reach(&citizen, Channel::SMS, now), Reach::No, "no number is known");
+        let known = Recipient { mobile: mobile("+32470123456"), ..citizen };
+        let person = Person { recipient: known, govapp: Some(false), ..Person::default() };
+        registry.learn(vec![person]).await.unwrap();
+        assert_eq!(registry.reach(&citizen, Channel::SMS, now), Reach::Ask);
+        assert_eq!(registry.reach(&citizen, Channel::GOVAPP, now), Reach::No);
+        assert_eq!(registry.resolve(&citizen).mobile, known.mobile);
+
+        let other = Recipient { mobile: mobile("+32470123457"), ..Recipient::default() };
+        registry.notice_unreachable(Channel::GOVAPP, other, now);
+        assert_eq!(registry.reach(&other, Channel::GOVAPP, now), Reach::No);
+        let later = now.plus(Duration::from_secs(61));
+        assert_eq!(registry.reach(&other, Channel::GOVAPP, later), Reach::Ask);
+    }
+}
