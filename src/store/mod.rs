@@ -1,3 +1,4 @@
 //! What is on disk.
 pub mod atomic;
 pub mod folder;
+pub mod index;
