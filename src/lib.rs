@@ -1,2 +1,3 @@
 //! Estafette.
+pub mod channels;
 pub mod store;

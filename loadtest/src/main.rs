@@ -5,7 +5,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
 use estafette_loadtest::{Settings, Simulators};
 
@@ -20,7 +19,7 @@ struct Arguments {
 enum Command {
     /// Runs the simulators until Ctrl-C.
     Simulate {
-        /// Settings in TOML; those that are not given have their defaults.
+        /// Settings in JSON; those that are not given have their defaults.
         #[arg(long)]
         config: Option<PathBuf>,
         /// Where to listen, instead of what the settings say.
@@ -32,10 +31,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     let Command::Simulate { config, address } = Arguments::parse().command;
     let mut settings = match config {
-        Some(path) => {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-            toml::from_str(&text).with_context(|| format!("understand {}", path.display()))?
-        }
+        Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
         None => Settings::default(),
     };
     if let Some(address) = address {

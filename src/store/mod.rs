@@ -1,5 +1,3 @@
 //! What is on disk.
 pub mod atomic;
 pub mod folder;
-pub mod index;
-pub mod keys;

@@ -1,0 +1,155 @@
+//! GovApp's JSON. Sources: the platform's published sender interface; the body of a notification is
+//! ours (title, body and languages by ISO 639-1 code).
+use std::collections::BTreeMap;
+
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::content::Content;
+use estafette_actors::domain::language::{Language, Translated};
+use estafette_actors::domain::receipt::{About, Receipt};
+use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::ports::Letter;
+use serde::{Deserialize, Serialize};
+
+use crate::channels::wording;
+
+/// The answer to a look-up of receivers.
+#[derive(Deserialize)]
+pub(super) struct Receivers {
+    pub(super) receivers: Vec<Receiver>,
+}
+
+/// An active receiver: one device of a citizen.
+#[derive(Deserialize)]
+pub(super) struct Receiver {
+    pub(super) id: uuid::Uuid,
+}
+
+/// What is sent to a receiver.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Notification<'a> {
+    /// The only part that travels in clear.
+    pub(super) public_title: Translated<Box<str>>,
+    /// HTML where there is one in the language, otherwise text.
+    pub(super) private_body: BTreeMap<&'static str, &'a str>,
+    pub(super) languages: Vec<&'static str>,
+    /// RFC 3339, UTC.
+    pub(super) available_until_date: String,
+    pub(super) message_correlation_id: String,
+}
+
+impl<'a> Notification<'a> {
+    /// The letter in all its languages.
+    pub(super) fn of(letter: &'a Letter) -> Self {
+        let content: &Content = &letter.envelope.content;
+        let public_title = wording::titles(content);
+        let mut private_body = BTreeMap::new();
+        for language in public_title.languages() {
+            let words = [&content.html, &content.text, &content.title].into_iter().find_map(|part| part.get(language));
+            private_body.insert(language.as_str(), words.map_or("", |words| words));
+        }
+        Self {
+            languages: public_title.languages().map(Language::as_str).collect(),
+            public_title,
+            private_body,
+            available_until_date: letter.envelope.valid_until.to_string(),
+            message_correlation_id: letter.reference.to_string(),
+        }
+    }
+}
+
+/// The answer to a notification that was taken.
+#[derive(Deserialize)]
+pub(super) struct Created {
+    pub(super) id: Box<str>,
+}
+
+/// A page of notifications.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Notifications {
+    pub(super) total_amount: usize,
+    pub(super) notifications: Vec<Listed>,
+}
+
+/// A notification as it is listed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Listed {
+    pub(super) id: Box<str>,
+    #[serde(default)]
+    message_correlation_id: Option<Box<str>>,
+    #[serde(default)]
+    status: Option<Box<str>>,
+    #[serde(default)]
+    events: Vec<ListedEvent>,
+}
+
+#[derive(Deserialize)]
+struct ListedEvent {
+    #[serde(rename = "type", default)]
+    stage: Option<Box<str>>,
+}
+
+impl Listed {
+    /// How far it got: the furthest of its status and its events.
+    pub(super) fn status(&self) -> Option<AttemptStatus> {
+        self.stages().max_by_key(|status| status.rank())
+    }
+
+    /// Its receipts, in the order of a notification's life, each once.
+    pub(super) fn receipts(&self) -> impl Iterator<Item = Receipt> {
+        let mut stages: Vec<_> = self.stages().collect();
+        stages.sort_by_key(|status| status.rank());
+        stages.dedup();
+        stages
+            .into_iter()
+            .map(|status| receipt(self.message_correlation_id.as_deref(), Some(&self.id), status))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .flatten()
+    }
+
+    fn stages(&self) -> impl Iterator<Item = AttemptStatus> {
+        let events = self.events.iter().map(|event| event.stage.as_deref());
+        events.chain([self.status.as_deref()]).flatten().filter_map(stage)
+    }
+}
+
+/// An event as it is posted to us. Everything in it may be missing or of another type: it comes from
+/// outside.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event {
+    #[serde(default)]
+    notification_id: Option<Box<str>>,
+    #[serde(default)]
+    message_correlation_id: Option<Box<str>>,
+    #[serde(rename = "type", default)]
+    stage: Option<Box<str>>,
+}
+
+impl Event {
+    /// What it says; nothing when it has another type, or names no message.
+    pub(super) fn receipt(&self) -> Option<Receipt> {
+        let status = self.stage.as_deref().and_then(stage)?;
+        receipt(self.message_correlation_id.as_deref(), self.notification_id.as_deref(), status)
+    }
+}
+
+fn receipt(correlation: Option<&str>, id: Option<&str>, status: AttemptStatus) -> Option<Receipt> {
+    let ours = correlation.and_then(|text| text.parse().ok()).map(About::Attempt);
+    let about = ours.or_else(|| id.map(|id| About::ChannelReference(id.into())))?;
+    Some(Receipt { channel: Channel::GOVAPP, about, status, channel_reference: id.map(Into::into) })
+}
+
+/// What a status or an event type means here.
+pub(super) fn stage(name: &str) -> Option<AttemptStatus> {
+    match name {
+        "CREATED" => Some(AttemptStatus::Sent),
+        "RECEIVED" => Some(AttemptStatus::Delivered),
+        "OPENED" => Some(AttemptStatus::Read),
+        "ACTION_TAKEN" => Some(AttemptStatus::Acted),
+        _ => None,
+    }
+}

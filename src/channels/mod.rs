@@ -1,0 +1,99 @@
+//! The channels: each turns letters into requests of its provider, and answers into outcomes.
+//!
+//! Owns the list of channels that exist ([`REGISTERED`]); a new one is a file and a line in it
+//! (docs/adding-a-channel.md). Invariant: an outcome is `Unknown` whenever the channel may have taken
+//! the letter, and a failure only when it is known not to have it. Nothing here decides what follows
+//! from an outcome, and nothing logs a recipient or a content.
+use std::sync::Arc;
+
+use estafette_actors::ports::Transport;
+
+mod expiring;
+mod http;
+mod settings;
+mod wording;
+
+pub mod govapp;
+pub mod sms;
+
+pub use http::{Answer, Effect, Peer, Trouble};
+pub use settings::{Secret, Settings, Table};
+
+/// Makes the transport of a channel from its table in the configuration.
+pub type Build = fn(&Table) -> Result<Arc<dyn Transport>, Error>;
+
+/// A channel that can be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration {
+    /// The name of its table: `[channels.NAME]`.
+    pub name: &'static str,
+    /// Makes it.
+    pub build: Build,
+}
+
+/// Every channel that this build knows, a line each.
+pub const REGISTERED: &[Registration] =
+    &[Registration { name: "govapp", build: govapp::build }, Registration { name: "sms", build: sms::build }];
+
+/// Why a channel can't be made.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// A table without a channel.
+    #[error("[channels.{name}] is no channel of this build: remove it, or use one of {known}")]
+    NoSuchChannel {
+        /// The table's name.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// A table that can't be read.
+    #[error("[channels.{channel}]: {message}")]
+    Settings {
+        /// The channel.
+        channel: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+    /// A value that can't be used.
+    #[error("[channels.{channel}] {key}: {message}")]
+    Setting {
+        /// The channel.
+        channel: &'static str,
+        /// The key.
+        key: &'static str,
+        /// What to do.
+        message: String,
+    },
+    /// The machine gives no way out.
+    #[error("[channels.{channel}]: no HTTPS client: {message}; install the certificates of the system")]
+    Client {
+        /// The channel.
+        channel: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Makes every channel that has a table, from the channels of `registered`; all mistakes are told at once.
+pub fn build_from(registered: &[Registration], settings: &Settings) -> Result<Vec<Arc<dyn Transport>>, Vec<Error>> {
+    let mut made = Vec::new();
+    let mut wrong = Vec::new();
+    for (name, table) in &settings.0 {
+        let registration = registered.iter().find(|registration| registration.name == name);
+        let known = || {
+            let names: Vec<_> = registered.iter().map(|registration| registration.name).collect();
+            Error::NoSuchChannel { name: name.clone(), known: names.join(", ") }
+        };
+        let transport = registration.ok_or_else(known).and_then(|registration| (registration.build)(table));
+        match transport {
+            Ok(transport) => made.push(transport),
+            Err(error) => wrong.push(error),
+        }
+    }
+    if wrong.is_empty() { Ok(made) } else { Err(wrong) }
+}
+
+/// Makes every channel of [`REGISTERED`] that has a table.
+pub fn build(settings: &Settings) -> Result<Vec<Arc<dyn Transport>>, Vec<Error>> {
+    build_from(REGISTERED, settings)
+}

@@ -1,0 +1,170 @@
+//! What the settings of all channels share: the table of one channel, and secrets.
+//!
+//! Invariant: no `Debug`, no error and no log shows a secret, nor a value that could be one.
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use aws_lc_rs::{constant_time, digest};
+use reqwest::Url;
+use serde::de::{self, DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::Error;
+
+/// `[channels.NAME]` by name. A channel whose table is missing is not used.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Settings(pub BTreeMap<String, Table>);
+
+/// The table of one channel as it was written; the channel itself gives it its type.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Table(serde_json::Map<String, serde_json::Value>);
+
+impl Table {
+    /// A table of the pairs of a JSON object; anything else makes an empty one.
+    pub fn of(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Object(pairs) => Self(pairs),
+            _ => Self::default(),
+        }
+    }
+
+    /// Takes a text out of the table.
+    pub fn take(&mut self, key: &str) -> Option<String> {
+        match self.0.remove(key)? {
+            serde_json::Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// The table as the settings of a channel.
+    pub fn read<T: DeserializeOwned>(&self, channel: &'static str) -> Result<T, Error> {
+        serde_json::from_value(serde_json::Value::Object(self.0.clone()))
+            .map_err(|error| Error::Settings { channel, message: error.to_string() })
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// A text that nobody gets to see.
+#[derive(Clone)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// The text itself, for the wire.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `given` is the secret. Takes as long whatever part of it is right.
+    pub fn matches(&self, given: &[u8]) -> bool {
+        let hash = |bytes: &[u8]| digest::digest(&digest::SHA256, bytes);
+        constant_time::verify_slices_are_equal(hash(self.0.as_bytes()).as_ref(), hash(given).as_ref()).is_ok()
+    }
+
+    /// Refuses an empty secret, and one that fits in no header.
+    pub fn check(&self, channel: &'static str, key: &'static str) -> Result<(), Error> {
+        let visible = self.0.bytes().all(|byte| byte.is_ascii_graphic());
+        if self.0.is_empty() || !visible {
+            let message = "give at least one character, and visible ASCII characters only".to_owned();
+            return Err(Error::Setting { channel, key, message });
+        }
+        Ok(())
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    /// A text; a number too, since an environment variable of digits arrives as one. The error for
+    /// another type would show the value, hence not the derived form.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text in quotes")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
+                Ok(text.into())
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Secret, E> {
+                Ok(number.to_string().as_str().into())
+            }
+        }
+        deserializer.deserialize_any(Text)
+    }
+}
+
+/// An address of a channel without its trailing slash: http or https, with a host, without credentials.
+pub(super) fn address(channel: &'static str, key: &'static str, text: &str) -> Result<String, Error> {
+    let usable = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+    };
+    match Url::parse(text) {
+        Ok(url) if usable(&url) => Ok(text.trim_end_matches('/').to_owned()),
+        _ => {
+            let message = "give an http or https address without credentials and query".to_owned();
+            Err(Error::Setting { channel, key, message })
+        }
+    }
+}
+
+/// A number of milliseconds that is not zero.
+pub(super) fn span(channel: &'static str, key: &'static str, millis: u64) -> Result<Duration, Error> {
+    if millis == 0 {
+        return Err(Error::Setting { channel, key, message: "give at least 1 ms".to_owned() });
+    }
+    Ok(Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_shown_and_only_matches_itself() {
+        let table = Table::of(serde_json::json!({ "token": "s3cret" }));
+        assert_eq!(format!("{table:?}"), r#"{"token"}"#);
+        let secret = Secret::from("s3cret");
+        assert_eq!(format!("{secret:?}"), "***");
+        assert!(secret.matches(b"s3cret"));
+        for wrong in ["", "s3cre", "s3crett", "S3cret"] {
+            assert!(!secret.matches(wrong.as_bytes()), "{wrong}");
+        }
+        assert_eq!(serde_json::from_str::<Secret>("123").unwrap().expose(), "123");
+        assert!(Secret::from("").check("sms", "api_key").is_err());
+        assert!(Secret::from("a\nb").check("sms", "api_key").is_err());
+    }
+
+    #[test]
+    fn an_address_that_leads_nowhere_is_refused() {
+        assert_eq!(address("sms", "base_url", "https://api.example.be/").unwrap(), "https://api.example.be");
+        for wrong in ["", "api.example.be", "ftp://example.be", "https://me:pw@example.be", "https://example.be/?x=1"] {
+            assert!(address("sms", "base_url", wrong).is_err(), "{wrong}");
+        }
+    }
+}

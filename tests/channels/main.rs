@@ -1,0 +1,8 @@
+//! The channels over real sockets: what goes out, and what each answer (or none) makes of a letter.
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
+mod desk;
+mod govapp;
+mod letter;
+mod ringring;
+mod simulators;
