@@ -1,13 +1,14 @@
 //! Tells what the domain rules say about each line of standard input: the side of this project in `tests/interop/domain`.
 //!
-//! `verdicts niss|cbe|mobile` answers `valid <normalised>` or `invalid <kind of error>`; `verdicts segment` takes JSON
-//! strings and answers `<alphabet> <units> <parts>`. It shows numbers in full: for made-up ones only.
+//! `verdicts niss|cbe|mobile` answers `valid <normalised>` or `invalid <kind of error>`; `verdicts person` takes NISSs
+//! and answers `<birth date> <sex>`, with a dash for what a number doesn't tell; `verdicts segment` takes JSON strings and
+//! answers `<alphabet> <units> <parts>`. It shows numbers in full: for made-up ones only.
 
 use std::io::{self, BufRead, BufWriter, Write};
 
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::mobile::Mobile;
-use estafette_actors::domain::niss::Niss;
+use estafette_actors::domain::niss::{Niss, Sex};
 use estafette_actors::domain::segment;
 use jiff::civil::{Date, date};
 
@@ -17,11 +18,12 @@ const TODAY: Date = date(2026, 1, 1);
 fn main() -> io::Result<()> {
     let verdict = match std::env::args().nth(1).as_deref() {
         Some("niss") => niss,
+        Some("person") => person,
         Some("cbe") => cbe,
         Some("mobile") => mobile,
         Some("segment") => segmentation,
         _ => {
-            return Err(io::Error::other("say what the lines are: niss, cbe, mobile or segment"));
+            return Err(io::Error::other("say what the lines are: niss, person, cbe, mobile or segment"));
         }
     };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
@@ -39,6 +41,17 @@ fn niss(line: &str) -> String {
         Ok(niss) => format!("valid {}", niss.digits()),
         Err(error) => format!("invalid {}", error.kind()),
     }
+}
+
+fn person(line: &str) -> String {
+    let Ok(niss) = Niss::parse(line, TODAY) else { return "invalid".to_owned() };
+    let born = niss.birth_date().map_or_else(|| "-".to_owned(), |date| date.to_string());
+    let sex = match niss.sex() {
+        Some(Sex::Female) => "F",
+        Some(Sex::Male) => "M",
+        None => "-",
+    };
+    format!("{born} {sex}")
 }
 
 fn cbe(line: &str) -> String {

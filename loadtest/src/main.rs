@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use estafette_loadtest::{Settings, Simulators};
 
@@ -19,7 +20,7 @@ struct Arguments {
 enum Command {
     /// Runs the simulators until Ctrl-C.
     Simulate {
-        /// Settings in JSON; those that are not given have their defaults.
+        /// Settings in TOML; those that are not given have their defaults.
         #[arg(long)]
         config: Option<PathBuf>,
         /// Where to listen, instead of what the settings say.
@@ -31,7 +32,10 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     let Command::Simulate { config, address } = Arguments::parse().command;
     let mut settings = match config {
-        Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
+        Some(path) => {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+            toml::from_str(&text).with_context(|| format!("understand {}", path.display()))?
+        }
         None => Settings::default(),
     };
     if let Some(address) = address {

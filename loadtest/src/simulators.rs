@@ -30,7 +30,8 @@ use callbacks::{Callbacks, GovAppTarget};
 use desk::{Desk, Hangup, Refusal};
 pub use settings::{CallbackSettings, EboxSettings, GovAppSettings, Settings, SmsSettings};
 
-use crate::ledger::Channel;
+use crate::ledger::book::Book;
+use crate::ledger::{Channel, Count, Page};
 
 /// The largest body that is read.
 const BODY_MAX: usize = 32 << 20;
@@ -111,6 +112,16 @@ impl Simulators {
         self.address
     }
 
+    /// How many messages a channel took so far.
+    pub fn count(&self, channel: Channel) -> Count {
+        self.world.desk(channel).read(Book::count)
+    }
+
+    /// What a channel took after sequence `after`, at most `limit` entries, of one reference where one is given.
+    pub fn ledger(&self, channel: Channel, reference: Option<&str>, after: u64, limit: usize) -> Page {
+        self.world.desk(channel).page(reference, after, limit)
+    }
+
     /// Where GovApp events are posted from now on (none: nowhere), with the secret sent in `X-Callback-Secret`.
     pub fn set_govapp_callback(&self, url: Option<&str>, secret: &str) -> anyhow::Result<()> {
         self.world.callbacks.set_govapp(govapp_target(url, secret)?);
@@ -170,7 +181,6 @@ fn listen(address: SocketAddr, world: Data<World>) -> anyhow::Result<(SocketAddr
     let server = HttpServer::new(move || App::new().configure(|app| routes(app, world.clone())))
         .workers(1)
         .keep_alive(Duration::from_secs(75))
-        .client_disconnect_timeout(Duration::ZERO)
         .h1_allow_half_closed(false)
         .tcp_nodelay(true)
         .disable_signals()

@@ -114,6 +114,12 @@ impl DataFolder {
         Ok(Self { path, _lock: lock, creating: Mutex::new(()) })
     }
 
+    /// Makes the folder or checks that it is ours, without keeping it: for commands that work beside a running server.
+    pub fn ensure(path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        if path.is_dir() && check_version(path)? { Ok(()) } else { Self::open(path).map(drop) }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,3 +1,5 @@
 //! What is on disk.
 pub mod atomic;
 pub mod folder;
+pub mod index;
+pub mod keys;

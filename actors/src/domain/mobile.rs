@@ -10,6 +10,7 @@ use std::fmt;
 
 use phonenumber::metadata::{DATABASE, Descriptor};
 use phonenumber::{Metadata, PhoneNumber, country};
+use regex::RegexBuilder;
 use serde::{Deserialize, Serialize};
 
 /// The longest input after separators are gone: fifteen digits (E.164), an international prefix, a trunk zero and some
@@ -219,7 +220,7 @@ fn judge(number: &PhoneNumber, national: &str) -> Result<(), Error> {
 /// `getNumberType`.
 fn judge_in(region: &Metadata, national: &str) -> Result<(), Error> {
     let ranges = region.descriptors();
-    let is_of = |range: Option<&Descriptor>| range.is_some_and(|range| range.is_match(national));
+    let is_of = |range: Option<&Descriptor>| range.is_some_and(|range| is_all_of(range, national));
     let special = [
         ranges.premium_rate(),
         ranges.toll_free(),
@@ -230,7 +231,7 @@ fn judge_in(region: &Metadata, national: &str) -> Result<(), Error> {
         ranges.uan(),
         ranges.voicemail(),
     ];
-    if !ranges.general().is_match(national) {
+    if !is_all_of(ranges.general(), national) {
         Err(Error::NoSuchNumber)
     } else if special.into_iter().any(is_of) {
         Err(Error::NotMobile)
@@ -241,6 +242,19 @@ fn judge_in(region: &Metadata, national: &str) -> Result<(), Error> {
     } else {
         Err(Error::NoSuchNumber)
     }
+}
+
+/// Whether a range describes the whole number. The library's own `is_match` is content with a beginning; and where the
+/// expression has a shorter alternative first (Korea's 010 numbers), only an anchored one tells. That is rare, so the
+/// anchored expression is made when it is needed and not kept.
+fn is_all_of(range: &Descriptor, national: &str) -> bool {
+    let pattern = range.national_number();
+    range.is_match(national)
+        && (pattern.find(national).is_some_and(|found| found.end() == national.len())
+            || RegexBuilder::new(&format!("^(?:{}\n)$", pattern.as_str()))
+                .ignore_whitespace(true)
+                .build()
+                .is_ok_and(|anchored| anchored.is_match(national)))
 }
 
 impl fmt::Debug for Mobile {
@@ -297,6 +311,8 @@ mod tests {
             ("+393123456789", "+393123456789", 39),
             ("+2250123456789", "+2250123456789", 225),
             ("+24106031234", "+24106031234", 241),
+            // The first alternative of their expression describes a shorter number.
+            ("+821020000000", "+821020000000", 82),
             ("+79123456789", "+79123456789", 7),
         ] {
             let mobile = Mobile::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -328,6 +344,9 @@ mod tests {
             ("0800 12 345", Error::NotMobile),
             ("0900 12 345", Error::NotMobile),
             ("+33 1 42 68 53 00", Error::NotMobile),
+            // Their beginning is a mobile number of another length.
+            ("+24175812400", Error::NoSuchNumber),
+            ("+95921234016", Error::NoSuchNumber),
             ("+390236618300", Error::NotMobile),
         ] {
             assert_eq!(Mobile::parse(text), Err(error), "{text}");

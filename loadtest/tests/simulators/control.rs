@@ -1,6 +1,6 @@
 //! Ledger, faults at run time, the sandbox table, statistics, and stopping.
 
-use estafette_loadtest::ledger::{Count, Page};
+use estafette_loadtest::ledger::{Channel, Count, Page};
 use estafette_loadtest::{Simulators, mobile};
 use serde_json::{Value, json};
 
@@ -32,6 +32,8 @@ async fn ledger_is_read_page_by_page_and_cleared() {
         references.extend(page.entries.into_iter().map(|entry| (entry.reference, entry.possible_duplicate)));
     }
     assert_eq!(references.len(), 28);
+    let held = running.simulators.ledger(Channel::Sms, Some("r0"), 0, 10);
+    assert_eq!((held.entries.len(), running.simulators.count(Channel::Sms).total), (2, 28));
     assert_eq!(references[24], ("r24".to_owned(), false));
     assert_eq!(references[25], ("r0".to_owned(), true));
     let cleared = running.client.delete(running.url("/ledger")).send().await.expect("answered");

@@ -27,6 +27,18 @@ fn a_second_estafette_on_the_same_folder_is_refused_until_the_first_ends() {
 }
 
 #[test]
+fn a_command_beside_a_running_server_finds_the_folder_good_and_makes_one_when_there_is_none() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    DataFolder::ensure(&path).unwrap();
+    let server = DataFolder::open(&path).unwrap();
+    DataFolder::ensure(&path).unwrap();
+    drop(server);
+    std::fs::write(path.join(VERSION), "estafette data folder\nschema 9\n").unwrap();
+    assert!(matches!(DataFolder::ensure(&path), Err(Error::Newer { found: 9, .. })));
+}
+
+#[test]
 fn a_folder_with_other_files_is_refused_and_left_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.txt"), "precious").unwrap();

@@ -1,0 +1,292 @@
+//! An index whose keys come in random order: recipients as keyed hashes, row keys, Idempotency-Keys, channels' own
+//! references. One form for all.
+//!
+//! The newest entries are in memory; when they are many they are written once, as a sorted run with a filter. Random
+//! keys put into a tree one by one would cost up to seventeen times the time.
+//!
+//! Invariant: every entry inserted is found until its retention is over, also while it moves to the disk; after a
+//! crash, once the caller has inserted again what follows [`Index::sealed_position`]. Inserting twice changes nothing.
+//! It must not be the only place of anything: it is derived from the feed, and a hash may be that of another key, so
+//! who finds a record by it compares the record.
+mod bucket;
+mod filter;
+mod keyed;
+mod runs;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+pub use self::keyed::KeyedHash;
+
+use self::bucket::Bucket;
+use self::runs::{Found, Run, Runs};
+
+/// Values that a look-up gives at most: the newest.
+pub const MAX_FOUND: usize = 1_000;
+/// Buckets' worth of entries that may be in memory before [`Index::insert`] writes them itself.
+const OVERFULL: usize = 4;
+
+/// Why an index can't be used. What it holds can always be built again from the feed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading or writing failed.
+    #[error("the index {} can't be used: check the disk and restart ({source})", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the store said.
+        source: Box<redb::Error>,
+    },
+    /// It holds what this program never wrote.
+    #[error("the index {} is damaged: stop, remove it, and start again, which builds it from the feed", .0.display())]
+    Damaged(PathBuf),
+}
+
+impl Error {
+    fn new(path: &Path, source: redb::Error) -> Self {
+        Self::Disk { path: path.to_path_buf(), source: Box::new(source) }
+    }
+}
+
+/// The bounds of an index.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Entries in memory before they are written as a run (about 50 bytes each).
+    pub bucket_entries: usize,
+    /// How long entries stay in memory at most, when they are few: what has to be read again after a crash.
+    pub bucket_age: Duration,
+    /// How long an entry is found at least. It goes with its run: up to a bucket's time later.
+    pub retention: Duration,
+    /// Bytes of memory for filters (1.25 an entry). Look-ups in runs beyond that read a page each.
+    pub filter_bytes: usize,
+}
+
+impl Options {
+    /// The usual bounds: 262,144 entries or an hour in memory, 64 MiB for filters (some fifty million entries).
+    pub const fn with_retention(retention: Duration) -> Self {
+        Self { bucket_entries: 262_144, bucket_age: Duration::from_secs(3600), retention, filter_bytes: 64 << 20 }
+    }
+}
+
+/// An index. All its calls may come from any thread.
+#[derive(Debug)]
+pub struct Index {
+    options: Options,
+    disk: Runs,
+    memory: RwLock<Memory>,
+    /// Held while runs are written or dropped: one at a time.
+    sealing: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    bucket: Bucket,
+    /// What is being written, and the feed position noted when it was frozen.
+    frozen: Option<(Arc<Bucket>, u64)>,
+    /// Oldest first; replaced whole, so that a look-up takes it along.
+    runs: Arc<Vec<Arc<Run>>>,
+    /// Of the next run: never that of one whose pages may still be there.
+    number: u32,
+    noted: u64,
+    sealed: u64,
+}
+
+/// An index in figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Entries in memory.
+    pub in_memory: usize,
+    /// Entries in runs.
+    pub in_runs: u64,
+    /// Runs.
+    pub runs: usize,
+    /// Bytes of the filters in memory.
+    pub filter_bytes: usize,
+}
+
+impl Index {
+    /// Opens the file of an index (`index-NAME.redb`), or makes it.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let (disk, runs, sealed) = Runs::open(path.as_ref(), options.filter_bytes)?;
+        let number = runs.last().map_or(0, |run| run.number + 1);
+        let memory = Memory { runs: Arc::new(runs), number, noted: sealed, sealed, ..Memory::default() };
+        Ok(Self { options, disk, memory: RwLock::new(memory), sealing: Mutex::new(()) })
+    }
+
+    /// Adds an entry. `at_ms` (milliseconds since 1970) starts its retention.
+    ///
+    /// Only when the background thread has let four buckets pile up this writes one itself, so that memory stays
+    /// bounded; only then it can fail.
+    pub fn insert(&self, hash: u64, value: u128, at_ms: u64) -> Result<(), Error> {
+        self.insert_all([(hash, value)], at_ms)
+    }
+
+    /// Adds entries of one time: as [`Self::insert`], with one lock for all.
+    pub fn insert_all(&self, entries: impl IntoIterator<Item = (u64, u128)>, at_ms: u64) -> Result<(), Error> {
+        let in_memory = {
+            let mut memory = self.change();
+            for (hash, value) in entries {
+                memory.bucket.insert(hash, value, at_ms);
+            }
+            memory.bucket.len()
+        };
+        if in_memory >= self.options.bucket_entries.saturating_mul(OVERFULL) { self.seal() } else { Ok(()) }
+    }
+
+    /// The values of a hash, newest first, each once, at most [`MAX_FOUND`]. Some may be past their retention.
+    pub fn lookup(&self, hash: u64) -> Result<Vec<u128>, Error> {
+        let mut found = Found::default();
+        let runs = {
+            let memory = self.look();
+            let frozen = memory.frozen.iter().flat_map(|(bucket, _)| bucket.find(hash));
+            if !memory.bucket.find(hash).chain(frozen).all(|value| found.add(value)) {
+                return Ok(found.0);
+            }
+            Arc::clone(&memory.runs)
+        };
+        for run in runs.iter().rev() {
+            self.disk.find(run, hash, &mut found)?;
+            if found.0.len() >= MAX_FOUND {
+                break;
+            }
+        }
+        Ok(found.0)
+    }
+
+    /// Says that everything of the feed up to this position has been inserted.
+    pub fn note_position(&self, position: u64) {
+        let mut memory = self.change();
+        memory.noted = memory.noted.max(position);
+    }
+
+    /// The feed position up to which everything is on disk: after opening, what follows it is inserted again.
+    pub fn sealed_position(&self) -> u64 {
+        self.look().sealed
+    }
+
+    /// Writes the entries in memory as a run when they are enough for one. Takes a tenth of a second and more: for a
+    /// background thread, every second or so. Says whether there was anything to do.
+    pub fn seal_if_full(&self) -> Result<bool, Error> {
+        let is_full = {
+            let memory = self.look();
+            memory.frozen.is_some() || memory.bucket.len() >= self.options.bucket_entries
+        };
+        if is_full {
+            self.seal()?;
+        }
+        Ok(is_full)
+    }
+
+    /// Writes the entries in memory as a run, however few; with none, only the position. For an orderly end.
+    pub fn seal(&self) -> Result<(), Error> {
+        let _sealing = self.own_runs();
+        // What an earlier call froze and could not write comes first.
+        if self.look().frozen.is_some() {
+            self.write_frozen()?;
+        }
+        {
+            let mut memory = self.change();
+            if memory.bucket.is_empty() && memory.noted == memory.sealed {
+                return Ok(());
+            }
+            memory.frozen = Some((Arc::new(std::mem::take(&mut memory.bucket)), memory.noted));
+        }
+        self.write_frozen()
+    }
+
+    fn write_frozen(&self) -> Result<(), Error> {
+        let (bucket, position, number) = {
+            let memory = self.look();
+            let Some((bucket, position)) = &memory.frozen else { return Ok(()) };
+            (Arc::clone(bucket), *position, memory.number)
+        };
+        let run = match bucket.span_ms() {
+            None => self.disk.move_position(position).map(|()| None)?,
+            Some((_, newest_ms)) => Some(self.disk.append(number, &bucket.sorted(), newest_ms, position)?),
+        };
+        let mut memory = self.change();
+        if let Some(run) = run {
+            let runs = memory.runs.iter().cloned().chain([Arc::new(run)]).collect();
+            memory.runs = Arc::new(self.within_filter_bytes(runs));
+            memory.number = number + 1;
+        }
+        memory.frozen = None;
+        memory.sealed = position;
+        Ok(())
+    }
+
+    /// Drops the filters of the oldest runs when all together take too much memory.
+    fn within_filter_bytes(&self, mut runs: Vec<Arc<Run>>) -> Vec<Arc<Run>> {
+        let mut left = self.options.filter_bytes;
+        for run in runs.iter_mut().rev() {
+            match &run.filter {
+                Some(filter) if filter.bytes() <= left => left -= filter.bytes(),
+                Some(_) => {
+                    left = 0;
+                    let Run { number, entries, newest_ms, .. } = **run;
+                    *run = Arc::new(Run { number, entries, newest_ms, filter: None });
+                }
+                None => left = 0,
+            }
+        }
+        runs
+    }
+
+    /// Drops the runs whose latest entry is past its retention, and writes what has been in memory for long. For a
+    /// background thread, every minute or so. Gives how many runs went.
+    pub fn expire(&self, now_ms: u64) -> Result<usize, Error> {
+        let is_old = {
+            let memory = self.look();
+            let age = millis(self.options.bucket_age);
+            let first = memory.bucket.span_ms().map(|(first, _)| first);
+            first.map_or(memory.noted > memory.sealed, |first| first.saturating_add(age) <= now_ms)
+        };
+        if is_old {
+            self.seal()?;
+        }
+        let _sealing = self.own_runs();
+        let retention = millis(self.options.retention);
+        let is_over = |run: &Run| run.newest_ms.saturating_add(retention) < now_ms;
+        let over: Vec<u32> = self.look().runs.iter().filter(|run| is_over(run)).map(|run| run.number).collect();
+        for number in &over {
+            // From memory first: who still looks there finds less and less of what is over anyway.
+            let mut memory = self.change();
+            memory.runs = Arc::new(memory.runs.iter().filter(|run| run.number != *number).cloned().collect());
+            drop(memory);
+            self.disk.remove(*number)?;
+        }
+        Ok(over.len())
+    }
+
+    /// For people and metrics.
+    pub fn figures(&self) -> Figures {
+        let memory = self.look();
+        Figures {
+            in_memory: memory.bucket.len() + memory.frozen.as_ref().map_or(0, |(bucket, _)| bucket.len()),
+            in_runs: memory.runs.iter().map(|run| run.entries).sum(),
+            runs: memory.runs.len(),
+            filter_bytes: memory.runs.iter().filter_map(|run| run.filter.as_ref()).map(filter::Filter::bytes).sum(),
+        }
+    }
+
+    /// A thread that panicked left no entry half made: the locks are good after it.
+    fn look(&self) -> RwLockReadGuard<'_, Memory> {
+        self.memory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Memory> {
+        self.memory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own_runs(&self) -> MutexGuard<'_, ()> {
+        self.sealing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

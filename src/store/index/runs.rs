@@ -1,0 +1,293 @@
+//! Sorted runs in a redb file: written once, never changed, dropped whole.
+//!
+//! Invariant: a run is listed in the same commit that makes all its pages durable and moves the feed position, so a
+//! crash leaves a run whole or not at all; pages without a listed run are removed at the next opening.
+//! It must not end a durable commit without quick repair: the file would be walked whole after a kill.
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+
+use super::bucket::Entry;
+use super::filter::{BLOCK_BYTES, Filter};
+use super::{Error, MAX_FOUND};
+
+/// Run -> its record.
+const RUNS: TableDefinition<u32, &[u8]> = TableDefinition::new("runs");
+/// Run, last hash of the page, number of the page in the run -> entries by hash, those of one hash newest first.
+const PAGES: TableDefinition<(u32, u64, u32), &[u8]> = TableDefinition::new("pages");
+/// Run, number of the part -> a part of its filter.
+const FILTERS: TableDefinition<(u32, u32), &[u8]> = TableDefinition::new("filters");
+/// Single numbers.
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+const POSITION: &str = "position";
+
+/// A hash and a value.
+const ENTRY_BYTES: usize = 8 + 16;
+/// What fits beside a key of 16 bytes into a page of redb (4,080 bytes): four bytes more would double the page.
+const ENTRIES_PER_PAGE: usize = 170;
+const _: () = assert!(ENTRIES_PER_PAGE * ENTRY_BYTES <= 4_080);
+/// Pages in a transaction: a megabyte, a few milliseconds.
+const PAGES_PER_SLICE: usize = 256;
+/// Bytes of a filter's part: whole blocks, and with key and header just under 64 KiB.
+const FILTER_PART: usize = 2_046 * BLOCK_BYTES;
+const CACHE_BYTES: usize = 16 << 20;
+const RECORD_FORM: u8 = 1;
+
+/// A run and what is known of it without its pages.
+#[derive(Debug)]
+pub struct Run {
+    /// Its number; later runs have greater ones.
+    pub number: u32,
+    /// Its entries.
+    pub entries: u64,
+    /// When its latest entry was made, in milliseconds since 1970: it goes when that is past retention.
+    pub newest_ms: u64,
+    /// `None` when the memory for filters was used up by later runs: each look-up then reads a page.
+    pub filter: Option<Filter>,
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct Runs {
+    database: Database,
+    path: PathBuf,
+}
+
+impl Runs {
+    /// Opens the file, or makes it: the runs with their filters as far as `filter_bytes` goes, oldest first, and the
+    /// feed position up to which they hold everything.
+    pub fn open(path: &Path, filter_bytes: usize) -> Result<(Self, Vec<Arc<Run>>, u64), Error> {
+        let failed = |error: redb::Error| Error::new(path, error);
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(|e| failed(e.into()))?;
+        let this = Self { database, path: path.to_path_buf() };
+        let position = this.write(Durability::Immediate, |transaction| {
+            transaction.open_table(FILTERS)?;
+            transaction.open_table(PAGES)?;
+            transaction.open_table(RUNS)?;
+            Ok(transaction.open_table(META)?.get(POSITION)?.map_or(0, |position| position.value()))
+        })?;
+        let mut runs = this.list()?;
+        let strays = this.strays(&runs).map_err(failed)?;
+        for stray in strays {
+            this.remove_pages(stray)?;
+        }
+        let mut left = filter_bytes;
+        for run in runs.iter_mut().rev() {
+            run.filter = this.filter(run.number).map_err(failed)?.filter(|filter| filter.bytes() <= left);
+            left = run.filter.as_ref().map_or(0, |filter| left - filter.bytes());
+        }
+        Ok((this, runs.into_iter().map(Arc::new).collect(), position))
+    }
+
+    /// Writes a run and the position up to which all is in runs now, durably. After an error the same call may be
+    /// made again, with the same number and entries.
+    pub fn append(&self, number: u32, entries: &[Entry], newest_ms: u64, position: u64) -> Result<Run, Error> {
+        let pages: Vec<&[Entry]> = entries.chunks(ENTRIES_PER_PAGE).collect();
+        let mut page = 0;
+        for slice in pages.chunks(PAGES_PER_SLICE) {
+            // Not durable by itself: the last commit makes all durable at once.
+            self.write(Durability::None, |transaction| {
+                let mut table = transaction.open_table(PAGES)?;
+                for entries in slice {
+                    let last = entries.last().map_or(0, |entry| entry.hash);
+                    table.insert((number, last, page), pack(entries).as_slice())?;
+                    page += 1;
+                }
+                Ok(())
+            })?;
+        }
+        let mut filter = Filter::with_room_for(entries.len());
+        for entry in entries {
+            filter.add(entry.hash);
+        }
+        let run = Run { number, entries: entries.len() as u64, newest_ms, filter: Some(filter) };
+        self.write(Durability::Immediate, |transaction| {
+            let bytes = run.filter.as_ref().map(Filter::to_bytes).unwrap_or_default();
+            let mut filters = transaction.open_table(FILTERS)?;
+            for (part, bytes) in (0..).zip(bytes.chunks(FILTER_PART)) {
+                filters.insert((number, part), bytes)?;
+            }
+            transaction.open_table(RUNS)?.insert(number, record(&run).as_slice())?;
+            transaction.open_table(META)?.insert(POSITION, position)?;
+            Ok(())
+        })?;
+        Ok(run)
+    }
+
+    /// Notes that everything up to a feed position is in runs, without a new one.
+    pub fn move_position(&self, position: u64) -> Result<(), Error> {
+        self.write(Durability::Immediate, |transaction| {
+            transaction.open_table(META)?.insert(POSITION, position)?;
+            Ok(())
+        })
+    }
+
+    /// Adds the values of a hash in one run, newest first, to those found, until there are enough.
+    pub fn find(&self, run: &Run, hash: u64, found: &mut Found) -> Result<(), Error> {
+        if run.filter.as_ref().is_some_and(|filter| !filter.may_hold(hash)) {
+            return Ok(());
+        }
+        self.find_on_disk(run.number, hash, found).map_err(|error| Error::new(&self.path, error))
+    }
+
+    fn find_on_disk(&self, number: u32, hash: u64, found: &mut Found) -> Result<(), redb::Error> {
+        let pages = self.database.begin_read()?.open_table(PAGES)?;
+        for page in pages.range((number, hash, 0)..=(number, u64::MAX, u32::MAX))? {
+            let (_, page) = page?;
+            let page = page.value();
+            let begin = partition(page, hash);
+            let here = unpack(&page[begin * ENTRY_BYTES..]).take_while(|entry| entry.hash == hash);
+            for entry in here {
+                if !found.add(entry.value) {
+                    return Ok(());
+                }
+            }
+            // The pages that follow hold it only when this one ends with it.
+            if unpack(page).last().is_none_or(|last| last.hash != hash) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops a run: first from the list, so that a crash leaves pages without a run and never the contrary.
+    pub fn remove(&self, number: u32) -> Result<(), Error> {
+        self.write(Durability::Immediate, |transaction| {
+            transaction.open_table(RUNS)?.remove(number)?;
+            Ok(())
+        })?;
+        self.remove_pages(number)
+    }
+
+    fn remove_pages(&self, number: u32) -> Result<(), Error> {
+        self.write(Durability::Immediate, |transaction| {
+            let all = (number, 0, 0)..=(number, u64::MAX, u32::MAX);
+            transaction.open_table(PAGES)?.retain_in(all, |_, _| false)?;
+            transaction.open_table(FILTERS)?.retain_in((number, 0)..=(number, u32::MAX), |_, _| false)?;
+            Ok(())
+        })
+    }
+
+    fn list(&self) -> Result<Vec<Run>, Error> {
+        let read = || -> Result<Vec<(u32, Option<Run>)>, redb::Error> {
+            let mut runs = Vec::new();
+            for row in self.database.begin_read()?.open_table(RUNS)?.range(0..)? {
+                let (number, record) = row?;
+                runs.push((number.value(), run(number.value(), record.value())));
+            }
+            Ok(runs)
+        };
+        let runs = read().map_err(|error| Error::new(&self.path, error))?;
+        runs.into_iter().map(|(_, run)| run.ok_or_else(|| Error::Damaged(self.path.clone()))).collect()
+    }
+
+    /// Numbers of runs that have pages and are not listed: a crash came before their last commit, or while they were
+    /// being removed.
+    fn strays(&self, listed: &[Run]) -> Result<Vec<u32>, redb::Error> {
+        let pages = self.database.begin_read()?.open_table(PAGES)?;
+        let mut strays = Vec::new();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let Some(page) = pages.range((from, 0, 0)..)?.next() else { break };
+            let number = page?.0.value().0;
+            if !listed.iter().any(|run| run.number == number) {
+                strays.push(number);
+            }
+            next = number.checked_add(1);
+        }
+        Ok(strays)
+    }
+
+    fn filter(&self, number: u32) -> Result<Option<Filter>, redb::Error> {
+        let mut bytes = Vec::new();
+        for part in self.database.begin_read()?.open_table(FILTERS)?.range((number, 0)..=(number, u32::MAX))? {
+            bytes.extend_from_slice(part?.1.value());
+        }
+        Ok(Filter::from_bytes(&bytes))
+    }
+
+    fn write<T>(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, Error> {
+        let write = || -> Result<T, redb::Error> {
+            let mut transaction = self.database.begin_write()?;
+            transaction.set_durability(durability)?;
+            transaction.set_quick_repair(matches!(durability, Durability::Immediate));
+            let made = change(&transaction)?;
+            transaction.commit()?;
+            Ok(made)
+        };
+        write().map_err(|error| Error::new(&self.path, error))
+    }
+}
+
+/// Values found so far, newest first: each once, and not more than [`MAX_FOUND`].
+#[derive(Debug, Default)]
+pub struct Found(pub Vec<u128>);
+
+impl Found {
+    /// Adds a value that isn't there yet; false when there is room for no more.
+    pub fn add(&mut self, value: u128) -> bool {
+        if self.0.len() < MAX_FOUND && !self.0.contains(&value) {
+            self.0.push(value);
+        }
+        self.0.len() < MAX_FOUND
+    }
+}
+
+fn pack(entries: &[Entry]) -> Vec<u8> {
+    let mut page = Vec::with_capacity(entries.len() * ENTRY_BYTES);
+    for entry in entries {
+        page.extend_from_slice(&entry.hash.to_be_bytes());
+        page.extend_from_slice(&entry.value.to_be_bytes());
+    }
+    page
+}
+
+fn unpack(page: &[u8]) -> impl DoubleEndedIterator<Item = Entry> {
+    page.chunks_exact(ENTRY_BYTES).map(|bytes| Entry { hash: number(&bytes[..8]) as u64, value: number(&bytes[8..]) })
+}
+
+/// The place of the first entry whose hash is not below `hash`.
+fn partition(page: &[u8], hash: u64) -> usize {
+    let (mut low, mut high) = (0, page.len() / ENTRY_BYTES);
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if (number(&page[middle * ENTRY_BYTES..][..8]) as u64) < hash {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// The number that bytes make, most significant first.
+fn number(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+}
+
+fn record(run: &Run) -> Vec<u8> {
+    let mut record = vec![RECORD_FORM];
+    record.extend_from_slice(&run.entries.to_be_bytes());
+    record.extend_from_slice(&run.newest_ms.to_be_bytes());
+    record
+}
+
+fn run(number_of: u32, record: &[u8]) -> Option<Run> {
+    match record {
+        [RECORD_FORM, rest @ ..] if rest.len() == 16 => Some(Run {
+            number: number_of,
+            entries: number(&rest[..8]) as u64,
+            newest_ms: number(&rest[8..]) as u64,
+            filter: None,
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! The index against a list: what was inserted is found, whatever happens in between.
+use proptest::prelude::*;
+
+use super::*;
+
+const DAY_MS: u64 = 86_400_000;
+
+fn small(bucket_entries: usize) -> Options {
+    Options { bucket_entries, ..Options::with_retention(Duration::from_secs(86_400)) }
+}
+
+/// What an index should hold, as a list in the order of the feed: the position of an entry is its place, from 1.
+#[derive(Default)]
+struct Model(Vec<(u64, u128)>);
+
+impl Model {
+    fn newest_first(&self, hash: u64) -> Vec<u128> {
+        let mut found = Vec::new();
+        for (_, value) in self.0.iter().rev().filter(|(of, _)| *of == hash) {
+            if !found.contains(value) {
+                found.push(*value);
+            }
+        }
+        found
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(u64, u128),
+    Note,
+    SealIfFull,
+    Seal,
+    Expire,
+    /// The process is killed: the file as it is now, without a word to the one that has it open.
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => (0_u64..12, 0_u128..30).prop_map(|(hash, value)| Step::Insert(hash << 60, value)),
+        4 => Just(Step::Note),
+        3 => Just(Step::SealIfFull),
+        1 => Just(Step::Seal),
+        1 => Just(Step::Expire),
+        1 => Just(Step::Crash),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn what_was_inserted_is_found_newest_first_through_seals_and_crashes(
+        steps in proptest::collection::vec(step(), 1..120), filter_bytes in prop_oneof![Just(0), Just(usize::MAX)],
+    ) {
+        let options = Options { filter_bytes, ..small(8) };
+        let folder = tempfile::tempdir().unwrap();
+        let mut path = folder.path().join("index-0.redb");
+        let mut index = Index::open(&path, options).unwrap();
+        let mut model = Model::default();
+        for (n, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Insert(hash, value) => {
+                    index.insert(hash, value, 0).unwrap();
+                    model.0.push((hash, value));
+                }
+                Step::Note => index.note_position(model.0.len() as u64),
+                Step::SealIfFull => { index.seal_if_full().unwrap(); }
+                Step::Seal => index.seal().unwrap(),
+                Step::Expire => prop_assert_eq!(index.expire(DAY_MS).unwrap(), 0),
+                Step::Crash => {
+                    let image = folder.path().join(format!("index-{}.redb", n + 1));
+                    std::fs::copy(&path, &image).unwrap();
+                    path = image;
+                    index = Index::open(&path, options).unwrap();
+                    let tail = index.sealed_position() as usize;
+                    prop_assert!(tail <= model.0.len());
+                    for (hash, value) in &model.0[tail..] {
+                        index.insert(*hash, *value, 0).unwrap();
+                    }
+                }
+            }
+        }
+        for hash in (0..16).map(|hash| hash << 60) {
+            prop_assert_eq!(index.lookup(hash).unwrap(), model.newest_first(hash), "hash {:x}", hash);
+        }
+    }
+}
+
+#[test]
+fn runs_go_whole_and_only_when_their_latest_entry_is_past_retention() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path().join("index"), small(100)).unwrap();
+    index.insert(1, 1, 0).unwrap();
+    index.insert(2, 2, 1_000).unwrap();
+    index.seal().unwrap();
+    index.insert(3, 3, 2_000).unwrap();
+    index.seal().unwrap();
+    assert_eq!(index.expire(DAY_MS + 1_000).unwrap(), 0, "the second entry of the first run is not over yet");
+    assert_eq!(index.lookup(1).unwrap(), [1]);
+    assert_eq!(index.expire(DAY_MS + 1_001).unwrap(), 1);
+    assert_eq!(index.lookup(1).unwrap(), Vec::<u128>::new());
+    assert_eq!(index.lookup(3).unwrap(), [3]);
+    assert_eq!(index.figures().runs, 1);
+    assert_eq!(index.expire(DAY_MS + 2_001).unwrap(), 1);
+    index.insert(4, 4, DAY_MS).unwrap();
+    index.seal().unwrap();
+    drop(index);
+    let index = Index::open(folder.path().join("index"), small(100)).unwrap();
+    assert_eq!(index.lookup(3).unwrap(), Vec::<u128>::new());
+    assert_eq!(index.lookup(4).unwrap(), [4]);
+}
+
+#[test]
+fn few_entries_do_not_stay_in_memory_for_ever_and_no_entries_do_not_hold_the_position() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path().join("index"), small(100)).unwrap();
+    index.note_position(5);
+    index.expire(0).unwrap();
+    assert_eq!(index.sealed_position(), 5, "nothing to write before it");
+    index.insert(1, 1, 0).unwrap();
+    index.note_position(6);
+    index.note_position(4);
+    index.expire(3_599_999).unwrap();
+    assert_eq!(index.sealed_position(), 5);
+    index.expire(3_600_000).unwrap();
+    assert_eq!(index.sealed_position(), 6);
+    assert_eq!(index.figures(), Figures { in_memory: 0, in_runs: 1, runs: 1, filter_bytes: 32 });
+    drop(index);
+    assert_eq!(Index::open(folder.path().join("index"), small(100)).unwrap().sealed_position(), 6);
+}
+
+#[test]
+fn memory_stays_bounded_when_nobody_seals() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path().join("index"), small(10)).unwrap();
+    for n in 0..100 {
+        index.insert(n, u128::from(n), 0).unwrap();
+        assert!(index.figures().in_memory < 40);
+    }
+    assert_eq!(index.figures().in_runs, 80);
+    assert!((0..100).all(|n| index.lookup(n).unwrap() == [u128::from(n)]));
+}
+
+#[test]
+fn a_look_up_is_bounded_and_gives_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path().join("index"), small(700)).unwrap();
+    for n in 0..3_000_u128 {
+        index.insert(9, n, 0).unwrap();
+        index.seal_if_full().unwrap();
+    }
+    let found = index.lookup(9).unwrap();
+    assert_eq!(found, (2_000..3_000).rev().collect::<Vec<u128>>());
+}
+
+#[test]
+fn filters_stay_within_their_memory_and_what_has_none_is_found_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { filter_bytes: 1_024, ..small(200) };
+    let fill = Index::open(folder.path().join("index"), options).unwrap();
+    for n in 0..2_000 {
+        fill.insert(n, u128::from(n), 0).unwrap();
+        fill.seal_if_full().unwrap();
+    }
+    let figures = fill.figures();
+    drop(fill);
+    let again = Index::open(folder.path().join("index"), options).unwrap();
+    for index in [figures, again.figures()] {
+        assert_eq!(index.runs, 10);
+        assert!((700..=1_024).contains(&index.filter_bytes), "{} bytes", index.filter_bytes);
+    }
+    assert!((0..2_000).all(|n| again.lookup(n).unwrap() == [u128::from(n)]));
+}
+
+#[test]
+fn entries_are_found_while_they_move_to_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path().join("index"), small(1_000)).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                index.seal().unwrap();
+            }
+        });
+        for n in 0..5_000_u64 {
+            index.insert(n, 7, 0).unwrap();
+            // Both the one just made and one that is moving or has moved.
+            let both = [n, n / 2].map(|hash| index.lookup(hash));
+            if both.iter().any(|found| !matches!(found.as_deref(), Ok([7]))) {
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+                panic!("lost after {n}: {both:?}");
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(index.figures().runs > 1, "the test moved something");
+}
