@@ -240,6 +240,17 @@ impl Broker {
         Some((binding, Some(channel)))
     }
 
+    /// Test builds only: makes every actor panic at its next message.
+    #[cfg(feature = "fault-injection")]
+    pub fn plant(&self, panic: crate::messages::Panic) -> Result<(), Refused> {
+        let mut told = self.0.supervisor.tell(panic);
+        told = told.and(self.0.registry.panic());
+        for desk in &self.0.desks {
+            told = told.and(desk.child.tell(panic));
+        }
+        told
+    }
+
     async fn order(&self, order: BroadcastOrder) -> Result<(), Refused> {
         let (done, finished) = oneshot::channel();
         self.0.supervisor.tell(Command { order, done })?;

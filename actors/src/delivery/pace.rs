@@ -65,6 +65,10 @@ const UNLIMITED: u64 = 0;
 /// What a rate falls to at a throttling answer, and by what it recovers each second.
 const SLOWER: f64 = 0.5;
 const RECOVERY: f64 = 1.25;
+/// A pace is not slowed below this by throttling answers alone: their pauses are kept besides.
+const SLOWEST: u64 = 20;
+/// What an unlimited pace is taken for when hardly anything was sent of late.
+const UNKNOWN_PACE: u64 = 200;
 
 fn limiter(rate: u64) -> Option<std::sync::Arc<DefaultDirectRateLimiter>> {
     let rate = NonZeroU32::new(u32::try_from(rate).unwrap_or(u32::MAX))?;
@@ -150,8 +154,8 @@ impl Pace {
         // Answers to what was under way already slow it only once.
         if before < until.millis().saturating_sub(500) {
             let current = self.current.load(Ordering::Relaxed);
-            let pace = if current == UNLIMITED { sent_last_second.max(2) } else { current };
-            self.change(((pace as f64 * SLOWER) as u64).max(1));
+            let pace = if current == UNLIMITED { sent_last_second.max(UNKNOWN_PACE) } else { current };
+            self.change(((pace as f64 * SLOWER) as u64).max(SLOWEST.min(pace)));
         }
     }
 

@@ -1,0 +1,156 @@
+//! The actors together, over a journal in memory and channels that behave as they are told.
+#![allow(clippy::unwrap_used)] // a failed step fails the test
+mod support;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use estafette_actors::delivery::{Limits, Settings};
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::failure::Failure;
+use estafette_actors::domain::life::Outcome;
+use estafette_actors::domain::receipt::{About, Receipt};
+use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
+use estafette_actors::messages::Steer;
+use estafette_actors::nursery::Budget;
+use estafette_actors::ports::Letter;
+use support::{Told, World, taken};
+
+fn settled(kept: &support::Kept) -> bool {
+    kept.state.settled.is_some()
+}
+
+#[actix_rt::test]
+async fn a_waiting_call_hears_of_the_fallback_that_succeeded() {
+    let unreachable = |_: &Letter| (Duration::ZERO, Outcome::Is(AttemptStatus::Failed(Failure::Unreachable), None));
+    let channels = vec![Told::new(Channel::GOVAPP, unreachable), Told::new(Channel::SMS, taken)];
+    let world = World::new(channels, Settings::default(), Budget::default());
+    let first = world.submit(world.envelope("govapp-first", 1)).await.unwrap();
+    world.until_all(settled).await;
+    // The registry believes the channel for a while: the next one is not asked again.
+    let answer = world.broker.submit(world.envelope("govapp-first", 1), Some(Duration::from_secs(10))).await.unwrap();
+    assert!(answer.answered && answer.id != first);
+    assert_eq!(answer.status, MessageStatus::Delivered);
+    let second = world.memory.all().into_iter().find(|kept| kept.envelope.id == answer.id).unwrap();
+    assert_eq!(second.state.attempts.len(), 1);
+}
+
+#[actix_rt::test]
+async fn a_paused_channel_keeps_everything_and_sends_each_once_when_it_goes_on() {
+    let sms = Told::new(Channel::SMS, taken);
+    let world = World::new(vec![sms.clone()], Settings::default(), Budget::default());
+    world.broker.steer(Channel::SMS, Steer::Pause).unwrap();
+    for number in 0..2_000 {
+        world.submit(world.envelope("sms-only", number)).await.unwrap();
+    }
+    assert!(sms.ledger.lock().unwrap().is_empty());
+    world.broker.steer(Channel::SMS, Steer::Resume).unwrap();
+    world.until_all(settled).await;
+    let ledger = sms.ledger.lock().unwrap();
+    let mut times: HashMap<_, usize> = HashMap::new();
+    ledger.iter().for_each(|(attempt, _)| *times.entry(*attempt).or_default() += 1);
+    assert_eq!((times.len(), ledger.len()), (2_000, 2_000));
+}
+
+#[actix_rt::test]
+async fn throttling_slows_the_channel_and_loses_nothing() {
+    let seen = AtomicUsize::new(0);
+    let sms = Told::new(Channel::SMS, move |letter| {
+        if seen.fetch_add(1, Ordering::Relaxed) % 10 == 3 {
+            return (Duration::ZERO, Outcome::Throttled(Some(Duration::from_millis(5))));
+        }
+        taken(letter)
+    });
+    let world = World::new(vec![sms], Settings::default(), Budget::default());
+    for number in 0..200 {
+        world.submit(world.envelope("sms-only", number)).await.unwrap();
+    }
+    let all = world.until_all(settled).await;
+    assert!(all.iter().all(|kept| kept.state.attempts.len() == 1), "throttling uses up no retry");
+    assert!(world.broker.desk(Channel::SMS).unwrap().status().throttled > 0);
+}
+
+#[actix_rt::test]
+async fn a_receipt_of_a_stranger_is_parked_and_found_when_its_attempt_is_known() {
+    let slow = |letter: &Letter| {
+        let reference = format!("provider-{}", letter.reference);
+        (Duration::from_millis(300), Outcome::Is(AttemptStatus::Sent, Some(reference.into())))
+    };
+    let world = World::new(vec![Told::new(Channel::SMS, slow)], Settings::default(), Budget::default());
+    let id = world.submit(world.envelope("sms-only", 1)).await.unwrap();
+    let reference: Box<str> = format!("provider-{id}.0.0").into();
+    let receipt = Receipt {
+        channel: Channel::SMS,
+        about: About::ChannelReference(reference.clone()),
+        status: AttemptStatus::Delivered,
+        channel_reference: Some(reference),
+    };
+    world.broker.receive(vec![receipt]).await.unwrap();
+    let all = world.until_all(settled).await;
+    assert_eq!(all[0].state.status(), MessageStatus::Delivered);
+}
+
+#[actix_rt::test]
+async fn a_limit_holds_and_the_rest_waits() {
+    let limits = Limits { rate: std::num::NonZeroU32::new(40), ..Limits::default() };
+    let sms = Told::new(Channel::SMS, taken);
+    let world = World::new(vec![sms.clone()], Settings { limits, ..Settings::default() }, Budget::default());
+    let begun = std::time::Instant::now();
+    for number in 0..40 {
+        world.submit(world.envelope("sms-only", number)).await.unwrap();
+    }
+    world.until_all(settled).await;
+    // A burst of two, then one each 25 ms: 38 of them can't pass in less than 0.9 s.
+    assert!(begun.elapsed() >= Duration::from_millis(900));
+}
+
+#[cfg(feature = "fault-injection")]
+#[actix_rt::test]
+async fn a_panic_planted_in_each_actor_under_load_loses_nothing() {
+    use estafette_actors::messages::Panic;
+    let slow = |letter: &Letter| {
+        let (_, outcome) = taken(letter);
+        (Duration::from_millis(20), outcome)
+    };
+    let budget = Budget { restarts: 100, first_pause: Duration::from_millis(1), ..Budget::default() };
+    let sms = Told::new(Channel::SMS, slow);
+    let world = World::new(
+        vec![sms.clone()],
+        Settings { confirm_within: Duration::from_millis(200), ..Settings::default() },
+        budget,
+    );
+    let mut accepted = Vec::new();
+    for number in 0..3_000 {
+        accepted.push(world.submit(world.envelope("sms-only", number)).await.unwrap());
+        if number % 300 == 100 {
+            let _ = world.broker.plant(Panic);
+        }
+    }
+    let all = world.until_all(settled).await;
+    let there: std::collections::HashSet<_> = all.iter().map(|kept| kept.envelope.id).collect();
+    assert!(accepted.iter().all(|id| there.contains(id)));
+    let mut times: HashMap<_, usize> = HashMap::new();
+    for (attempt, marked) in sms.ledger.lock().unwrap().iter() {
+        *times.entry(*attempt).or_default() += usize::from(!marked);
+    }
+    assert!(times.values().all(|times| *times == 1), "nothing is sent twice without a mark");
+    assert!(world.broker.vitals().iter().all(|vitals| vitals.panics >= 5), "{:?}", world.broker.vitals());
+}
+
+#[cfg(feature = "fault-injection")]
+#[actix_rt::test]
+async fn a_child_that_keeps_failing_is_reported_as_down() {
+    use estafette_actors::messages::Panic;
+    use estafette_actors::nursery::Condition;
+    let budget = Budget { restarts: 2, first_pause: Duration::from_millis(1), ..Budget::default() };
+    let world = World::new(vec![Told::new(Channel::SMS, taken)], Settings::default(), budget);
+    for _ in 0..2_000 {
+        let _ = world.broker.plant(Panic);
+        if world.broker.vitals().iter().all(|vitals| vitals.condition == Condition::Down) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("never down: {:?}", world.broker.vitals());
+}

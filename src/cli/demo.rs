@@ -1,0 +1,149 @@
+//! `estafette demo`: broker and simulators in one process, over real sockets: a CSV goes out
+//! through three channels, and journal and ledgers are compared.
+mod compare;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::broadcast::follow;
+use super::client::{Client, Target};
+use setup::Stage;
+
+/// The recipients that ship with the project.
+const RECIPIENTS: &str = include_str!("../../config/demo-recipients.csv");
+
+/// Examples:
+///   estafette demo
+///   estafette demo --recipients 5000 --exit
+///   estafette demo --port 0 --data ./demo-data
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// So many recipients, with valid new numbers, instead of those that ship with the project
+    #[arg(long)]
+    recipients: Option<u64>,
+    /// End after the comparison: 0 only when journal and ledgers agree
+    #[arg(long)]
+    exit: bool,
+    /// 0 takes free ports; otherwise the API's port (the admin port and the simulators keep theirs)
+    #[arg(long)]
+    port: Option<u16>,
+    /// Keep the journal here; otherwise a fresh folder is used and removed at the end
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    super::block_on(play(arguments))
+}
+
+async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let fresh = match &arguments.data {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().context("no folder for the demo's data")?),
+    };
+    let folder = match (&arguments.data, &fresh) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(fresh)) => fresh.path().join("data"),
+        (None, None) => anyhow::bail!("no data folder"),
+    };
+    let stage = Stage::set(&folder, arguments.port).await?;
+    let client = Client::new(Target { api: stage.api.clone(), key: stage.key.clone() })?;
+    let csv = match arguments.recipients {
+        Some(count) => {
+            let mut csv = Vec::new();
+            // Another seed each time, so that a kept journal gets new recipients.
+            let seed = stage.broker().now().millis();
+            estafette_loadtest::recipients::write_csv(count, seed, &mut csv)?;
+            String::from_utf8(csv).context("the generator wrote no text")?
+        }
+        None => RECIPIENTS.to_owned(),
+    };
+    let (citizens, mailboxes) = split(&csv);
+    println!("Sending to {} recipients, of which {} over the e-Box first.", lines(&csv), lines(&mailboxes));
+    let mut broadcasts = Vec::new();
+    for (strategy, rows) in [("govapp-first", citizens), ("ebox-first", mailboxes)] {
+        if lines(&rows) == 0 {
+            continue;
+        }
+        let content = json!({
+            "title": { "fr": "Rappel", "nl": "Herinnering", "de": "Erinnerung", "en": "Reminder" },
+            "text": {
+                "fr": "Bonjour {{NAME}}, votre rendez-vous est demain à 10 h.",
+                "nl": "Dag {{NAME}}, uw afspraak is morgen om 10 uur.",
+                "de": "Guten Tag {{NAME}}, Ihr Termin ist morgen um 10 Uhr.",
+                "en": "Hello {{NAME}}, your appointment is tomorrow at 10.",
+            },
+        });
+        let created = client.post("/v1/broadcasts", &json!({ "strategy": strategy, "content": content })).await?;
+        let id = created["id"].as_str().context("the broker gave no id")?.to_owned();
+        let path = format!("/v1/broadcasts/{id}/recipients");
+        let upload = client.request(reqwest::Method::PUT, &path).header("Content-Type", "text/csv").body(rows);
+        client.json(upload).await?;
+        client.post(&format!("/v1/broadcasts/{id}/start"), &json!({})).await?;
+        broadcasts.push(id);
+    }
+    for id in &broadcasts {
+        follow(&client, id).await?;
+    }
+    let agree = compare::show(&stage, &broadcasts).await?;
+    if arguments.exit {
+        stage.strike().await;
+        return Ok(if agree { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    println!();
+    println!("API      {}", stage.api);
+    println!("Admin    {}", stage.admin);
+    println!("Docs     {}/docs", stage.api);
+    println!("Ledgers  {}", stage.ledgers);
+    println!("Key      {}", stage.key);
+    let (host, port) = stage.admin.rsplit_once(':').unwrap_or((&stage.admin, "7070"));
+    println!();
+    println!("Try, in another terminal:");
+    println!("  estafette send --api {} --key {} --mobile 0470123456 --text Bonjour", stage.api, stage.key);
+    println!("  curl -H 'Authorization: Bearer {}' {}/v1/strategies", stage.key, stage.api);
+    println!("  redis-cli -h {host} -p {port} CHANNELS");
+    println!("Ctrl-C ends it.");
+    super::until_stopped().await?;
+    stage.strike().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(csv: &str) -> usize {
+    csv.lines().count().saturating_sub(1)
+}
+
+/// Every row with a CBE number and each tenth with a NISS go to the e-Box first.
+fn split(csv: &str) -> (String, String) {
+    let mut rows = csv.lines();
+    let header = rows.next().unwrap_or_default();
+    let (mut citizens, mut mailboxes) = (format!("{header}\n"), format!("{header}\n"));
+    let mut nisses = 0_u32;
+    for row in rows {
+        let mut fields = row.split(',').skip(1);
+        let (niss, _mobile, cbe) = (fields.next().unwrap_or(""), fields.next(), fields.next().unwrap_or(""));
+        nisses += u32::from(!niss.is_empty());
+        let mailbox = !cbe.is_empty() || (!niss.is_empty() && nisses.is_multiple_of(10));
+        let part = if mailbox { &mut mailboxes } else { &mut citizens };
+        part.push_str(row);
+        part.push('\n');
+    }
+    (citizens, mailboxes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recipients_that_ship_are_split_without_losing_any() {
+        let (citizens, mailboxes) = split(RECIPIENTS);
+        assert_eq!(lines(&citizens) + lines(&mailboxes), lines(RECIPIENTS));
+        assert!(lines(&citizens) > 0 && lines(&mailboxes) > 0);
+    }
+}

@@ -1,0 +1,98 @@
+//! The command line: one file a command. The only place that prints.
+//!
+//! Exit codes: 0 done, 1 it failed or the answer is "no", 2 the call itself was wrong.
+#![allow(clippy::print_stdout)] // printing is what a command does
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+mod broadcast;
+mod check_config;
+mod client;
+#[cfg(feature = "sandbox")]
+mod demo;
+mod key;
+mod send;
+mod serve;
+#[cfg(feature = "sandbox")]
+mod simulate;
+mod status;
+
+/// Messages from public institutions to citizens and enterprises: GovApp, SMS, e-Box.
+#[derive(Debug, Parser)]
+#[command(name = "estafette", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the broker
+    Serve(serve::Arguments),
+    /// Run broker and simulators in one process, send a CSV through three channels, and compare
+    #[cfg(feature = "sandbox")]
+    Demo(demo::Arguments),
+    /// Run the simulators of GovApp, RingRing and an e-Box provider
+    #[cfg(feature = "sandbox")]
+    Simulate(simulate::Arguments),
+    /// Check a configuration file and say all that is wrong with it
+    CheckConfig(check_config::Arguments),
+    /// Make, list and revoke the bearer keys of institutions
+    Key(key::Arguments),
+    /// Send one message and show what became of it
+    Send(send::Arguments),
+    /// Send a file of recipients, CSV or NDJSON
+    Broadcast(broadcast::Arguments),
+    /// Show where a message or a broadcast stands
+    Status(status::Arguments),
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON document.
+    Json,
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Serve(arguments) => serve::run(arguments),
+            #[cfg(feature = "sandbox")]
+            Command::Demo(arguments) => demo::run(arguments),
+            #[cfg(feature = "sandbox")]
+            Command::Simulate(arguments) => simulate::run(arguments),
+            Command::CheckConfig(arguments) => check_config::run(arguments),
+            Command::Key(arguments) => key::run(arguments),
+            Command::Send(arguments) => send::run(arguments),
+            Command::Broadcast(arguments) => broadcast::run(arguments),
+            Command::Status(arguments) => status::run(arguments),
+        };
+        match done {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("estafette: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Runs a future on actix's runtime, which the actors need.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    actix_rt::System::new().block_on(future)
+}
+
+/// Ends at Ctrl-C or at the service manager's word.
+async fn until_stopped() -> std::io::Result<()> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
+    }
+}
