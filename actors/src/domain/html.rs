@@ -273,8 +273,8 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_nested_elements_end() {
-        let html = format!("{}a{}", "<custom-qr>".repeat(10_000), "</div>".repeat(10_000));
+    fn thousands_of_nested_elements_end() {
+        let html = format!("{}a{}", "<custom-qr>".repeat(3_000), "</div>".repeat(3_000));
         assert!(to_text(&clean(&html)) == "a");
     }
 

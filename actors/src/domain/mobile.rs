@@ -377,13 +377,15 @@ mod tests {
 
     #[test]
     fn the_short_way_and_the_library_agree_on_every_belgian_prefix() {
+        let forms = ["0{}123456", "+32{}123456", "{}123456", "+320{}123456", "0032{}123456", "32{}123456"];
         for prefix in 0..1000_u32 {
-            for form in ["0{}123456", "{}123456", "+32{}123456", "+320{}123456", "0032{}123456", "32{}123456"] {
+            // Those that could be mobile in every form, the others in the form that leaves no doubt.
+            let forms = if (400..500).contains(&prefix) { &forms[..] } else { &forms[1..2] };
+            for form in forms {
                 let text = form.replace("{}", &format!("{prefix:03}"));
                 match both_ways(&text) {
                     (Some(short), library) => assert_eq!(library, Ok(short), "{text}"),
-                    (None, Ok(library)) => assert_ne!(library.country_prefix(), 32, "{text} is left to the library"),
-                    (None, Err(_)) => {}
+                    (None, library) => assert!(library.is_err(), "{text} is left to the library"),
                 }
             }
         }

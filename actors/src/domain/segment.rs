@@ -116,24 +116,32 @@ pub struct Segmentation {
     pub parts: u32,
 }
 
-/// What a text takes as an SMS. Allocates nothing.
+/// What a text takes as an SMS. Allocates nothing, and reads the text at most twice.
 pub fn measure(text: &str) -> Segmentation {
-    let (alphabet, units) = length(text);
-    let parts = if units <= alphabet.alone() {
-        1
-    } else if units as usize == text.chars().count() {
-        // Without pairs no part is cut short.
-        units.div_ceil(alphabet.in_part())
-    } else {
-        Parts { rest: text, alphabet }.count() as u32
-    };
-    Segmentation { alphabet, units, parts }
+    if is_all_plain(text) {
+        let units = text.len() as u32;
+        let parts = if units <= Alphabet::Gsm7.alone() { 1 } else { units.div_ceil(Alphabet::Gsm7.in_part()) };
+        return Segmentation { alphabet: Alphabet::Gsm7, units, parts };
+    }
+    let mut tally = Tally::new(Alphabet::Gsm7);
+    for character in text.chars() {
+        match septet(character) {
+            OUTSIDE => {
+                let mut tally = Tally::new(Alphabet::Ucs2);
+                text.chars().for_each(|character| tally.add(character.len_utf16() as u32));
+                return tally.segmentation();
+            }
+            escaped if escaped >= ESCAPED => tally.add(2),
+            _ => tally.add(1),
+        }
+    }
+    tally.segmentation()
 }
 
 /// The parts of a text, in order; together they are the text.
 pub fn split(text: &str) -> Vec<&str> {
-    let (alphabet, units) = length(text);
-    if units <= alphabet.alone() { vec![text] } else { Parts { rest: text, alphabet }.collect() }
+    let Segmentation { alphabet, parts, .. } = measure(text);
+    if parts == 1 { vec![text] } else { Parts { rest: text, alphabet }.collect() }
 }
 
 /// The characters, with their byte offsets, that make a text UCS-2: those that the GSM tables don't have.
@@ -177,24 +185,39 @@ pub fn from_septets(septets: &[u8]) -> String {
     text
 }
 
-/// The alphabet and the units of a text.
-fn length(text: &str) -> (Alphabet, u32) {
-    // Most texts are plain ASCII: this loop compiles to vector instructions.
-    let plain = |chunk: &[u8]| chunk.iter().fold(true, |all, &byte| all & is_plain(byte));
-    if text.as_bytes().chunks(64).all(plain) {
-        return (Alphabet::Gsm7, text.len() as u32);
+/// Counts units, and the parts that they fill when there are several.
+struct Tally {
+    alphabet: Alphabet,
+    units: u32,
+    parts: u32,
+    in_last: u32,
+}
+
+impl Tally {
+    const fn new(alphabet: Alphabet) -> Self {
+        Self { alphabet, units: 0, parts: 1, in_last: 0 }
     }
-    let mut septets = 0;
-    for character in text.chars() {
-        match septet(character) {
-            OUTSIDE => {
-                return (Alphabet::Ucs2, text.chars().map(|character| character.len_utf16() as u32).sum());
-            }
-            escaped if escaped >= ESCAPED => septets += 2,
-            _ => septets += 1,
+
+    /// Adds a character of so many units, which a part has whole or not at all.
+    const fn add(&mut self, width: u32) {
+        self.units += width;
+        self.in_last += width;
+        if self.in_last > self.alphabet.in_part() {
+            self.parts += 1;
+            self.in_last = width;
         }
     }
-    (Alphabet::Gsm7, septets)
+
+    const fn segmentation(self) -> Segmentation {
+        let Self { alphabet, units, parts, .. } = self;
+        let parts = if units <= alphabet.alone() { 1 } else { parts };
+        Segmentation { alphabet, units, parts }
+    }
+}
+
+/// Most texts are plain ASCII: this loop compiles to vector instructions.
+fn is_all_plain(text: &str) -> bool {
+    text.as_bytes().chunks(64).all(|chunk| chunk.iter().fold(true, |all, &byte| all & is_plain(byte)))
 }
 
 /// Whether a byte is an ASCII character of the basic table. Ranges instead of a look-up, so that it vectorises.
