@@ -6,6 +6,7 @@
 mod callbacks;
 mod control;
 mod desk;
+mod ebox;
 mod govapp;
 mod identity;
 mod parts;
@@ -44,6 +45,7 @@ pub(crate) struct World {
     ebox: Desk,
     callbacks: Arc<Callbacks>,
     sms_targets: ringring::Targets,
+    tokens: ebox::token::Tokens,
 }
 
 impl World {
@@ -59,6 +61,7 @@ impl World {
             ebox: Desk::open(Channel::Ebox, settings.ebox.faults, &settings)?,
             callbacks,
             sms_targets: ringring::Targets::default(),
+            tokens: ebox::token::Tokens::new()?,
             settings,
         })
     }
@@ -210,6 +213,10 @@ fn routes(app: &mut web::ServiceConfig, world: Data<World>) {
                 .service(web::resource(path("")).get(govapp::notifications).post(govapp::to_many))
                 .route("/govapp/callback", web::put().to(govapp::set_callback));
         })
+        .route("/ebox/oauth/token", web::post().to(ebox::token::issue))
+        .route("/ebox/messageRegistry/v2/publishMessage", web::post().to(ebox::publish))
+        .route("/ebox/messageRegistry/v2/searchMessageStatus", web::post().to(ebox::status))
+        .route("/ebox/federation/v1/eboxPreferences/search", web::post().to(ebox::preferences))
         .route("/ledger", web::delete().to(control::clear))
         .route("/ledger/{channel}", web::get().to(control::page))
         .route("/ledger/{channel}/count", web::get().to(control::count))

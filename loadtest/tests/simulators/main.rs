@@ -4,6 +4,7 @@
 
 mod broker;
 mod control;
+mod ebox;
 mod faults;
 mod govapp;
 mod ringring;
