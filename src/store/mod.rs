@@ -3,3 +3,4 @@ pub mod atomic;
 pub mod folder;
 pub mod index;
 pub mod keys;
+pub mod persons;
