@@ -1,3 +1,4 @@
 //! Estafette.
 pub mod channels;
+pub mod api;
 pub mod store;

@@ -1,0 +1,82 @@
+//! Receipts that channels bring. Answered only after the commit: then the channel may forget them.
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use estafette_actors::ports::{CallbackError, CallbackRequest};
+
+use super::App;
+use super::body::CallbackBody;
+use super::problem::{Details, Problem};
+
+async fn receive(request: HttpRequest, app: &App, provider: &str, body: CallbackBody) -> Result<HttpResponse, Problem> {
+    let transport = app.parts.transports.iter().find(|transport| transport.provider() == provider);
+    let transport = transport.ok_or(Problem::UnknownProvider)?;
+    let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let headers = request.headers().iter();
+    let callback = CallbackRequest {
+        method: request.method().to_string(),
+        query: query.map_err(|_| Problem::CallbackForm("the query can't be read".to_owned()))?.into_inner(),
+        headers: headers
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+            .collect(),
+        body: body.0.to_vec(),
+    };
+    let received = transport.receipts(&callback).map_err(|error| match error {
+        CallbackError::Secret => Problem::CallbackSecret,
+        CallbackError::Form(what) => Problem::CallbackForm(what),
+        CallbackError::None => Problem::UnknownProvider,
+    })?;
+    if !received.receipts.is_empty() {
+        app.parts.broker.receive(received.receipts).await?;
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Takes receipts of a channel, authenticated by the provider's own secret.
+#[utoipa::path(
+    tag = "callbacks",
+    params(("provider" = String, Path, description = "The provider's name, such as ringring")),
+    request_body(content = String, content_type = "*/*", description = "In the provider's own form"),
+    responses(
+        (status = 204, description = "On disk"),
+        (status = 400, description = "Not in the provider's form", body = Details,
+            content_type = "application/problem+json"),
+        (status = 401, description = "Without the provider's secret", body = Details,
+            content_type = "application/problem+json"),
+        (status = 404, description = "No such provider", body = Details, content_type = "application/problem+json"),
+        (status = 503, description = "Not on disk: send it again", body = Details,
+            content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+#[post("/v1/callbacks/{provider}")]
+pub async fn post_receipts(
+    request: HttpRequest,
+    app: web::Data<App>,
+    provider: web::Path<String>,
+    body: CallbackBody,
+) -> Result<HttpResponse, Problem> {
+    receive(request, &app, &provider, body).await
+}
+
+/// The same, for providers that call with GET.
+#[utoipa::path(
+    tag = "callbacks",
+    params(("provider" = String, Path, description = "The provider's name, such as ringring")),
+    responses(
+        (status = 204, description = "On disk"),
+        (status = 400, description = "Not in the provider's form", body = Details,
+            content_type = "application/problem+json"),
+        (status = 401, description = "Without the provider's secret", body = Details,
+            content_type = "application/problem+json"),
+        (status = 404, description = "No such provider", body = Details, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+#[get("/v1/callbacks/{provider}")]
+pub async fn get_receipts(
+    request: HttpRequest,
+    app: web::Data<App>,
+    provider: web::Path<String>,
+    body: CallbackBody,
+) -> Result<HttpResponse, Problem> {
+    receive(request, &app, &provider, body).await
+}

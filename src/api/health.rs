@@ -1,0 +1,61 @@
+//! Whether it lives, whether it can take work, and its figures. Without a key: nothing here is
+//! anybody's own.
+use actix_web::http::header;
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::answer::json;
+
+/// Whether work is taken.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// Whether work is taken.
+    ready: bool,
+    /// Why not.
+    reason: Option<String>,
+}
+
+/// The process answers.
+#[utoipa::path(
+    tag = "operation",
+    responses((status = 200, description = "It answers", body = String, content_type = "text/plain")),
+    security(()),
+)]
+#[get("/healthz")]
+pub async fn alive() -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body("ok\n")
+}
+
+/// Work is taken: the journal can be written.
+#[utoipa::path(
+    tag = "operation",
+    responses(
+        (status = 200, description = "Work is taken", body = Readiness),
+        (status = 503, description = "No work is taken; the reason says why", body = Readiness),
+    ),
+    security(()),
+)]
+#[get("/readyz")]
+pub async fn ready(app: web::Data<App>) -> HttpResponse {
+    match app.parts.broker.journal().read_only() {
+        None => json(HttpResponse::Ok(), &Readiness { ready: true, reason: None }),
+        Some(reason) => {
+            let reason = Some(format!("the journal is read-only: {reason}"));
+            json(HttpResponse::ServiceUnavailable(), &Readiness { ready: false, reason })
+        }
+    }
+}
+
+/// Metrics in Prometheus' text format.
+#[utoipa::path(
+    tag = "operation",
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain")),
+    security(()),
+)]
+#[get("/metrics")]
+pub async fn metrics(app: web::Data<App>) -> HttpResponse {
+    let body = (app.parts.metrics)();
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(body)
+}

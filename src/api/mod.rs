@@ -1,0 +1,210 @@
+//! The HTTP face: JSON under `/v1`, problem details for everything refused, and beside it health,
+//! metrics and the OpenAPI document, which is made of the handlers themselves.
+//!
+//! It turns bytes into domain types and answers from what is durable. It knows the ports and the
+//! broker's handle; store and channels it doesn't know.
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App as Actix, HttpServer, dev, web};
+use dashmap::{DashMap, DashSet};
+use estafette_actors::broker::Broker;
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::id::BroadcastId;
+use estafette_actors::domain::language::Language;
+use estafette_actors::domain::price::PriceList;
+use estafette_actors::domain::strategy::Strategy;
+use estafette_actors::domain::submission::Institution;
+use estafette_actors::ports::Transport;
+
+mod answer;
+mod body;
+//mod broadcasts;
+mod callbacks;
+mod caller;
+mod document;
+mod health;
+mod idempotency;
+mod json;
+//mod limits;
+//mod listing;
+mod messages;
+mod prefer;
+mod problem;
+//mod recipients;
+//mod report;
+//mod rows;
+mod submission;
+//mod upload;
+
+pub use caller::{Authenticate, Principal};
+
+/// What bounds this face. Each has a key in the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Bytes of a JSON body at most.
+    pub body_bytes: usize,
+    /// Bytes of a callback at most.
+    pub callback_bytes: usize,
+    /// Bytes of one upload of recipients at most.
+    pub upload_bytes: u64,
+    /// How long a body may take, and how long an upload may pause.
+    pub body_timeout: Duration,
+    /// How long the head of a request may take.
+    pub head_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// Connections at most, for each worker.
+    pub max_connections: usize,
+    /// How long a call without `Prefer` waits.
+    pub wait_default: Duration,
+    /// The longest wait that a call may ask for.
+    pub wait_max: Duration,
+    /// Validity of a message that names none.
+    pub validity_default: Duration,
+    /// The longest validity.
+    pub validity_max: Duration,
+    /// Bad rows of an upload that are described; the others are counted.
+    pub reported_rows: usize,
+    /// Uploads at once, of all institutions.
+    pub uploads: usize,
+    /// Where an upload is kept while it is checked.
+    pub spool: PathBuf,
+    /// Whether test keys are taken: only where every channel is simulated.
+    pub sandbox: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            body_bytes: 512 * 1024,
+            callback_bytes: 256 * 1024,
+            upload_bytes: 4 * 1024 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(75),
+            max_connections: 10_000,
+            wait_default: Duration::from_secs(10),
+            wait_max: Duration::from_secs(30),
+            validity_default: Duration::from_secs(24 * 3600),
+            validity_max: Duration::from_secs(30 * 24 * 3600),
+            reported_rows: 1_000,
+            uploads: 4,
+            spool: std::env::temp_dir(),
+            sandbox: false,
+        }
+    }
+}
+
+/// An institution, as the configuration knows it.
+#[derive(Clone, Debug)]
+pub struct InstitutionProfile {
+    /// Which.
+    pub institution: Institution,
+    /// Its name, for people.
+    pub name: Box<str>,
+    /// The language when neither the sender nor the citizen says.
+    pub default_language: Language,
+    /// Whom the citizen sees as the sender, unless a message says otherwise.
+    pub sender_name: Option<Box<str>>,
+    /// The names of the strategies that it may use; `None` for all.
+    pub strategies: Option<Vec<Box<str>>>,
+    /// Days for which personal content is kept after settlement.
+    pub retention_days: u16,
+    /// Whether its keys may do what is the operator's.
+    pub operator: bool,
+}
+
+impl InstitutionProfile {
+    /// Whether it may use the strategy of this name.
+    pub fn may_use(&self, strategy: &str) -> bool {
+        self.strategies.as_ref().is_none_or(|allowed| allowed.iter().any(|name| &**name == strategy))
+    }
+}
+
+/// A keyed hash of 64 bits; the key stays with the data.
+pub type Hash = Arc<dyn Fn(&[u8]) -> u64 + Send + Sync>;
+
+/// All that the handlers need; made by the one who puts the program together.
+pub struct Parts {
+    /// The actors.
+    pub broker: Broker,
+    /// Tells whose key it is.
+    pub authenticate: Arc<dyn Authenticate>,
+    /// The institutions known.
+    pub institutions: Vec<InstitutionProfile>,
+    /// The strategies, built in and configured.
+    pub strategies: Vec<Arc<Strategy>>,
+    /// What channels cost.
+    pub prices: PriceList,
+    /// The transports, for their callbacks and names.
+    pub transports: Vec<Arc<dyn Transport>>,
+    /// Messages a second that each channel is allowed, for `GET /v1/limits`.
+    pub rates: Vec<(Channel, u32)>,
+    /// The bounds.
+    pub settings: Settings,
+    /// Renders the metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Hashes Idempotency-Keys and requests.
+    pub hash: Hash,
+}
+
+/// The state that all workers share.
+pub struct App {
+    parts: Parts,
+    institutions: HashMap<Institution, InstitutionProfile>,
+    keys_in_progress: Arc<DashMap<u64, u64>>,
+    uploads_in_progress: Arc<DashSet<BroadcastId>>,
+    upload_slots: Arc<tokio::sync::Semaphore>,
+}
+
+impl App {
+    /// Of its parts.
+    pub fn new(mut parts: Parts) -> Arc<Self> {
+        let profiles = std::mem::take(&mut parts.institutions);
+        Arc::new(Self {
+            institutions: profiles.into_iter().map(|profile| (profile.institution, profile)).collect(),
+            keys_in_progress: Arc::default(),
+            uploads_in_progress: Arc::default(),
+            upload_slots: Arc::new(tokio::sync::Semaphore::new(parts.settings.uploads)),
+            parts,
+        })
+    }
+
+    /// The provider at a channel, as far as it has one name.
+    fn provider(&self, channel: Channel) -> Option<&'static str> {
+        let mut at_channel = self.parts.transports.iter().filter(|transport| transport.channel() == channel);
+        at_channel.next().map(|transport| transport.provider())
+    }
+}
+
+/// The handlers, for an application that is set up elsewhere (tests).
+pub fn configure(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        config.app_data(web::Data::from(app));
+        document::routes(&mut utoipa_actix_web::service_config::ServiceConfig::new(config));
+        config
+            .service(document::rendered)
+            .service(document::docs)
+            .service(document::swagger())
+            .default_service(web::to(document::elsewhere));
+    }
+}
+
+/// Serves on a listener that the caller bound. The caller handles signals and stops the server.
+pub fn serve(listener: TcpListener, app: Arc<App>, workers: usize) -> std::io::Result<dev::Server> {
+    let settings = app.parts.settings.clone();
+    estafette_actors::domain::mobile::Mobile::warm();
+    let server = HttpServer::new(move || Actix::new().configure(configure(Arc::clone(&app))))
+        .workers(workers.max(1))
+        .client_request_timeout(settings.head_timeout)
+        .keep_alive(settings.keep_alive)
+        .max_connections(settings.max_connections)
+        .disable_signals()
+        .shutdown_timeout(10)
+        .listen(listener)?;
+    Ok(server.run())
+}

@@ -1,0 +1,299 @@
+//! Everything that this face refuses, as RFC 9457 problem details. [`Problem`] is the only source
+//! of the slugs in `type`: clients may depend on them, so they are never renamed.
+//!
+//! Nothing here repeats what a caller sent: a problem names the place and says what to do.
+use std::borrow::Cow;
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpResponse, ResponseError};
+use estafette_actors::messages::Refused;
+use estafette_actors::ports::{ArchiveError, JournalError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The media type of every refusal.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// One thing that is wrong in a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Fault {
+    /// Where, as a JSON pointer into the body (RFC 6901), or the name of a header or query parameter.
+    #[schema(example = "/recipient/niss")]
+    pub pointer: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault at a place.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+/// The problem details object, as written on the wire.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Details<'p> {
+    /// Names the kind of problem; stable.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:estafette:problem:invalid-request")]
+    kind: String,
+    /// The same for every problem of the kind.
+    title: &'static str,
+    /// The status code of the answer.
+    #[schema(example = 422)]
+    status: u16,
+    /// What happened here and what to do.
+    #[schema(value_type = String)]
+    detail: Cow<'p, str>,
+    /// Each wrong thing in the request.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'p [Fault],
+}
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No JSON.
+    #[error("the body is not JSON: {0}; send one JSON value in UTF-8")]
+    MalformedJson(String),
+    /// JSON, with something wrong in it.
+    #[error("{} of the request can't be accepted as given: see errors", parts(.0.len()))]
+    InvalidRequest(Vec<Fault>),
+    /// A query parameter that is wrong or unknown.
+    #[error("the query can't be accepted as given: see errors")]
+    InvalidQuery(Vec<Fault>),
+    /// A header of an upload that is wrong.
+    #[error("the header of the rows can't be accepted: see errors")]
+    InvalidHeader(Vec<Fault>),
+    /// No key, or a wrong one.
+    #[error("send a key of your institution as `Authorization: Bearer est_...`")]
+    Unauthorized,
+    /// A test key where only live channels are.
+    #[error("this is a test key and no sandbox runs here; use a live key")]
+    TestKey,
+    /// The institution isn't configured here.
+    #[error("the institution of this key is not set up here; ask the operator")]
+    UnknownInstitution,
+    /// For operators only.
+    #[error("this is for the operator's keys; ask the operator")]
+    OperatorOnly,
+    /// No such path.
+    #[error("nothing is at this path; see /docs")]
+    UnknownPath,
+    /// Not known, or another's: the two can't be told apart.
+    #[error("no such message or broadcast of yours; check the id")]
+    NotFound,
+    /// Not known.
+    #[error("no provider of this name sends callbacks here; see /v1/limits")]
+    UnknownProvider,
+    /// A path with other methods.
+    #[error("this method means nothing here; use {0}")]
+    MethodNotAllowed(String),
+    /// The wrong type of content.
+    #[error("send the body as {0}, named in Content-Type")]
+    UnsupportedMediaType(&'static str),
+    /// Nothing that we can write is acceptable.
+    #[error("accept {0}")]
+    NotAcceptable(&'static str),
+    /// More than is read.
+    #[error("the body has more than {0} bytes; send less at once")]
+    TooLarge(u64),
+    /// The body came too slowly.
+    #[error("the body did not arrive in time; send it faster, or less at once")]
+    TooSlow,
+    /// The body ended early or broke off.
+    #[error("the body could not be read to its end; send it again")]
+    BrokenBody,
+    /// An Idempotency-Key that is no key.
+    #[error("an Idempotency-Key has 1 to 255 visible ASCII characters")]
+    InvalidIdempotencyKey,
+    /// The first request with this key is not answered yet.
+    #[error("a request with this Idempotency-Key is in progress; ask again when it is answered")]
+    IdempotencyInProgress,
+    /// The key was used for something else.
+    #[error("this Idempotency-Key was used for another request; use a new key for a new message")]
+    IdempotencyMismatch,
+    /// Too late for what was asked.
+    #[error("{0}")]
+    Conflict(Cow<'static, str>),
+    /// An upload for this broadcast is under way.
+    #[error("another upload for this broadcast is under way; send this one after it")]
+    UploadInProgress,
+    /// A callback without the provider's secret.
+    #[error("the callback does not carry the secret of this provider")]
+    CallbackSecret,
+    /// A callback in another form.
+    #[error("the callback is not in the provider's form: {0}")]
+    CallbackForm(String),
+    /// Too much under way.
+    #[error("too many requests are under way; try again in {} s", .0.as_secs().max(1))]
+    Overloaded(Duration),
+    /// A part is being replaced.
+    #[error("the broker is restarting a part of itself; try again in a second")]
+    Restarting,
+    /// Nothing can be written.
+    #[error("nothing can be accepted since the journal is read-only; the operator must mend it")]
+    ReadOnly,
+    /// A read failed.
+    #[error("what was asked for can't be read just now; try again, then tell the operator")]
+    Unreadable,
+    /// No room to keep an upload while it is checked.
+    #[error("the upload can't be kept while it is checked; try again, then tell the operator")]
+    Spool,
+}
+
+fn parts(count: usize) -> String {
+    if count == 1 { "one part".to_owned() } else { format!("{count} parts") }
+}
+
+impl Problem {
+    /// Slug, status and title of each kind: the only place that knows them.
+    fn kind(&self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::MalformedJson(_) => ("malformed-json", StatusCode::BAD_REQUEST, "The body is not JSON"),
+            Self::InvalidRequest(_) => {
+                ("invalid-request", StatusCode::UNPROCESSABLE_ENTITY, "The request has mistakes")
+            }
+            Self::InvalidQuery(_) => ("invalid-query", StatusCode::BAD_REQUEST, "The query has mistakes"),
+            Self::InvalidHeader(_) => {
+                ("invalid-header", StatusCode::UNPROCESSABLE_ENTITY, "The header of the rows has mistakes")
+            }
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "A key is needed"),
+            Self::TestKey => ("test-key", StatusCode::FORBIDDEN, "Test keys reach the sandbox only"),
+            Self::UnknownInstitution => ("unknown-institution", StatusCode::FORBIDDEN, "The institution is not set up"),
+            Self::OperatorOnly => ("operator-only", StatusCode::FORBIDDEN, "For operators only"),
+            Self::UnknownPath => ("unknown-path", StatusCode::NOT_FOUND, "Nothing is here"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
+            Self::UnknownProvider => ("unknown-provider", StatusCode::NOT_FOUND, "No such provider"),
+            Self::MethodNotAllowed(_) => {
+                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here")
+            }
+            Self::UnsupportedMediaType(_) => {
+                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The type of the body is not supported")
+            }
+            Self::NotAcceptable(_) => {
+                ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "No acceptable form of the answer")
+            }
+            Self::TooLarge(_) => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "The body came too slowly"),
+            Self::BrokenBody => ("broken-body", StatusCode::BAD_REQUEST, "The body broke off"),
+            Self::InvalidIdempotencyKey => {
+                ("invalid-idempotency-key", StatusCode::BAD_REQUEST, "Not an Idempotency-Key")
+            }
+            Self::IdempotencyInProgress => {
+                ("idempotency-in-progress", StatusCode::CONFLICT, "The same request is in progress")
+            }
+            Self::IdempotencyMismatch => (
+                "idempotency-mismatch",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The Idempotency-Key belongs to another request",
+            ),
+            Self::Conflict(_) => ("conflict", StatusCode::CONFLICT, "Not possible in this state"),
+            Self::UploadInProgress => ("upload-in-progress", StatusCode::CONFLICT, "One upload at a time"),
+            Self::CallbackSecret => ("callback-secret", StatusCode::UNAUTHORIZED, "The secret is missing or wrong"),
+            Self::CallbackForm(_) => ("callback-form", StatusCode::BAD_REQUEST, "Not a callback of this provider"),
+            Self::Overloaded(_) => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too much is under way"),
+            Self::Restarting => ("restarting", StatusCode::SERVICE_UNAVAILABLE, "A part is being restarted"),
+            Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "Nothing can be written"),
+            Self::Unreadable => ("unreadable", StatusCode::INTERNAL_SERVER_ERROR, "A read failed"),
+            Self::Spool => ("spool", StatusCode::INSUFFICIENT_STORAGE, "No room for the upload"),
+        }
+    }
+
+    /// The faults listed in it.
+    pub fn faults(&self) -> &[Fault] {
+        match self {
+            Self::InvalidRequest(faults) | Self::InvalidQuery(faults) | Self::InvalidHeader(faults) => faults,
+            _ => &[],
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded(after) => Some(after.as_secs().max(1)),
+            Self::Restarting | Self::IdempotencyInProgress | Self::UploadInProgress => Some(1),
+            Self::ReadOnly => Some(60),
+            _ => None,
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind().1
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (slug, status, title) = self.kind();
+        let details = Details {
+            kind: format!("urn:estafette:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: self.to_string().into(),
+            errors: self.faults(),
+        };
+        let mut answer = HttpResponse::build(status);
+        answer.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)));
+        if let Some(after) = self.retry_after() {
+            answer.insert_header((header::RETRY_AFTER, after));
+        }
+        match self {
+            Self::Unauthorized => {
+                answer.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"estafette\""));
+            }
+            Self::CallbackSecret => {
+                answer.insert_header((header::WWW_AUTHENTICATE, "Callback realm=\"estafette\""));
+            }
+            Self::MethodNotAllowed(methods) => {
+                answer.insert_header((header::ALLOW, methods.as_str()));
+            }
+            // What is left of the body is not worth reading.
+            Self::TooLarge(_) | Self::TooSlow => {
+                answer.force_close();
+            }
+            _ => {}
+        }
+        answer.body(serde_json::to_vec(&details).unwrap_or_default())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Overloaded { retry_after } => Self::Overloaded(retry_after),
+            Refused::Restarting => Self::Restarting,
+            Refused::Journal(error) => error.into(),
+            Refused::Archive(error) => error.into(),
+            Refused::NotFound => Self::NotFound,
+            Refused::Conflict(why) => Self::Conflict(why.into()),
+        }
+    }
+}
+
+impl From<JournalError> for Problem {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::ReadOnly(_) => Self::ReadOnly,
+            JournalError::Overloaded => Self::Overloaded(Duration::from_secs(1)),
+        }
+    }
+}
+
+impl From<ArchiveError> for Problem {
+    fn from(error: ArchiveError) -> Self {
+        tracing::error!(%error, "a read for the HTTP face failed");
+        Self::Unreadable
+    }
+}
+
+/// The names of methods as `Allow` lists them.
+pub fn allow(methods: &[Method]) -> String {
+    let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}
