@@ -52,7 +52,8 @@ def main():
                 plain += 1
                 if str(status) not in operation["responses"]:
                     wrong.append(f"{name} answers {status}, which its description does not list")
-            if operation.get("security", document.get("security")):
+            security = operation.get("security", document.get("security")) or [{}]
+            if {} not in security:
                 filled = path
                 for parameter in parameters:
                     if parameter.get("in") == "path":
