@@ -1,4 +1,4 @@
 //! Estafette.
-pub mod channels;
 pub mod api;
+pub mod channels;
 pub mod store;
