@@ -1,4 +1,5 @@
 //! Estafette.
 pub mod api;
 pub mod channels;
+pub mod config;
 pub mod store;

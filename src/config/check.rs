@@ -1,0 +1,245 @@
+//! From the raw configuration to the checked one. Every rule is looked at, whatever was found
+//! before; a value out of bounds is replaced by one that lets checking go on.
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use estafette_actors::domain::backoff::Backoff;
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::price::{Money, PriceList, Tariff};
+use estafette_actors::ports::Polling;
+
+use super::checked::{Admin, Admission, Config, Delivery, Http, Journal, Log, LogFormat, Secret};
+use super::{Mistake, raw};
+
+const MICROS_IN_EURO: f64 = 1_000_000.0;
+const HOUR: u64 = 3_600;
+/// Seconds of a day.
+pub(super) const DAY: u64 = 24 * HOUR;
+
+/// Notes mistakes under the key that is looked at.
+pub(super) struct Checker<'m> {
+    mistakes: &'m mut Vec<Mistake>,
+}
+
+impl<'m> Checker<'m> {
+    pub(super) fn new(mistakes: &'m mut Vec<Mistake>) -> Self {
+        Self { mistakes }
+    }
+
+    pub(super) fn mistakes_so_far(&self) -> usize {
+        self.mistakes.len()
+    }
+
+    pub(super) fn wrong(&mut self, key: &str, what: impl Into<String>) {
+        self.mistakes.push(Mistake { key: key.into(), what: what.into() });
+    }
+
+    /// A number within bounds, both included.
+    pub(super) fn within(&mut self, key: &str, value: u64, least: u64, most: u64) -> u64 {
+        if !(least..=most).contains(&value) {
+            self.wrong(key, format!("{value} is out of bounds; give {least} to {most}"));
+        }
+        value.clamp(least, most)
+    }
+
+    fn millis(&mut self, key: &str, value: u64, least: u64, most: u64) -> Duration {
+        Duration::from_millis(self.within(key, value, least, most))
+    }
+
+    fn seconds(&mut self, key: &str, value: u64, least: u64, most: u64) -> Duration {
+        Duration::from_secs(self.within(key, value, least, most))
+    }
+
+    fn count(&mut self, key: &str, value: u64, least: u64, most: u64) -> usize {
+        usize::try_from(self.within(key, value, least, most)).unwrap_or(usize::MAX)
+    }
+
+    /// A number of messages a second; 0 for no limit.
+    fn rate(&mut self, key: &str, value: u64) -> Option<NonZeroU32> {
+        NonZeroU32::new(u32::try_from(self.within(key, value, 0, 1_000_000)).unwrap_or(u32::MAX))
+    }
+
+    fn fraction(&mut self, key: &str, value: f64, least: f64, most: f64) -> f64 {
+        if !(least..=most).contains(&value) {
+            self.wrong(key, format!("{value} is out of bounds; give {least} to {most}"));
+            return least;
+        }
+        value
+    }
+
+    fn address(&mut self, key: &str, text: &str) -> SocketAddr {
+        text.parse().unwrap_or_else(|_| {
+            self.wrong(key, "not an address; give an IP address and a port, such as 127.0.0.1:8080");
+            SocketAddr::from(([127, 0, 0, 1], 0))
+        })
+    }
+
+    pub(super) fn one_of<T: Copy>(&mut self, key: &str, text: &str, known: &[(&str, T)]) -> T {
+        if let Some((_, value)) = known.iter().find(|(name, _)| *name == text) {
+            return *value;
+        }
+        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+        self.wrong(key, format!("unknown; give {}", names.join(" or ")));
+        known[0].1
+    }
+
+    pub(super) fn channel(&mut self, key: &str, name: &str) -> Option<Channel> {
+        match name.parse() {
+            Ok(channel) => Some(channel),
+            Err(error) => {
+                let error: estafette_actors::domain::channel::Error = error;
+                self.wrong(key, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Checks everything.
+    pub(super) fn config(&mut self, raw: raw::Raw) -> Config {
+        let strategies = self.strategies(&raw.strategy);
+        let mut delivery = BTreeMap::new();
+        for (name, table) in &raw.delivery {
+            if let Some(channel) = self.channel(&format!("delivery.{name}"), name) {
+                delivery.insert(channel, self.delivery(&format!("delivery.{name}"), table));
+            }
+        }
+        for name in raw.channels.keys() {
+            self.channel(&format!("channels.{name}"), name);
+        }
+        Config {
+            http: self.http(&raw.http),
+            admin: self.admin(&raw.admin),
+            data_folder: self.folder(&raw.data.folder),
+            journal: self.journal(&raw.journal),
+            admission: Admission {
+                submissions: self.count("admission.submissions", raw.admission.submissions, 1, 1_000_000),
+                chunks: self.count("admission.chunks", raw.admission.chunks, 1, 1_024),
+                receipts: self.count("admission.receipts", raw.admission.receipts, 1, 100_000),
+            },
+            delivery,
+            channels: raw.channels,
+            prices: self.prices(&raw.prices),
+            registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
+            log: self.log(raw.log),
+            institutions: self.institutions(&raw.institution, &strategies),
+            strategies,
+        }
+    }
+
+    fn http(&mut self, raw: &raw::Http) -> Http {
+        Http {
+            address: self.address("http.address", &raw.address),
+            workers: self.count("http.workers", raw.workers, 1, 64),
+            body_bytes: self.count("http.body_bytes", raw.body_bytes, 64 << 10, 64 << 20),
+            stream_bytes: self.within("http.stream_bytes", raw.stream_bytes, 1 << 20, 1 << 40),
+            connections: self.count("http.connections", raw.connections, 1, 100_000),
+            // A waiting call takes up to 30 s, and must not be cut off by this limit.
+            request_timeout: self.seconds("http.request_timeout_seconds", raw.request_timeout_seconds, 31, 3_600),
+        }
+    }
+
+    fn admin(&mut self, raw: &raw::Admin) -> Admin {
+        let address = self.address("admin.address", &raw.address);
+        if raw.password.is_empty() && !address.ip().is_loopback() {
+            let what = "an address that others can reach needs a password: set one, or listen on 127.0.0.1";
+            self.wrong("admin.password", what);
+        }
+        Admin {
+            address,
+            password: Some(raw.password.as_str()).filter(|text| !text.is_empty()).map(Secret::new),
+            connections: self.count("admin.connections", raw.connections, 1, 10_000),
+            idle: self.seconds("admin.idle_seconds", raw.idle_seconds, 1, DAY),
+            half_frame: self.seconds("admin.half_frame_seconds", raw.half_frame_seconds, 1, 300),
+            write_timeout: self.seconds("admin.write_timeout_seconds", raw.write_timeout_seconds, 1, 300),
+        }
+    }
+
+    fn folder(&mut self, folder: &str) -> PathBuf {
+        if folder.is_empty() {
+            self.wrong("data.folder", "empty; give a folder");
+        }
+        PathBuf::from(folder)
+    }
+
+    fn journal(&mut self, raw: &raw::Journal) -> Journal {
+        let hours = self.within("journal.segment_age_hours", raw.segment_age_hours, 1, 24 * 31);
+        Journal {
+            trigger: self.millis("journal.trigger_ms", raw.trigger_ms, 0, 100),
+            segment_bytes: self.within("journal.segment_bytes", raw.segment_bytes, 1 << 20, 16 << 30),
+            segment_age: Duration::from_secs(hours * HOUR),
+            cache_bytes: self.count("journal.cache_mib", raw.cache_mib, 4, 4_096) << 20,
+            flush_after: self.millis("journal.flush_after_ms", raw.flush_after_ms, 10, 60_000),
+            retention: Duration::from_secs(self.within("journal.retention_days", raw.retention_days, 3, 90) * DAY),
+            parked: Duration::from_secs(self.within("journal.parked_days", raw.parked_days, 1, 30) * DAY),
+        }
+    }
+
+    fn delivery(&mut self, table: &str, raw: &raw::Delivery) -> Delivery {
+        let key = |name: &str| format!("{table}.{name}");
+        let breaker = self.within(&key("breaker_failures"), raw.breaker_failures, 1, 10_000);
+        let retry = &raw.retry;
+        let attempts = self.within(&key("retry.attempts"), retry.attempts, 0, 200);
+        let backoff = Backoff {
+            first: self.millis(&key("retry.first_ms"), retry.first_ms, 1, HOUR * 1_000),
+            factor: self.fraction(&key("retry.factor"), retry.factor, 1.0, 100.0),
+            max: self.millis(&key("retry.max_ms"), retry.max_ms, 1, DAY * 1_000),
+            jitter: self.fraction(&key("retry.jitter"), retry.jitter, 0.0, 1.0),
+            attempts: u8::try_from(attempts).unwrap_or(u8::MAX),
+        };
+        if backoff.max < backoff.first {
+            self.wrong(&key("retry.max_ms"), "shorter than first_ms; give at least as much");
+        }
+        Delivery {
+            window: self.count(&key("window"), raw.window, 1, 100_000),
+            page: self.count(&key("page"), raw.page, 1, 16_384),
+            rate: self.rate(&key("rate_per_second"), raw.rate_per_second),
+            institution_rate: self.rate(&key("institution_rate_per_second"), raw.institution_rate_per_second),
+            breaker_failures: u32::try_from(breaker).unwrap_or(u32::MAX),
+            breaker_pause: self.millis(&key("breaker_pause_ms"), raw.breaker_pause_ms, 10, 600_000),
+            attempt_timeout: self.seconds(&key("attempt_timeout_seconds"), raw.attempt_timeout_seconds, 1, 300),
+            confirm_within: self.millis(&key("confirm_within_ms"), raw.confirm_within_ms, 100, 60_000),
+            polling: Polling {
+                every: self.seconds(&key("poll_seconds"), raw.poll_seconds, 1, HOUR),
+                overlap: self.seconds(&key("poll_overlap_seconds"), raw.poll_overlap_seconds, 0, DAY),
+            },
+            retry: backoff,
+        }
+    }
+
+    fn prices(&mut self, raw: &BTreeMap<String, raw::Price>) -> PriceList {
+        let mut tariffs = Vec::new();
+        for (name, price) in raw {
+            self.channel(&format!("prices.{name}"), name);
+            let per_message = self.money(&format!("prices.{name}.per_message"), price.per_message);
+            let per_part = self.money(&format!("prices.{name}.per_part"), price.per_part);
+            tariffs.push((name.clone(), Tariff { per_message, per_part }));
+        }
+        PriceList::new(tariffs)
+    }
+
+    fn money(&mut self, key: &str, euros: f64) -> Money {
+        let micros = euros * MICROS_IN_EURO;
+        if !(0.0..=1_000.0).contains(&euros) {
+            self.wrong(key, "out of bounds; give 0 to 1000 euro");
+            return Money::ZERO;
+        }
+        if (micros - micros.round()).abs() > 1e-3 {
+            self.wrong(key, "too fine; give euros with at most six decimals");
+        }
+        Money(micros.round() as u64)
+    }
+
+    fn log(&mut self, raw: raw::Log) -> Log {
+        if raw.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+            self.wrong(
+                "log.level",
+                "not a level; give error, warn, info, debug or trace, or a filter such as info,estafette=debug",
+            );
+        }
+        let forms = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        Log { format: self.one_of("log.format", &raw.format, &forms), level: raw.level }
+    }
+}

@@ -1,0 +1,215 @@
+//! The configuration as the program uses it: real durations, counts that are not zero, domain
+//! types. Whoever holds a [`Config`] checks nothing again.
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use estafette_actors::domain::backoff::Backoff;
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::language::Language;
+use estafette_actors::domain::price::PriceList;
+use estafette_actors::domain::strategy::Strategy;
+use estafette_actors::domain::submission;
+use estafette_actors::ports::Polling;
+use figment::value::Dict;
+
+/// A whole, checked configuration.
+#[derive(Clone)]
+pub struct Config {
+    /// HTTP.
+    pub http: Http,
+    /// The admin port.
+    pub admin: Admin,
+    /// The data folder.
+    pub data_folder: PathBuf,
+    /// The journal.
+    pub journal: Journal,
+    /// What may be under way at once.
+    pub admission: Admission,
+    /// How each channel is fed.
+    pub delivery: BTreeMap<Channel, Delivery>,
+    /// The channels that are switched on, each with its own settings (see [`Config::channel_tables`]).
+    pub(super) channels: BTreeMap<String, Dict>,
+    /// What messages cost.
+    pub prices: PriceList,
+    /// A file with known recipients.
+    pub registry_file: Option<PathBuf>,
+    /// The log.
+    pub log: Log,
+    /// Institutions, in the order of the file.
+    pub institutions: Vec<Institution>,
+    /// Strategies, the built-in ones first; names are unique.
+    pub strategies: Vec<Strategy>,
+}
+
+impl fmt::Debug for Config {
+    /// Without the channels' tables: they may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("http", &self.http)
+            .field("admin", &self.admin)
+            .field("data_folder", &self.data_folder)
+            .field("journal", &self.journal)
+            .field("delivery", &self.delivery)
+            .field("channels", &self.channels.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// HTTP.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// Worker threads.
+    pub workers: usize,
+    /// Bytes of an ordinary request's body at most.
+    pub body_bytes: usize,
+    /// Bytes of a streamed list of recipients at most.
+    pub stream_bytes: u64,
+    /// Connections at most.
+    pub connections: usize,
+    /// A request that takes longer is answered with 503 (streams aside).
+    pub request_timeout: Duration,
+}
+
+/// The admin port.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// What AUTH asks for; none only on loopback.
+    pub password: Option<Secret>,
+    /// Connections at most.
+    pub connections: usize,
+    /// A connection on which nothing is asked for so long is closed.
+    pub idle: Duration,
+    /// A command that was begun must be whole after this.
+    pub half_frame: Duration,
+    /// A client that doesn't read its answers for so long is cut off.
+    pub write_timeout: Duration,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// Keeps a text from being shown.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, to compare or to send; not to write anywhere.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// The journal.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    /// How long the writer gathers before it commits.
+    pub trigger: Duration,
+    /// A segment is closed when it has so many bytes.
+    pub segment_bytes: u64,
+    /// A segment is closed when it is so old.
+    pub segment_age: Duration,
+    /// The page cache.
+    pub cache_bytes: usize,
+    /// Changed states are written so long after their first change.
+    pub flush_after: Duration,
+    /// Content is kept so long after settlement, where an institution says nothing else.
+    pub retention: Duration,
+    /// A receipt that matches nothing is kept so long.
+    pub parked: Duration,
+}
+
+/// What may be under way at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission {
+    /// Single submissions between arrival and commit.
+    pub submissions: usize,
+    /// Chunks of broadcasts likewise.
+    pub chunks: usize,
+    /// Batches of receipts likewise.
+    pub receipts: usize,
+}
+
+/// How a channel is fed.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Attempts under way at once.
+    pub window: usize,
+    /// Messages read from a queue at once.
+    pub page: usize,
+    /// Messages a second through the channel; none for no limit.
+    pub rate: Option<NonZeroU32>,
+    /// Messages a second of each institution; none for no limit.
+    pub institution_rate: Option<NonZeroU32>,
+    /// Failures of the channel itself in a row that open the breaker.
+    pub breaker_failures: u32,
+    /// How long it stays open at first.
+    pub breaker_pause: Duration,
+    /// An attempt that takes longer is of unknown outcome.
+    pub attempt_timeout: Duration,
+    /// Ends of attempts that are not confirmed as written after so long are told again.
+    pub confirm_within: Duration,
+    /// How the channel is asked for receipts, where it has to be asked.
+    pub polling: Polling,
+    /// When a failed attempt is made again.
+    pub retry: Backoff,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// A filter of tracing-subscriber, such as `info` or `info,estafette=debug`.
+    pub level: String,
+    /// Its form.
+    pub format: LogFormat,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// An institution that may send.
+#[derive(Clone, Debug)]
+pub struct Institution {
+    /// Its number.
+    pub id: submission::Institution,
+    /// Its name, for people.
+    pub name: String,
+    /// The language when neither sender nor citizen says.
+    pub default_language: Language,
+    /// Whom the citizen sees as the sender, when a message doesn't say.
+    pub sender_name: Option<String>,
+    /// Names of the strategies that it may use; empty for all.
+    pub strategies: Vec<String>,
+    /// Its content is kept so long after settlement.
+    pub retention: Duration,
+    /// Whether it runs this broker, and may see all.
+    pub operator: bool,
+}
+
+impl Institution {
+    /// Whether it may use a strategy.
+    pub fn may_use(&self, strategy: &str) -> bool {
+        self.strategies.is_empty() || self.strategies.iter().any(|name| name == strategy)
+    }
+}

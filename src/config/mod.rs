@@ -1,0 +1,94 @@
+//! The configuration: defaults, then a TOML file, then variables `ESTAFETTE__SECTION__KEY`.
+//!
+//! Invariant: [`load`] gives a [`Config`] in which everything was checked, or an [`Error`] that
+//! names every mistake with its key. It must not read the process's environment, nor show a secret.
+mod check;
+mod checked;
+mod people;
+mod raw;
+mod source;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use checked::{Admin, Admission, Config, Delivery, Http, Institution, Journal, Log, LogFormat, Secret};
+
+/// What the names of variables start with.
+pub const PREFIX: &str = "ESTAFETTE__";
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Mistake {
+    /// The key, from the top: `delivery.sms.window`; items of lists are numbered from 0.
+    pub key: String,
+    /// What is wrong, and what to give.
+    pub what: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.what)
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file can't be read.
+    #[error("the configuration {} can't be read: give the path of a file that this user may read ({source})", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Mistakes, all of them.
+    #[error("the configuration has {}:{}", counted(.0), listed(.0))]
+    Mistakes(Vec<Mistake>),
+}
+
+fn counted(mistakes: &[Mistake]) -> String {
+    if mistakes.len() == 1 { "a mistake".into() } else { format!("{} mistakes", mistakes.len()) }
+}
+
+fn listed(mistakes: &[Mistake]) -> String {
+    mistakes.iter().fold(String::new(), |list, mistake| list + "\n  " + &mistake.to_string())
+}
+
+/// Reads the file (none for defaults only) and the variables, and checks everything.
+pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, Error> {
+    let text = match path {
+        Some(path) => {
+            Some(std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?)
+        }
+        None => None,
+    };
+    parse(text.as_deref(), environment)
+}
+
+/// As [`load`], of a text in TOML.
+pub fn parse(toml: Option<&str>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, Error> {
+    let mut mistakes = Vec::new();
+    let raw = source::read(toml, source::Overrides::of(environment), &mut mistakes);
+    let config = check::Checker::new(&mut mistakes).config(raw);
+    if mistakes.is_empty() { Ok(config) } else { Err(Error::Mistakes(mistakes)) }
+}
+
+/// Every key with its default, as a table: for the test that compares it with the file, and for
+/// `CONFIG GET`. It holds no secret.
+pub fn defaults() -> serde_json::Value {
+    serde_json::to_value(raw::Raw::default()).unwrap_or_default()
+}
+
+impl Config {
+    /// The tables of the channels that are switched on, by name: for the channels' own module, which
+    /// gives them their types.
+    pub fn channel_tables(&self) -> serde_json::Value {
+        serde_json::to_value(&self.channels).unwrap_or_default()
+    }
+
+    /// The institution with this number.
+    pub fn institution(&self, id: estafette_actors::domain::submission::Institution) -> Option<&Institution> {
+        self.institutions.iter().find(|institution| institution.id == id)
+    }
+}

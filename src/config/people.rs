@@ -1,0 +1,122 @@
+//! Checks of institutions and strategies: the parts of the configuration that are lists.
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use estafette_actors::domain::cbe::Cbe;
+use estafette_actors::domain::language::Language;
+use estafette_actors::domain::strategy::{self, Condition, OnUnknown, Order, Otherwise, Step, Strategy, Success};
+use estafette_actors::domain::submission;
+
+use super::check::{Checker, DAY};
+use super::checked::Institution;
+use super::raw;
+
+impl Checker<'_> {
+    pub(super) fn institutions(&mut self, raw: &[raw::Institution], strategies: &[Strategy]) -> Vec<Institution> {
+        let mut institutions = Vec::new();
+        let mut numbers = BTreeSet::new();
+        for (place, one) in raw.iter().enumerate() {
+            let key = |name: &str| format!("institution.{place}.{name}");
+            let id = match Cbe::parse(&one.cbe) {
+                Ok(cbe) => Some(submission::Institution(cbe)),
+                Err(_) if one.cbe.is_empty() => {
+                    self.wrong(&key("cbe"), "missing; give the CBE number of the institution");
+                    None
+                }
+                Err(error) => {
+                    self.wrong(&key("cbe"), error.to_string());
+                    None
+                }
+            };
+            if id.is_some_and(|id| !numbers.insert(id)) {
+                self.wrong(&key("cbe"), "given twice; keep one of the two tables");
+            }
+            if one.name.trim().is_empty() {
+                self.wrong(&key("name"), "missing; give the name that people know it by");
+            }
+            for name in &one.strategies {
+                if !strategies.iter().any(|strategy| *strategy.name == **name) {
+                    self.wrong(&key("strategies"), format!("no strategy is named {name:?}; define it or leave it out"));
+                }
+            }
+            let default_language = Language::parse(&one.default_language).unwrap_or_else(|_| {
+                self.wrong(&key("default_language"), "unknown; give fr, nl, de or en");
+                Language::Fr
+            });
+            let days = self.within(&key("retention_days"), one.retention_days, 3, 90);
+            if let Some(id) = id {
+                institutions.push(Institution {
+                    id,
+                    name: one.name.clone(),
+                    default_language,
+                    sender_name: Some(one.sender_name.clone()).filter(|name| !name.is_empty()),
+                    strategies: one.strategies.clone(),
+                    retention: Duration::from_secs(days * DAY),
+                    operator: one.operator,
+                });
+            }
+        }
+        institutions
+    }
+
+    pub(super) fn strategies(&mut self, raw: &[raw::Strategy]) -> Vec<Strategy> {
+        let mut strategies = strategy::built_in();
+        for (place, one) in raw.iter().enumerate() {
+            let table = format!("strategy.{place}");
+            let unknown = [("resend", OnUnknown::Resend), ("fail", OnUnknown::Fail)];
+            let orders = [("given", Order::Given), ("cheapest", Order::Cheapest)];
+            let on_unknown = self.one_of(&format!("{table}.on_unknown"), &one.on_unknown, &unknown);
+            let order = self.one_of(&format!("{table}.order"), &one.order, &orders);
+            let found = self.mistakes_so_far();
+            let steps =
+                one.step.iter().enumerate().filter_map(|(n, step)| self.step(&format!("{table}.step.{n}"), step));
+            let steps = steps.collect();
+            let steps_are_right = self.mistakes_so_far() == found;
+            let made = Strategy { name: one.name.clone().into(), steps, on_unknown, order };
+            if strategies.iter().any(|other| other.name == made.name) {
+                self.wrong(&format!("{table}.name"), "given twice, or that of a built-in strategy; choose another");
+            } else if steps_are_right && let Err(error) = made.check() {
+                let key =
+                    if error == strategy::Error::Name { format!("{table}.name") } else { format!("{table}.step") };
+                self.wrong(&key, error.to_string());
+            } else {
+                strategies.push(made);
+            }
+        }
+        strategies
+    }
+
+    fn step(&mut self, table: &str, raw: &raw::Step) -> Option<Step> {
+        let key = |name: &str| format!("{table}.{name}");
+        let conditions = [("reachable", Condition::Reachable), ("always", Condition::Always)];
+        let successes = [("sent", Success::Sent), ("delivered", Success::Delivered), ("read", Success::Read)];
+        let others = [("next", Otherwise::Next), ("end", Otherwise::End)];
+        let track = self.within(&key("track"), raw.track, 0, strategy::MAX_STEPS as u64 - 1);
+        let condition = self.one_of(&key("condition"), &raw.condition, &conditions);
+        let success = self.one_of(&key("success"), &raw.success, &successes);
+        let otherwise = self.one_of(&key("otherwise"), &raw.otherwise, &others);
+        let horizon = self.span(&key("horizon"), &raw.horizon);
+        let channel = self.channel(&key("channel"), &raw.channel)?;
+        if !raw::CHANNELS.contains(&channel.as_str()) {
+            self.wrong(&key("channel"), format!("no such channel; there are {}", raw::CHANNELS.join(", ")));
+        }
+        Some(Step { track: track as u8, channel, condition, success, horizon, otherwise })
+    }
+
+    /// A span in words, such as `24h` or `1h 30m`.
+    fn span(&mut self, key: &str, text: &str) -> Duration {
+        let read = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+        let least = Duration::from_secs(1);
+        match read {
+            Some(span) if (least..=strategy::MAX_HORIZON).contains(&span) => span,
+            Some(_) => {
+                self.wrong(key, "out of bounds; give 1s to 720h");
+                least
+            }
+            None => {
+                self.wrong(key, "not a span of time; give hours, minutes or seconds, such as 24h or 90m");
+                least
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The configuration as it is written: every key with its unit in its name, and its default.
+//!
+//! Invariant: every key has a default here, so that an empty file is a whole configuration. What
+//! a value may be is checked in [`super::check`]; nothing here may be used behind this module.
+use std::collections::BTreeMap;
+
+use estafette_actors::domain::backoff::Backoff;
+use figment::value::Dict;
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Raw {
+    /// HTTP.
+    pub http: Http,
+    /// The admin port.
+    pub admin: Admin,
+    /// The data folder.
+    pub data: Data,
+    /// The journal.
+    pub journal: Journal,
+    /// What may be under way at once.
+    pub admission: Admission,
+    /// How each channel is fed.
+    pub delivery: BTreeMap<String, Delivery>,
+    /// The channels' own settings, read by their modules.
+    pub channels: BTreeMap<String, Dict>,
+    /// Prices by channel.
+    pub prices: BTreeMap<String, Price>,
+    /// Known recipients.
+    pub registry: Registry,
+    /// The log.
+    pub log: Log,
+    /// Institutions.
+    pub institution: Vec<Institution>,
+    /// Strategies beside the built-in ones.
+    pub strategy: Vec<Strategy>,
+}
+
+/// `[http]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    pub address: String,
+    pub workers: u64,
+    pub body_bytes: u64,
+    pub stream_bytes: u64,
+    pub connections: u64,
+    pub request_timeout_seconds: u64,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    pub address: String,
+    pub password: String,
+    pub connections: u64,
+    pub idle_seconds: u64,
+    pub half_frame_seconds: u64,
+    pub write_timeout_seconds: u64,
+}
+
+/// `[data]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    pub folder: String,
+}
+
+/// `[journal]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Journal {
+    pub trigger_ms: u64,
+    pub segment_bytes: u64,
+    pub segment_age_hours: u64,
+    pub cache_mib: u64,
+    pub flush_after_ms: u64,
+    pub retention_days: u64,
+    pub parked_days: u64,
+}
+
+/// `[admission]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admission {
+    pub submissions: u64,
+    pub chunks: u64,
+    pub receipts: u64,
+}
+
+/// `[delivery.<channel>]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Delivery {
+    pub window: u64,
+    pub page: u64,
+    pub rate_per_second: u64,
+    pub institution_rate_per_second: u64,
+    pub breaker_failures: u64,
+    pub breaker_pause_ms: u64,
+    pub attempt_timeout_seconds: u64,
+    pub confirm_within_ms: u64,
+    pub poll_seconds: u64,
+    pub poll_overlap_seconds: u64,
+    pub retry: Retry,
+}
+
+/// `[delivery.<channel>.retry]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    pub first_ms: u64,
+    pub factor: f64,
+    pub max_ms: u64,
+    pub jitter: f64,
+    pub attempts: u64,
+}
+
+/// `[prices.<channel>]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Price {
+    pub per_message: f64,
+    pub per_part: f64,
+}
+
+/// `[registry]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Registry {
+    pub file: String,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub level: String,
+    pub format: String,
+}
+
+/// `[[institution]]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Institution {
+    pub cbe: String,
+    pub name: String,
+    pub default_language: String,
+    pub sender_name: String,
+    pub strategies: Vec<String>,
+    pub retention_days: u64,
+    pub operator: bool,
+}
+
+/// `[[strategy]]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Strategy {
+    pub name: String,
+    pub on_unknown: String,
+    pub order: String,
+    pub step: Vec<Step>,
+}
+
+/// `[[strategy.step]]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Step {
+    pub channel: String,
+    pub track: u64,
+    pub condition: String,
+    pub success: String,
+    pub horizon: String,
+    pub otherwise: String,
+}
+
+/// Channels that every installation can have.
+pub const CHANNELS: [&str; 3] = ["govapp", "sms", "ebox"];
+
+impl Default for Raw {
+    fn default() -> Self {
+        let price = |per_message, per_part| Price { per_message, per_part };
+        let prices = [("govapp", price(0.001, 0.0)), ("sms", price(0.0, 0.045)), ("ebox", price(0.0, 0.0))];
+        Self {
+            http: Http::default(),
+            admin: Admin::default(),
+            data: Data::default(),
+            journal: Journal::default(),
+            admission: Admission::default(),
+            delivery: CHANNELS.map(|name| (name.to_owned(), Delivery::default())).into(),
+            channels: BTreeMap::new(),
+            prices: prices.map(|(name, price)| (name.to_owned(), price)).into(),
+            registry: Registry::default(),
+            log: Log::default(),
+            institution: Vec::new(),
+            strategy: Vec::new(),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            address: "127.0.0.1:8080".into(),
+            workers: 1,
+            body_bytes: 256 * 1024,
+            stream_bytes: 4 * 1024 * 1024 * 1024,
+            connections: 1_024,
+            request_timeout_seconds: 35,
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            address: "127.0.0.1:7070".into(),
+            password: String::new(),
+            connections: 64,
+            idle_seconds: 300,
+            half_frame_seconds: 10,
+            write_timeout_seconds: 10,
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { folder: "data".into() }
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            trigger_ms: 1,
+            segment_bytes: 2 * 1024 * 1024 * 1024,
+            segment_age_hours: 24,
+            cache_mib: 64,
+            flush_after_ms: 1_000,
+            retention_days: 7,
+            parked_days: 3,
+        }
+    }
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self { submissions: 16_384, chunks: 16, receipts: 1_024 }
+    }
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            window: 256,
+            page: 256,
+            rate_per_second: 0,
+            institution_rate_per_second: 0,
+            breaker_failures: 10,
+            breaker_pause_ms: 500,
+            attempt_timeout_seconds: 20,
+            confirm_within_ms: 5_000,
+            poll_seconds: 30,
+            poll_overlap_seconds: 60,
+            retry: Retry::default(),
+        }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let backoff = Backoff::default();
+        Self {
+            first_ms: backoff.first.as_millis() as u64,
+            factor: backoff.factor,
+            max_ms: backoff.max.as_millis() as u64,
+            jitter: backoff.jitter,
+            attempts: backoff.attempts.into(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: "text".into() }
+    }
+}
+
+impl Default for Institution {
+    fn default() -> Self {
+        Self {
+            cbe: String::new(),
+            name: String::new(),
+            default_language: "fr".into(),
+            sender_name: String::new(),
+            strategies: Vec::new(),
+            retention_days: 7,
+            operator: false,
+        }
+    }
+}
+
+impl Default for Strategy {
+    fn default() -> Self {
+        Self { name: String::new(), on_unknown: "fail".into(), order: "given".into(), step: Vec::new() }
+    }
+}
+
+impl Default for Step {
+    fn default() -> Self {
+        Self {
+            channel: String::new(),
+            track: 0,
+            condition: "reachable".into(),
+            success: "delivered".into(),
+            horizon: "24h".into(),
+            otherwise: "next".into(),
+        }
+    }
+}
