@@ -56,6 +56,16 @@ impl<K: Eq + Hash + Clone, V: Clone> Expiring<K, V> {
             entries.old.remove(key);
         });
     }
+
+    /// The entries whose time is not over, in no order.
+    pub(super) fn entries(&self) -> Vec<(K, V)> {
+        let now = Instant::now();
+        self.with(|entries| {
+            let all = entries.old.iter().chain(&entries.young);
+            let alive = all.filter(|(_, (at, _))| now.duration_since(*at) < self.life);
+            alive.map(|(key, (_, value))| (key.clone(), value.clone())).collect()
+        })
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +77,7 @@ mod tests {
         let map = Expiring::new(Duration::from_secs(60), 10);
         for n in 0..100 {
             map.set(n, n);
+            assert!(map.entries().len() <= 10);
             assert_eq!(map.get(&n), Some(n));
         }
         assert_eq!(map.get(&0), None);
@@ -81,5 +92,6 @@ mod tests {
         let map = Expiring::new(Duration::ZERO, 10);
         map.set(1, 1);
         assert_eq!(map.get(&1), None);
+        assert!(map.entries().is_empty());
     }
 }

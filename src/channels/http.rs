@@ -192,6 +192,17 @@ impl Peer {
 
     /// Sends a request, and reads the answer whole, so that the connection can be kept.
     pub async fn ask(&self, request: RequestBuilder) -> Result<Answer, Trouble> {
+        let answer = self.ask_quietly(request).await;
+        if let Err(Trouble::Status { status, .. }) = &answer
+            && matches!(status.as_u16(), 401 | 403)
+        {
+            self.complain("the channel refuses our credentials: check its settings", status.as_u16());
+        }
+        answer
+    }
+
+    /// As [`Self::ask`], for a request whose refusal is not the last word.
+    pub async fn ask_quietly(&self, request: RequestBuilder) -> Result<Answer, Trouble> {
         let mut response = request.send().await.map_err(|error| self.trouble(&error))?;
         let status = response.status();
         let retry_after = retry_after(response.headers());
@@ -204,9 +215,6 @@ impl Peer {
         }
         if status.is_success() {
             return Ok(Answer { status, body });
-        }
-        if matches!(status.as_u16(), 401 | 403) {
-            self.complain("the channel refuses our credentials: check its settings", status.as_u16());
         }
         Err(Trouble::Status { status, retry_after, body })
     }

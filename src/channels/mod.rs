@@ -13,6 +13,7 @@ mod http;
 mod settings;
 mod wording;
 
+pub mod ebox;
 pub mod govapp;
 pub mod sms;
 
@@ -32,8 +33,11 @@ pub struct Registration {
 }
 
 /// Every channel that this build knows, a line each.
-pub const REGISTERED: &[Registration] =
-    &[Registration { name: "govapp", build: govapp::build }, Registration { name: "sms", build: sms::build }];
+pub const REGISTERED: &[Registration] = &[
+    Registration { name: "govapp", build: govapp::build },
+    Registration { name: "sms", build: sms::build },
+    Registration { name: "ebox", build: ebox::build },
+];
 
 /// Why a channel can't be made.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod desk;
+mod ebox;
+mod example;
 mod govapp;
 mod letter;
 mod ringring;
