@@ -3,3 +3,4 @@ pub mod api;
 pub mod channels;
 pub mod config;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,192 @@
+//! What the program tells of itself while it runs: the log and the metrics.
+//!
+//! Invariant: names of metrics stand here and nowhere else, and no label holds anything of a
+//! recipient or a content. Figures are read from the broker's observable state when somebody
+//! asks, so that counting costs nothing where messages pass.
+use std::sync::OnceLock;
+
+use estafette_actors::broker::Broker;
+use estafette_actors::nursery::Condition;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+
+/// Names of metrics. Units at the end, as Prometheus has them.
+pub mod names {
+    /// Bytes of memory that the process has in use.
+    pub const RESIDENT: &str = "process_resident_memory_bytes";
+    /// Which version runs.
+    pub const BUILD: &str = "estafette_build_info";
+    /// Commits of the journal.
+    pub const COMMITS: &str = "estafette_journal_commits_total";
+    /// Facts that became durable.
+    pub const FACTS: &str = "estafette_journal_facts_total";
+    /// The last durable position.
+    pub const POSITION: &str = "estafette_journal_position";
+    /// Duration of a commit, by quantile, over the last ones.
+    pub const COMMIT: &str = "estafette_journal_commit_seconds";
+    /// Bytes of the journal on disk.
+    pub const BYTES: &str = "estafette_journal_bytes";
+    /// Segments of the journal on disk.
+    pub const SEGMENTS: &str = "estafette_journal_segments";
+    /// Live states in memory.
+    pub const LIVE: &str = "estafette_journal_live_messages";
+    /// Batches that wait for the writer.
+    pub const BACKLOG: &str = "estafette_journal_backlog_batches";
+    /// Receipts that match nothing yet.
+    pub const PARKED: &str = "estafette_journal_parked_receipts";
+    /// 1 when nothing can be written any more.
+    pub const READ_ONLY: &str = "estafette_journal_read_only";
+    /// Messages that wait in queues.
+    pub const QUEUED: &str = "estafette_queued_messages";
+    /// Messages by status.
+    pub const MESSAGES: &str = "estafette_messages";
+    /// Attempts that ended, by outcome.
+    pub const ATTEMPTS: &str = "estafette_attempts_total";
+    /// Attempts under way.
+    pub const UNDER_WAY: &str = "estafette_attempts_under_way";
+    /// Attempts under way at most.
+    pub const WINDOW: &str = "estafette_attempts_window";
+    /// 1 for the state in which a channel is.
+    pub const CHANNEL: &str = "estafette_channel_state";
+    /// 1 when an actor runs.
+    pub const ACTOR: &str = "estafette_actor_up";
+    /// How often an actor panicked.
+    pub const PANICS: &str = "estafette_actor_panics_total";
+    /// Recipients of whom something is known.
+    pub const KNOWN: &str = "estafette_registry_recipients";
+}
+
+/// States of a channel, as its status names them.
+const CHANNEL_STATES: [&str; 5] = ["running", "recovering", "paused", "down", "throttled"];
+const MICROS: f64 = 1_000_000.0;
+
+/// Starts the log, on standard error. Once a process; later calls change nothing.
+pub fn start_log(log: &Log) {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    STARTED.get_or_init(|| {
+        let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+        let writer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // An error means that somebody else (a test's harness) logs already: then so be it.
+        let _ = match log.format {
+            LogFormat::Text => writer.with_ansi(false).try_init(),
+            LogFormat::Json => writer.json().flatten_event(true).try_init(),
+        };
+    });
+}
+
+/// The metrics. Not global: a test has its own.
+pub struct Metrics {
+    recorder: PrometheusRecorder,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { recorder: PrometheusBuilder::new().build_recorder() }
+    }
+}
+
+impl Metrics {
+    /// All figures as of now, in Prometheus' text format.
+    pub fn render(&self, broker: &Broker) -> String {
+        metrics::with_local_recorder(&self.recorder, || {
+            process();
+            journal(broker);
+            channels(broker);
+            actors(broker);
+        });
+        let handle = self.recorder.handle();
+        handle.run_upkeep();
+        handle.render()
+    }
+}
+
+fn process() {
+    metrics::describe_gauge!(names::RESIDENT, "Memory that the process has in use");
+    metrics::gauge!(names::RESIDENT).set(resident_bytes() as f64);
+    metrics::gauge!(names::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+fn journal(broker: &Broker) {
+    let figures = broker.journal().figures();
+    metrics::counter!(names::COMMITS).absolute(figures.commits);
+    metrics::counter!(names::FACTS).absolute(figures.facts);
+    metrics::gauge!(names::POSITION).set(figures.position as f64);
+    metrics::gauge!(names::COMMIT, "quantile" => "0.5").set(figures.commit_p50_us as f64 / MICROS);
+    metrics::gauge!(names::COMMIT, "quantile" => "0.99").set(figures.commit_p99_us as f64 / MICROS);
+    metrics::gauge!(names::BYTES).set(figures.bytes as f64);
+    metrics::gauge!(names::SEGMENTS).set(f64::from(figures.segments));
+    metrics::gauge!(names::LIVE).set(figures.live as f64);
+    metrics::gauge!(names::BACKLOG).set(figures.backlog as f64);
+    metrics::gauge!(names::PARKED).set(figures.parked as f64);
+    let read_only = broker.journal().read_only().is_some();
+    metrics::gauge!(names::READ_ONLY).set(f64::from(u8::from(read_only)));
+    for (status, count) in broker.archive().totals() {
+        let failure = match status {
+            estafette_actors::domain::status::MessageStatus::Failed(failure) => failure.as_str(),
+            _ => "",
+        };
+        metrics::gauge!(names::MESSAGES, "status" => status.as_str(), "failure" => failure).set(count as f64);
+    }
+}
+
+fn channels(broker: &Broker) {
+    // What was there at an earlier look and is gone must fall to zero: all lanes are always told.
+    let depths = broker.archive().depths();
+    for desk in broker.desks() {
+        let status = desk.status();
+        let channel = status.channel.to_string();
+        for lane in estafette_actors::domain::submission::Lane::ALL {
+            let here = depths.iter().filter(|depth| depth.queue.channel == status.channel && depth.queue.lane == lane);
+            let waiting: u64 = here.map(|depth| depth.messages).sum();
+            metrics::gauge!(names::QUEUED, "channel" => channel.clone(), "lane" => lane.as_str()).set(waiting as f64);
+        }
+        let ended = [
+            ("sent", status.sent),
+            ("failed", status.failed),
+            ("throttled", status.throttled),
+            ("unknown", status.unknown),
+        ];
+        for (outcome, count) in ended {
+            metrics::counter!(names::ATTEMPTS, "channel" => channel.clone(), "outcome" => outcome).absolute(count);
+        }
+        for state in CHANNEL_STATES {
+            let is_it = f64::from(u8::from(state == status.state));
+            metrics::gauge!(names::CHANNEL, "channel" => channel.clone(), "state" => state).set(is_it);
+        }
+        metrics::gauge!(names::UNDER_WAY, "channel" => channel.clone()).set(status.under_way as f64);
+        metrics::gauge!(names::WINDOW, "channel" => channel).set(status.window as f64);
+    }
+}
+
+fn actors(broker: &Broker) {
+    for vitals in broker.vitals() {
+        let up = vitals.condition == Condition::Running;
+        metrics::gauge!(names::ACTOR, "actor" => vitals.name.clone()).set(f64::from(u8::from(up)));
+        metrics::counter!(names::PANICS, "actor" => vitals.name).absolute(vitals.panics);
+    }
+    let known = broker.registry().figures();
+    for (kind, count) in [("niss", known.nisses), ("mobile", known.mobiles), ("cbe", known.enterprises)] {
+        metrics::gauge!(names::KNOWN, "kind" => kind).set(count as f64);
+    }
+}
+
+/// Bytes of memory in use, as the system counts them; 0 where it doesn't say.
+pub fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or_default() * 1_024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_knows_how_much_memory_it_has_in_use() {
+        assert!(resident_bytes() > 1_000_000);
+    }
+}
