@@ -52,6 +52,11 @@ async fn read(mut payload: Payload, announced: Option<u64>, limit: usize, app: &
     tokio::time::timeout(app.parts.settings.body_timeout, reading).await.map_err(|_| Problem::TooSlow)?
 }
 
+/// Reads a payload to its end within a limit of its own.
+pub async fn read_payload(request: &HttpRequest, payload: Payload, limit: usize, app: &App) -> Result<Bytes, Problem> {
+    read(payload, announced(request), limit, app).await
+}
+
 fn within(body: Bytes, limit: usize) -> Result<Bytes, Problem> {
     if body.len() > limit { Err(Problem::TooLarge(limit as u64)) } else { Ok(body) }
 }

@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{Problem, allow};
-use super::{callbacks, health, messages};
+use super::{broadcasts, callbacks, health, limits, listing, messages, recipients, report};
 
 /// Every handler, in the order in which they are looked for: the busiest first.
 pub fn routes(config: &mut ServiceConfig) {
@@ -21,8 +21,18 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(messages::submit)
         .service(messages::look)
         .service(messages::cancel)
+        .service(listing::list)
         .service(callbacks::post_receipts)
         .service(callbacks::get_receipts)
+        .service(broadcasts::create)
+        .service(broadcasts::look)
+        .service(broadcasts::fill)
+        .service(broadcasts::start)
+        .service(broadcasts::cancel)
+        .service(report::report)
+        .service(limits::strategies)
+        .service(limits::limits)
+        .service(recipients::learn)
         .service(health::alive)
         .service(health::ready)
         .service(health::metrics);

@@ -22,23 +22,23 @@ use estafette_actors::ports::Transport;
 
 mod answer;
 mod body;
-//mod broadcasts;
+mod broadcasts;
 mod callbacks;
 mod caller;
 mod document;
 mod health;
 mod idempotency;
 mod json;
-//mod limits;
-//mod listing;
+mod limits;
+mod listing;
 mod messages;
 mod prefer;
 mod problem;
-//mod recipients;
-//mod report;
-//mod rows;
+mod recipients;
+mod report;
+mod rows;
 mod submission;
-//mod upload;
+mod upload;
 
 pub use caller::{Authenticate, Principal};
 

@@ -13,6 +13,8 @@ use estafette_actors::ports::{ArchiveError, JournalError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::upload::Tally;
+
 /// The media type of every refusal.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -52,6 +54,9 @@ pub struct Details<'p> {
     /// Each wrong thing in the request.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'p [Fault],
+    /// The bad rows of an upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<&'p Tally>,
 }
 
 /// Why a request is refused.
@@ -69,6 +74,9 @@ pub enum Problem {
     /// A header of an upload that is wrong.
     #[error("the header of the rows can't be accepted: see errors")]
     InvalidHeader(Vec<Fault>),
+    /// An upload of which nothing was stored.
+    #[error("{} rows can't be accepted and nothing was stored: see rows, mend them, or use on_error=keep", .0.refused)]
+    BadRows(Box<Tally>),
     /// No key, or a wrong one.
     #[error("send a key of your institution as `Authorization: Bearer est_...`")]
     Unauthorized,
@@ -162,6 +170,7 @@ impl Problem {
             Self::InvalidHeader(_) => {
                 ("invalid-header", StatusCode::UNPROCESSABLE_ENTITY, "The header of the rows has mistakes")
             }
+            Self::BadRows(_) => ("bad-rows", StatusCode::UNPROCESSABLE_ENTITY, "Rows of the upload have mistakes"),
             Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "A key is needed"),
             Self::TestKey => ("test-key", StatusCode::FORBIDDEN, "Test keys reach the sandbox only"),
             Self::UnknownInstitution => ("unknown-institution", StatusCode::FORBIDDEN, "The institution is not set up"),
@@ -235,6 +244,10 @@ impl ResponseError for Problem {
             status: status.as_u16(),
             detail: self.to_string().into(),
             errors: self.faults(),
+            rows: match self {
+                Self::BadRows(tally) => Some(tally),
+                _ => None,
+            },
         };
         let mut answer = HttpResponse::build(status);
         answer.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)));

@@ -1,0 +1,337 @@
+//! Broadcasts: create, fill, start, cancel, watch.
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
+use estafette_actors::domain::id::BroadcastId;
+use estafette_actors::domain::submission::Broadcast;
+use estafette_actors::domain::time::Timestamp;
+use estafette_actors::ports::{BroadcastPhase, BroadcastView};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer::{json, optional, plain};
+use super::body::{JsonBody, media_type};
+use super::caller::Caller;
+use super::document::NewBroadcast;
+use super::problem::{Details, Fault, Problem};
+use super::submission;
+use super::upload::{self, Check, Filling, Form, Tally};
+use super::{App, listing};
+
+/// A broadcast, as answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Broadcast)]
+pub struct BroadcastAnswer {
+    /// Its id.
+    #[serde(serialize_with = "plain")]
+    #[schema(value_type = uuid::Uuid)]
+    id: BroadcastId,
+    /// draft, started, cancelled or done.
+    #[schema(value_type = String, example = "started")]
+    phase: BroadcastPhase,
+    /// Its recipients.
+    rows: u64,
+    /// Recipients by status.
+    #[schema(value_type = HashMap<String, u64>)]
+    by_status: HashMap<&'static str, u64>,
+    /// The variables of its content: each row has a value for each.
+    #[schema(value_type = Vec<String>)]
+    variables: Vec<Box<str>>,
+    /// The sender's own reference.
+    #[schema(value_type = Option<String>)]
+    sender_reference: Option<Box<str>>,
+    /// When it was created.
+    #[serde(serialize_with = "plain")]
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it was started.
+    #[serde(serialize_with = "optional")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// Nothing is sent from this time on.
+    #[serde(serialize_with = "plain")]
+    #[schema(value_type = String, format = DateTime)]
+    valid_until: Timestamp,
+    /// Where to go from here.
+    links: BroadcastLinks,
+}
+
+/// Where to go from here.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BroadcastLinks {
+    /// The broadcast itself.
+    #[serde(rename = "self")]
+    this: String,
+    /// Where recipients are put.
+    recipients: String,
+    /// Each recipient's outcome.
+    report: String,
+}
+
+/// What starting it found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Started {
+    /// Rows whose key came before: settled as duplicates, the first one counts.
+    duplicates: usize,
+    /// The broadcast.
+    broadcast: BroadcastAnswer,
+}
+
+impl BroadcastAnswer {
+    fn of(view: BroadcastView) -> Self {
+        let BroadcastView { broadcast, phase, rows, by_status, started_at, .. } = view;
+        let this = location(broadcast.id);
+        let links = BroadcastLinks { recipients: format!("{this}/recipients"), report: format!("{this}/report"), this };
+        Self {
+            id: broadcast.id,
+            phase,
+            rows,
+            by_status,
+            variables: broadcast.variables.clone(),
+            sender_reference: broadcast.sender_reference.clone(),
+            created_at: broadcast.created_at,
+            started_at,
+            valid_until: broadcast.valid_until,
+            links,
+        }
+    }
+}
+
+fn location(id: BroadcastId) -> String {
+    format!("/v1/broadcasts/{id}")
+}
+
+impl App {
+    /// A broadcast, if it is the caller's.
+    pub(super) async fn broadcast_of(&self, caller: &Caller, id: &str) -> Result<BroadcastView, Problem> {
+        let id: BroadcastId = id.parse().map_err(|_| Problem::NotFound)?;
+        let found = self.parts.broker.archive().broadcast(Some(caller.institution()), id).await?;
+        found.ok_or(Problem::NotFound)
+    }
+}
+
+/// Creates a broadcast, to be filled and started.
+#[utoipa::path(
+    tag = "broadcasts",
+    request_body(content = NewBroadcast, content_type = "application/json", description = "What all rows share"),
+    responses(
+        (status = 201, description = "Created, without recipients", body = BroadcastAnswer),
+        (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 422, description = "Mistakes, each with its place", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+#[post("/v1/broadcasts")]
+pub async fn create(app: web::Data<App>, caller: Caller, body: JsonBody) -> Result<HttpResponse, Problem> {
+    let profile = caller.profile()?;
+    let rules = app.rules(profile);
+    let terms = submission::broadcast(&body.0, &rules)?;
+    let broker = &app.parts.broker;
+    let broadcast = Broadcast {
+        id: broker.broadcast_id(),
+        institution: profile.institution,
+        strategy: terms.strategy,
+        variables: terms.content.variables(),
+        content: Arc::new(terms.content),
+        lane: terms.lane,
+        not_before: terms.not_before,
+        valid_until: terms.valid_until,
+        default_language: profile.default_language,
+        sender_name: terms.sender_name,
+        sender_reference: terms.sender_reference,
+        created_at: rules.now,
+    };
+    let view = BroadcastView {
+        broadcast: Arc::new(broadcast.clone()),
+        phase: BroadcastPhase::Draft,
+        chunks: 0,
+        rows: 0,
+        by_status: HashMap::new(),
+        started_at: None,
+    };
+    broker.create_broadcast(broadcast).await?;
+    let mut answer = HttpResponse::Created();
+    answer.insert_header((header::LOCATION, location(view.broadcast.id)));
+    Ok(json(answer, &BroadcastAnswer::of(view)))
+}
+
+/// A broadcast and how far it is.
+#[utoipa::path(
+    tag = "broadcasts",
+    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    responses(
+        (status = 200, description = "The broadcast", body = BroadcastAnswer),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[get("/v1/broadcasts/{id}")]
+pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let view = app.broadcast_of(&caller, &path).await?;
+    Ok(json(HttpResponse::Ok(), &BroadcastAnswer::of(view)))
+}
+
+/// Puts recipients into a draft, any number of times. CSV has a header out of
+/// `key,niss,mobile,cbe,language,var.NAME`, any subset in any order.
+///
+/// With `on_error=refuse` (the default) one bad row refuses the whole upload; with `keep` the good
+/// rows are stored. Of rows with the same key the first one counts.
+#[utoipa::path(
+    tag = "broadcasts",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The broadcast's id"),
+        ("on_error" = Option<String>, Query, description = "refuse (default) or keep"),
+    ),
+    request_body(
+        content = String,
+        content_type = "application/x-ndjson",
+        description = "NDJSON rows {key, recipient, language, variables}, or text/csv with a header",
+    ),
+    responses(
+        (status = 200, description = "Stored", body = Tally),
+        (status = 400, description = "A wrong query", body = Details, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "Not a draft, or another upload is under way", body = Details,
+            content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
+        (status = 415, description = "Neither NDJSON nor CSV", body = Details,
+            content_type = "application/problem+json"),
+        (status = 422, description = "A wrong header, or bad rows, each with its line", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+#[put("/v1/broadcasts/{id}/recipients")]
+pub async fn fill(
+    request: HttpRequest,
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let form = match media_type(&request).as_deref() {
+        Some("text/csv") => Form::Csv,
+        Some("application/x-ndjson" | "application/ndjson" | "application/jsonl") => Form::Ndjson,
+        _ => return Err(Problem::UnsupportedMediaType("application/x-ndjson or text/csv")),
+    };
+    let keep = on_error(&request)?;
+    let view = app.broadcast_of(&caller, &path).await?;
+    draft(&view)?;
+    let id = view.broadcast.id;
+    let filling = Filling::mark(&app, id)?;
+    let slot = Arc::clone(&app.upload_slots).try_acquire_owned();
+    let slot = slot.map_err(|_| Problem::Overloaded(std::time::Duration::from_secs(5)))?;
+    // Again, now that nobody else fills or starts it.
+    let view = app.broadcast_of(&caller, &path).await?;
+    draft(&view)?;
+    let check = Check {
+        form,
+        variables: view.broadcast.variables.clone().into(),
+        today: submission::today(app.parts.broker.now()),
+        reported: app.parts.settings.reported_rows,
+    };
+    let file = upload::spool(&app, payload).await?;
+    let app_of_task = app.clone();
+    // A task of its own: an upload that arrived whole is stored whole, whoever hangs up.
+    let stored = actix_web::rt::spawn(async move {
+        let _held = (filling, slot);
+        let mut file = file;
+        if !keep {
+            let (checked, tally) = upload::check(file, check.clone()).await?;
+            if tally.refused > 0 {
+                return Err(Problem::BadRows(Box::new(Tally { accepted: 0, ..tally })));
+            }
+            file = checked;
+        }
+        upload::store(&app_of_task, id, view.chunks, file, check).await
+    });
+    let tally = stored.await.map_err(|_| Problem::Restarting)??;
+    Ok(json(HttpResponse::Ok(), &tally))
+}
+
+fn on_error(request: &HttpRequest) -> Result<bool, Problem> {
+    let mut keep = false;
+    for (name, value) in listing::query(request)? {
+        match (name.as_str(), value.as_str()) {
+            ("on_error", "keep") => keep = true,
+            ("on_error", "refuse") => keep = false,
+            ("on_error", _) => {
+                return Err(Problem::InvalidQuery(vec![Fault::new("on_error", "give refuse or keep")]));
+            }
+            _ => return Err(listing::unknown(&name, "on_error")),
+        }
+    }
+    Ok(keep)
+}
+
+fn draft(view: &BroadcastView) -> Result<(), Problem> {
+    match view.phase {
+        BroadcastPhase::Draft => Ok(()),
+        _ => Err(Problem::Conflict("the broadcast is no draft any more; create another for more recipients".into())),
+    }
+}
+
+/// Starts a broadcast: its rows are sent from now on, or from `not_before`.
+#[utoipa::path(
+    tag = "broadcasts",
+    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    responses(
+        (status = 200, description = "Started", body = Started),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "Not a draft, without recipients, or being filled", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+#[post("/v1/broadcasts/{id}/start")]
+pub async fn start(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = app.broadcast_of(&caller, &path).await?.broadcast.id;
+    let filling = Filling::mark(&app, id)?;
+    let view = app.broadcast_of(&caller, &path).await?;
+    draft(&view)?;
+    if view.rows == 0 {
+        return Err(Problem::Conflict("the broadcast has no recipients; put some first".into()));
+    }
+    if view.broadcast.valid_until <= app.parts.broker.now() {
+        return Err(Problem::Conflict("the broadcast's validity has passed; create another".into()));
+    }
+    let app_of_task = app.clone();
+    let started = actix_web::rt::spawn(async move {
+        let _held = filling;
+        app_of_task.parts.broker.start_broadcast(id).await
+    });
+    let duplicates = started.await.map_err(|_| Problem::Restarting)??;
+    let broadcast = BroadcastAnswer::of(app.broadcast_of(&caller, &path).await?);
+    Ok(json(HttpResponse::Ok(), &Started { duplicates, broadcast }))
+}
+
+/// Cancels what waits of a broadcast. Rows that were begun go on.
+#[utoipa::path(
+    tag = "broadcasts",
+    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    responses(
+        (status = 200, description = "Cancelled", body = BroadcastAnswer),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "Over already, or being filled", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+#[post("/v1/broadcasts/{id}/cancel")]
+pub async fn cancel(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = app.broadcast_of(&caller, &path).await?.broadcast.id;
+    let _filling = Filling::mark(&app, id)?;
+    let view = app.broadcast_of(&caller, &path).await?;
+    match view.phase {
+        BroadcastPhase::Draft | BroadcastPhase::Started => app.parts.broker.cancel_broadcast(id).await?,
+        BroadcastPhase::Cancelled => {}
+        BroadcastPhase::Done => {
+            return Err(Problem::Conflict("every row is settled; nothing is left to cancel".into()));
+        }
+    }
+    let broadcast = BroadcastAnswer::of(app.broadcast_of(&caller, &path).await?);
+    Ok(json(HttpResponse::Ok(), &broadcast))
+}

@@ -1,0 +1,167 @@
+//! What a caller may know beforehand: the strategies it may use, and every limit.
+use actix_web::{HttpResponse, get, web};
+use estafette_actors::domain::content::{MAX_HTML, MAX_TEXT, MAX_TITLE};
+use estafette_actors::domain::strategy::{Condition, OnUnknown, Otherwise, Strategy, Success};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::answer::json;
+use super::caller::Caller;
+use super::listing::MAX_PAGE;
+use super::problem::{Details, Problem};
+use super::rows::MAX_VALUE;
+use super::submission::{MAX_REFERENCE, MAX_SENDER_NAME};
+
+/// A strategy, as answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Strategy)]
+pub struct StrategyAnswer {
+    /// Its name, as a message gives it.
+    #[schema(value_type = String, example = "govapp-first")]
+    name: Box<str>,
+    /// resend, or fail: what is done when nobody can tell what a channel did.
+    #[schema(value_type = String, example = "resend")]
+    on_unknown: OnUnknown,
+    /// Its steps, in order. Tracks run side by side.
+    steps: Vec<StepAnswer>,
+}
+
+/// One step of a strategy.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Step)]
+pub struct StepAnswer {
+    /// The track to which it belongs.
+    track: u8,
+    /// The channel.
+    channel: String,
+    /// reachable, or always.
+    #[schema(value_type = String, example = "reachable")]
+    condition: Condition,
+    /// sent, delivered or read: what counts as success.
+    #[schema(value_type = String, example = "delivered")]
+    success: Success,
+    /// Seconds for which success is waited for.
+    horizon_s: u64,
+    /// next, or end: what follows a failure.
+    #[schema(value_type = String, example = "next")]
+    otherwise: Otherwise,
+}
+
+impl StrategyAnswer {
+    fn of(strategy: &Strategy) -> Self {
+        let steps = strategy.steps.iter().map(|step| StepAnswer {
+            track: step.track,
+            channel: step.channel.to_string(),
+            condition: step.condition,
+            success: step.success,
+            horizon_s: step.horizon.as_secs(),
+            otherwise: step.otherwise,
+        });
+        Self { name: strategy.name.clone(), on_unknown: strategy.on_unknown, steps: steps.collect() }
+    }
+}
+
+/// Every limit that a sender can meet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Limits {
+    /// Bytes of a JSON body.
+    body_bytes: usize,
+    /// Bytes of one upload of recipients.
+    upload_bytes: u64,
+    /// Uploads at once, of all senders.
+    uploads: usize,
+    /// Bad rows of an upload that are described.
+    reported_rows: usize,
+    /// Characters of a title, in each language.
+    title_characters: usize,
+    /// Characters of a text, in each language.
+    text_characters: usize,
+    /// Bytes of the HTML, in each language.
+    html_bytes: usize,
+    /// Characters of the value of a variable.
+    variable_characters: usize,
+    /// Characters of a sender's reference, and of a row's key.
+    reference_characters: usize,
+    /// Characters of a sender's name.
+    sender_name_characters: usize,
+    /// Messages on a page of a listing.
+    page: usize,
+    /// Seconds that a call without `Prefer` waits.
+    wait_default_s: u64,
+    /// Seconds that a call may ask to wait.
+    wait_max_s: u64,
+    /// Seconds of validity when none is given.
+    validity_default_s: u64,
+    /// Seconds of validity at most.
+    validity_max_s: u64,
+    /// Days for which your contents and recipients are kept after settlement.
+    retention_days: u16,
+    /// What each channel is sent in a second, by all senders together.
+    channels: Vec<ChannelLimit>,
+}
+
+/// A channel's limit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChannelLimit {
+    /// The channel.
+    channel: String,
+    /// Who runs it, as in `/v1/callbacks/{provider}`.
+    provider: Option<&'static str>,
+    /// Messages a second at most.
+    per_second: u32,
+}
+
+/// The strategies that the caller may use.
+#[utoipa::path(
+    tag = "knowing beforehand",
+    responses(
+        (status = 200, description = "The strategies", body = Vec<StrategyAnswer>),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[get("/v1/strategies")]
+pub async fn strategies(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let profile = caller.profile()?;
+    let allowed = app.parts.strategies.iter().filter(|strategy| profile.may_use(&strategy.name));
+    let allowed: Vec<_> = allowed.map(|strategy| StrategyAnswer::of(strategy)).collect();
+    Ok(json(HttpResponse::Ok(), &allowed))
+}
+
+/// Every limit, known beforehand.
+#[utoipa::path(
+    tag = "knowing beforehand",
+    responses(
+        (status = 200, description = "The limits", body = Limits),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[get("/v1/limits")]
+pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let settings = &app.parts.settings;
+    let channels = app.parts.rates.iter().map(|(channel, per_second)| ChannelLimit {
+        channel: channel.to_string(),
+        provider: app.provider(*channel),
+        per_second: *per_second,
+    });
+    let limits = Limits {
+        body_bytes: settings.body_bytes,
+        upload_bytes: settings.upload_bytes,
+        uploads: settings.uploads,
+        reported_rows: settings.reported_rows,
+        title_characters: MAX_TITLE,
+        text_characters: MAX_TEXT,
+        html_bytes: MAX_HTML,
+        variable_characters: MAX_VALUE,
+        reference_characters: MAX_REFERENCE,
+        sender_name_characters: MAX_SENDER_NAME,
+        page: MAX_PAGE,
+        wait_default_s: settings.wait_default.as_secs(),
+        wait_max_s: settings.wait_max.as_secs(),
+        validity_default_s: settings.validity_default.as_secs(),
+        validity_max_s: settings.validity_max.as_secs(),
+        retention_days: caller.profile()?.retention_days,
+        channels: channels.collect(),
+    };
+    Ok(json(HttpResponse::Ok(), &limits))
+}

@@ -1,0 +1,271 @@
+//! An upload of recipients: kept in a temporary file while it is checked, then stored chunk by
+//! chunk. Memory is bounded by a few chunks, whatever the length of the upload.
+//!
+//! Invariant: nothing of an upload is stored before all of it arrived, and with `refuse` before
+//! every row of it was found good.
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use actix_web::web;
+use bytes::BytesMut;
+use dashmap::DashSet;
+use estafette_actors::domain::id::{BroadcastId, MAX_CHUNK_ROWS};
+use estafette_actors::domain::submission::Row;
+use futures_util::StreamExt;
+use jiff::civil::Date;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use utoipa::ToSchema;
+
+use super::App;
+use super::problem::{Fault, Problem};
+use super::rows::{self, BadRow, Wrong};
+
+/// Bytes of rows in a chunk at most.
+const CHUNK_BYTES: usize = 262_000;
+/// Bytes of a line at most: more is no row.
+const MAX_LINE: usize = 64 * 1024;
+/// Bytes gathered before they go to the file.
+const PIECE: usize = 1024 * 1024;
+/// Chunks between the one that reads and the one that stores.
+const AHEAD: usize = 2;
+
+/// What became of the rows of an upload.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct Tally {
+    /// Rows stored.
+    pub accepted: u64,
+    /// Rows not taken.
+    pub refused: u64,
+    /// The first thousand of those, by line.
+    pub errors: Vec<BadRow>,
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `text/csv`.
+    Csv,
+    /// `application/x-ndjson`.
+    Ndjson,
+}
+
+/// What rows are checked against.
+#[derive(Clone)]
+pub struct Check {
+    /// How they are written.
+    pub form: Form,
+    /// The content's variables.
+    pub variables: Arc<[Box<str>]>,
+    /// The date, for birth dates in the future.
+    pub today: Date,
+    /// Bad rows described at most.
+    pub reported: usize,
+}
+
+/// Marks a broadcast as being filled or started: one at a time, so that chunk numbers follow each other.
+pub struct Filling {
+    marks: Arc<DashSet<BroadcastId>>,
+    id: BroadcastId,
+}
+
+impl Filling {
+    /// Refuses while another does it.
+    pub fn mark(app: &App, id: BroadcastId) -> Result<Self, Problem> {
+        let marks = Arc::clone(&app.uploads_in_progress);
+        if marks.insert(id) { Ok(Self { marks, id }) } else { Err(Problem::UploadInProgress) }
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.marks.remove(&self.id);
+    }
+}
+
+/// Puts a body into a temporary file without a name.
+pub async fn spool(app: &App, mut payload: web::Payload) -> Result<File, Problem> {
+    let settings = &app.parts.settings;
+    let folder = settings.spool.clone();
+    let mut file = blocking(move || tempfile::tempfile_in(folder)).await?;
+    let (mut piece, mut total) = (BytesMut::with_capacity(PIECE), 0_u64);
+    loop {
+        let next = tokio::time::timeout(settings.body_timeout, payload.next()).await.map_err(|_| Problem::TooSlow)?;
+        if let Some(bytes) = next {
+            let bytes = bytes.map_err(|_| Problem::BrokenBody)?;
+            total += bytes.len() as u64;
+            if total > settings.upload_bytes {
+                return Err(Problem::TooLarge(settings.upload_bytes));
+            }
+            piece.extend_from_slice(&bytes);
+            if piece.len() < PIECE {
+                continue;
+            }
+        }
+        let over = piece.len() < PIECE;
+        let full = std::mem::replace(&mut piece, BytesMut::with_capacity(PIECE));
+        file = blocking(move || file.write_all(&full).map(|()| file)).await?;
+        if over {
+            return Ok(file);
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Spool)?;
+    done.map_err(|error| {
+        tracing::warn!(%error, "an upload could not be kept in the spool folder");
+        Problem::Spool
+    })
+}
+
+/// Checks every row and stores none.
+pub async fn check(mut file: File, check: Check) -> Result<(File, Tally), Problem> {
+    let work = move || {
+        file.seek(SeekFrom::Start(0)).map_err(|_| Problem::Spool)?;
+        let tally = read(&file, &check, &mut |_| true)?;
+        Ok((file, tally))
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Spool)?
+}
+
+/// Stores the good rows, from chunk number `n` on.
+pub async fn store(app: &App, id: BroadcastId, n: u32, mut file: File, check: Check) -> Result<Tally, Problem> {
+    let (chunks, mut filled) = mpsc::channel::<Vec<Row>>(AHEAD);
+    let reading = tokio::task::spawn_blocking(move || {
+        file.seek(SeekFrom::Start(0)).map_err(|_| Problem::Spool)?;
+        let mut chunk = Filler { rows: Vec::new(), bytes: 0, chunks };
+        let tally = read(&file, &check, &mut |row| chunk.take(row))?;
+        chunk.hand_over();
+        Ok::<_, Problem>(tally)
+    });
+    let mut n = n;
+    while let Some(rows) = filled.recv().await {
+        app.parts.broker.fill(id.chunk(n), rows).await?;
+        n += 1;
+    }
+    reading.await.map_err(|_| Problem::Spool)?
+}
+
+/// Gathers rows to chunks.
+struct Filler {
+    rows: Vec<Row>,
+    bytes: usize,
+    chunks: mpsc::Sender<Vec<Row>>,
+}
+
+impl Filler {
+    /// Takes a row; false when nobody stores chunks any more.
+    fn take(&mut self, row: Row) -> bool {
+        let weight = rows::weight(&row);
+        let full = self.bytes + weight > CHUNK_BYTES || self.rows.len() == MAX_CHUNK_ROWS;
+        if full && !self.hand_over() {
+            return false;
+        }
+        self.bytes += weight;
+        self.rows.push(row);
+        true
+    }
+
+    fn hand_over(&mut self) -> bool {
+        self.bytes = 0;
+        self.rows.is_empty() || self.chunks.blocking_send(std::mem::take(&mut self.rows)).is_ok()
+    }
+}
+
+/// Reads all rows, gives the good ones to `take` and counts; ends early when `take` says false.
+fn read(file: &File, check: &Check, take: &mut dyn FnMut(Row) -> bool) -> Result<Tally, Problem> {
+    let input = BufReader::with_capacity(256 * 1024, file);
+    let mut tally = Tally::default();
+    let mut row = |line: u64, row: Result<Row, Wrong>| match row {
+        Ok(row) => {
+            tally.accepted += 1;
+            take(row)
+        }
+        Err((column, detail)) => {
+            tally.refused += 1;
+            if tally.errors.len() < check.reported {
+                tally.errors.push(BadRow { line, column, detail });
+            }
+            true
+        }
+    };
+    match check.form {
+        Form::Csv => csv(input, check, &mut row)?,
+        Form::Ndjson => ndjson(input, check, &mut row)?,
+    }
+    Ok(tally)
+}
+
+type Take<'t> = &'t mut dyn FnMut(u64, Result<Row, Wrong>) -> bool;
+
+fn csv(input: impl BufRead, check: &Check, take: Take<'_>) -> Result<(), Problem> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
+    let mut record = csv::ByteRecord::new();
+    let next = |reader: &mut csv::Reader<_>, record: &mut csv::ByteRecord| {
+        reader.read_byte_record(record).map_err(|_| Problem::Spool)
+    };
+    if !next(&mut reader, &mut record)? {
+        let fault = Fault::new("header", "the upload is empty: give a header and rows");
+        return Err(Problem::InvalidHeader(vec![fault]));
+    }
+    let columns = rows::header(&record, &check.variables).map_err(Problem::InvalidHeader)?;
+    while next(&mut reader, &mut record)? {
+        let line = record.position().map_or(0, csv::Position::line);
+        let row = if record.as_slice().len() > MAX_LINE {
+            Err((String::new(), format!("has more than {MAX_LINE} bytes: check the quotes")))
+        } else {
+            rows::record(&record, &columns, &check.variables, check.today)
+        };
+        if !take(line, row) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn ndjson(mut input: impl BufRead, check: &Check, take: Take<'_>) -> Result<(), Problem> {
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let whole = read_line(&mut input, &mut line).map_err(|_| Problem::Spool)?;
+        let Some(whole) = whole else { break };
+        if whole && line.trim_ascii().is_empty() {
+            continue;
+        }
+        let row = if whole {
+            rows::json(&line, &check.variables, check.today)
+        } else {
+            Err((String::new(), format!("has more than {MAX_LINE} bytes: end each row with a line break")))
+        };
+        if !take(number, row) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a line without its end. `Some(false)`: it was too long, and its rest was passed over.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<bool>> {
+    let (mut any, mut whole) = (false, true);
+    loop {
+        let available = input.fill_buf()?;
+        if available.is_empty() {
+            return Ok(any.then_some(whole));
+        }
+        any = true;
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let part = &available[..end.unwrap_or(available.len())];
+        if whole && line.len() + part.len() <= MAX_LINE {
+            line.extend_from_slice(part);
+        } else {
+            whole = false;
+        }
+        let used = part.len() + usize::from(end.is_some());
+        input.consume(used);
+        if end.is_some() {
+            return Ok(Some(whole));
+        }
+    }
+}
