@@ -24,9 +24,9 @@ const POSITION: &str = "position";
 
 /// A hash and a value.
 const ENTRY_BYTES: usize = 8 + 16;
-/// What fits beside a key of 16 bytes into a page of redb (4,080 bytes): four bytes more would double the page.
-const ENTRIES_PER_PAGE: usize = 170;
-const _: () = assert!(ENTRIES_PER_PAGE * ENTRY_BYTES <= 4_080);
+/// What fits with a key of 16 bytes and the 8 that redb adds into a page of 4,096: one more would double the page.
+const ENTRIES_PER_PAGE: usize = 169;
+const _: () = assert!(ENTRIES_PER_PAGE * ENTRY_BYTES + 16 + 8 <= 4_096);
 /// Pages in a transaction: a megabyte, a few milliseconds.
 const PAGES_PER_SLICE: usize = 256;
 /// Bytes of a filter's part: whole blocks, and with key and header just under 64 KiB.

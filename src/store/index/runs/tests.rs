@@ -1,4 +1,6 @@
 //! Runs are whole or not there, and their form lasts.
+use redb::ReadableTableMetadata;
+
 use super::*;
 
 fn entries(hashes: impl IntoIterator<Item = u64>) -> Vec<Entry> {
@@ -73,4 +75,14 @@ fn a_page_and_a_record_stay_what_they_were_on_disk() {
     let read = run(1, &bytes).unwrap();
     assert_eq!((read.number, read.entries, read.newest_ms), (1, 2, 3));
     assert!(run(1, &[2, 0]).is_none(), "a form that is not known is not guessed at");
+}
+
+#[test]
+fn a_full_page_of_entries_fills_a_page_of_the_file_and_not_half_of_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let (runs, _, _) = Runs::open(&folder.path().join("index"), usize::MAX).unwrap();
+    runs.append(0, &entries(0..(100 * ENTRIES_PER_PAGE) as u64), 0, 0).unwrap();
+    let stats = runs.database.begin_read().unwrap().open_table(PAGES).unwrap().stats().unwrap();
+    assert_eq!(stats.leaf_pages(), 100);
+    assert!(stats.fragmented_bytes() < stats.stored_bytes() / 10, "{stats:?}");
 }
