@@ -50,8 +50,10 @@ pub struct Settings {
     pub sender_application_id: String,
     /// The type of our messages; it decides how long the registry keeps them.
     pub message_type_id: String,
-    /// Time limit of each request, in milliseconds. Default 15,000.
-    #[serde(default = "fifteen_seconds")]
+    /// Time limit of each request, in milliseconds. Default 8,000. A letter takes up to two requests one after the
+    /// other (and two quick ones more when a token was refused), which together must stay below
+    /// `attempt_timeout_seconds` of `[delivery.ebox]`.
+    #[serde(default = "eight_seconds")]
     pub timeout_ms: u64,
     /// How long after its publication a message is asked about, in milliseconds. Default 7 days.
     #[serde(default = "a_week")]
@@ -64,8 +66,8 @@ pub struct Settings {
     pub poll_requests: usize,
 }
 
-fn fifteen_seconds() -> u64 {
-    15_000
+fn eight_seconds() -> u64 {
+    8_000
 }
 
 fn a_week() -> u64 {

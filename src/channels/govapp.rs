@@ -43,8 +43,9 @@ pub struct Settings {
     pub base_url: String,
     /// Its bearer token.
     pub token: Secret,
-    /// Time limit of each request, in milliseconds. Default 10,000.
-    #[serde(default = "ten_seconds")]
+    /// Time limit of each request, in milliseconds. Default 5,000. A letter takes up to three requests one after the
+    /// other, which together must stay below `attempt_timeout_seconds` of `[delivery.govapp]`.
+    #[serde(default = "five_seconds")]
     pub timeout_ms: u64,
     /// How long a citizen's receivers are remembered, in milliseconds; 0 asks each time. Default 60,000.
     #[serde(default = "a_minute")]
@@ -63,8 +64,8 @@ pub struct Settings {
     pub poll_pages: usize,
 }
 
-fn ten_seconds() -> u64 {
-    10_000
+fn five_seconds() -> u64 {
+    5_000
 }
 
 fn a_minute() -> u64 {

@@ -39,6 +39,17 @@ pub const REGISTERED: &[Registration] = &[
     Registration { name: "ebox", build: ebox::build },
 ];
 
+/// The names of [`REGISTERED`], for whoever checks a name or lists them.
+pub const NAMES: [&str; REGISTERED.len()] = {
+    let mut names = [""; REGISTERED.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = REGISTERED[place].name;
+        place += 1;
+    }
+    names
+};
+
 /// Why a channel can't be made.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {

@@ -178,7 +178,7 @@ pub struct Step {
 }
 
 /// Channels that every installation can have.
-pub const CHANNELS: [&str; 3] = ["govapp", "sms", "ebox"];
+pub const CHANNELS: [&str; crate::channels::NAMES.len()] = crate::channels::NAMES;
 
 impl Default for Raw {
     fn default() -> Self {

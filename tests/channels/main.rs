@@ -4,6 +4,7 @@
 mod desk;
 mod ebox;
 mod example;
+mod file;
 mod govapp;
 mod letter;
 mod ringring;

@@ -1,6 +1,7 @@
 //! The channels against the simulators: both ends say the same.
 #![cfg(feature = "sandbox")]
 use std::sync::Arc;
+use std::time::Duration;
 
 use estafette::channels::{self, Settings};
 use estafette_actors::domain::failure::Failure;
@@ -22,6 +23,11 @@ async fn world(timeout_ms: u64) -> (Simulators, Vec<Arc<dyn Transport>>) {
     let tables = json!({
         "govapp": { "base_url": format!("{base}/govapp"), "token": "sandbox-govapp-token", "timeout_ms": timeout_ms, "poll": true },
         "sms": { "provider": "ringring", "base_url": format!("{base}/ringring"), "api_key": "sandbox-ringring-key", "timeout_ms": timeout_ms },
+        "ebox": {
+            "base_url": format!("{base}/ebox/messageRegistry/v2"), "token_url": format!("{base}/ebox/oauth/token"),
+            "client_id": "estafette", "client_secret": "sandbox-ebox-secret", "sender_application_id": "app", "message_type_id": "type",
+            "timeout_ms": timeout_ms,
+        },
     });
     let settings: Settings = serde_json::from_value(tables).unwrap();
     let made = channels::build(&settings).unwrap();
@@ -63,5 +69,29 @@ async fn govapp_knows_what_it_took_although_its_answer_was_lost() {
     assert!(matches!(channel.inquire(lost.clone()).await, Inquiry::Known(status, Some(_)) if status.rank() > 0));
     let receipts = channel.poll(Timestamp::ZERO).expect("polling is on").await.unwrap();
     assert!(receipts.iter().any(|receipt| receipt.status == AttemptStatus::Sent));
+    simulators.stop().await;
+}
+
+#[tokio::test]
+async fn the_registry_takes_our_documents_and_tells_what_was_read() {
+    let (simulators, channels) = world(2_000).await;
+    let channel = of(&channels, "ebox");
+    let to = |behaviour: Behaviour| channel.send(letter(niss(&behaviour.niss(7))));
+    assert!(matches!(to(Behaviour::Deliver).await, Outcome::Is(AttemptStatus::Delivered, Some(_))));
+    assert!(matches!(to(Behaviour::NoEbox).await, Outcome::Is(AttemptStatus::Sent, Some(_))));
+    assert_eq!(to(Behaviour::Reject).await, failed(Failure::RejectedByChannel));
+    assert_eq!(to(Behaviour::FailForAWhile).await, failed(Failure::ChannelDown));
+    assert_eq!(to(Behaviour::AnswerLost).await, Outcome::Unknown);
+    let read = async {
+        loop {
+            let receipts = channel.poll(Timestamp::ZERO).expect("it is polled").await.unwrap();
+            if let Some(receipt) = receipts.first() {
+                return receipt.status;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let status = tokio::time::timeout(Duration::from_secs(10), read).await.expect("the citizen reads it");
+    assert_eq!(status, AttemptStatus::Read);
     simulators.stop().await;
 }
