@@ -1,4 +1,5 @@
 //! Estafette.
+pub mod admin;
 pub mod api;
 pub mod channels;
 pub mod config;

@@ -1,0 +1,168 @@
+//! Figures of the running broker: INFO, QUEUES, CHANNELS, CHANNEL. Read from what actors and store
+//! show anyway; nothing here counts rows.
+use std::fmt::Write;
+
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::status::MessageStatus;
+use estafette_actors::messages::Steer;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::Desk;
+use super::commands::Call;
+use super::reply::Reply;
+use crate::telemetry;
+
+const SECTIONS: [&str; 5] = ["server", "journal", "channels", "actors", "messages"];
+
+/// `INFO [section ...]`.
+pub fn info(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    let asked: Vec<String> = call.words.iter().map(|word| word.to_ascii_lowercase()).collect();
+    let all = asked.is_empty() || asked.iter().any(|word| ["all", "default", "everything"].contains(&word.as_str()));
+    let mut text = String::new();
+    for section in SECTIONS {
+        if all || asked.iter().any(|word| word == section) {
+            if !text.is_empty() {
+                text.push_str("\r\n");
+            }
+            let mut lines = Lines(&mut text);
+            match section {
+                "server" => server(&mut lines, call.desk),
+                "journal" => journal(&mut lines, call.desk),
+                "channels" => channels_section(&mut lines, call.desk),
+                "actors" => actors(&mut lines, call.desk),
+                _ => messages(&mut lines, call.desk),
+            }
+        }
+    }
+    async { Reply::Lines(text) }.boxed()
+}
+
+/// Lines of a section, as Redis has them.
+struct Lines<'t>(&'t mut String);
+
+impl Lines<'_> {
+    fn title(&mut self, title: &str) {
+        let _ = write!(self.0, "# {title}\r\n");
+    }
+
+    fn put(&mut self, name: impl std::fmt::Display, value: impl std::fmt::Display) {
+        let _ = write!(self.0, "{name}:{value}\r\n");
+    }
+}
+
+fn server(lines: &mut Lines<'_>, desk: &Desk) {
+    lines.title("Server");
+    lines.put("estafette_version", env!("CARGO_PKG_VERSION"));
+    lines.put("process_id", std::process::id());
+    lines.put("uptime_in_seconds", desk.started.elapsed().as_secs());
+    lines.put("used_memory_rss", telemetry::resident_bytes());
+    lines.put("connected_clients", desk.settings.connections - desk.places.available_permits());
+    lines.put("maxclients", desk.settings.connections);
+}
+
+fn journal(lines: &mut Lines<'_>, desk: &Desk) {
+    lines.title("Journal");
+    lines.put("state", if desk.broker.journal().read_only().is_some() { "read_only" } else { "writing" });
+    if let Some(reason) = desk.broker.journal().read_only() {
+        lines.put("reason", reason.replace(['\r', '\n'], " "));
+    }
+    if let Ok(serde_json::Value::Object(figures)) = serde_json::to_value(desk.broker.journal().figures()) {
+        for (name, value) in figures {
+            lines.put(name, value);
+        }
+    }
+}
+
+fn channels_section(lines: &mut Lines<'_>, desk: &Desk) {
+    lines.title("Channels");
+    let depths = desk.broker.archive().depths();
+    for one in desk.broker.desks() {
+        let status = one.status();
+        let waiting: u64 =
+            depths.iter().filter(|depth| depth.queue.channel == status.channel).map(|depth| depth.messages).sum();
+        let figures = format_args!(
+            "state={},waiting={waiting},under_way={},window={},sent={},failed={},unknown={},sent_last_second={}",
+            status.state,
+            status.under_way,
+            status.window,
+            status.sent,
+            status.failed,
+            status.unknown,
+            status.sent_last_second
+        )
+        .to_string();
+        lines.put(status.channel, figures);
+    }
+}
+
+fn actors(lines: &mut Lines<'_>, desk: &Desk) {
+    lines.title("Actors");
+    for vitals in desk.broker.vitals() {
+        let condition = serde_json::to_value(vitals.condition).unwrap_or_default();
+        let condition = condition.as_str().unwrap_or("unknown").to_owned();
+        let figures = format!("condition={condition},generation={},panics={}", vitals.generation, vitals.panics);
+        lines.put(vitals.name, figures);
+    }
+}
+
+fn messages(lines: &mut Lines<'_>, desk: &Desk) {
+    lines.title("Messages");
+    for (status, count) in desk.broker.archive().totals() {
+        match status {
+            MessageStatus::Failed(failure) => lines.put(format_args!("failed_{}", failure.as_str()), count),
+            other => lines.put(other.as_str(), count),
+        }
+    }
+}
+
+/// `QUEUES`.
+pub fn queues(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    let mut depths = call.desk.broker.archive().depths();
+    depths.retain(|depth| depth.messages > 0);
+    depths.sort_by_key(|depth| (depth.queue.channel, depth.queue.lane, depth.queue.institution));
+    let rows = depths.iter().map(|depth| {
+        Reply::map([
+            ("channel", Reply::text(depth.queue.channel.as_str())),
+            ("lane", Reply::text(depth.queue.lane.as_str())),
+            ("institution", Reply::text(depth.queue.institution.to_string())),
+            ("messages", Reply::Integer(i64::try_from(depth.messages).unwrap_or(i64::MAX))),
+        ])
+    });
+    let reply = Reply::List(rows.collect());
+    async { reply }.boxed()
+}
+
+/// `CHANNELS`.
+pub fn channels(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    let reply = Reply::List(call.desk.broker.desks().iter().map(|desk| Reply::of(&desk.status())).collect());
+    async { reply }.boxed()
+}
+
+/// `CHANNEL name [PAUSE|RESUME|RATE n]`.
+pub fn channel(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    let reply = order(call.desk, call.words).unwrap_or_else(|reply| reply);
+    async { reply }.boxed()
+}
+
+fn order(desk: &Desk, words: &[String]) -> Result<Reply, Reply> {
+    let broker = &desk.broker;
+    let known = || broker.desks().iter().map(|desk| desk.channel.to_string()).collect::<Vec<_>>().join(", ");
+    let one = words[0].to_ascii_lowercase().parse::<Channel>().ok().and_then(|channel| broker.desk(channel));
+    let one = one.ok_or_else(|| Reply::error(format_args!("no such channel; there are {}", known())))?;
+    let steer = match (words.get(1).map(|word| word.to_ascii_lowercase()).as_deref(), words.get(2)) {
+        (None, _) => return Ok(Reply::of(&one.status())),
+        (Some("pause"), None) => Steer::Pause,
+        (Some("resume"), None) => Steer::Resume,
+        (Some("rate"), Some(rate)) => {
+            let rate = rate.parse().ok().filter(|rate| (1..=1_000_000).contains(rate));
+            Steer::Rate(
+                rate.ok_or_else(|| Reply::error("a rate is a whole number of messages a second, 1 to 1000000"))?,
+            )
+        }
+        _ => return Err(Reply::error("use it as CHANNEL name [PAUSE|RESUME|RATE per_second]")),
+    };
+    broker.steer(one.channel, steer).map_err(Reply::error)?;
+    tracing::info!(channel = %one.channel, ?steer, "an operator steered a channel");
+    Ok(Reply::OK)
+}

@@ -1,0 +1,287 @@
+//! Messages by id and by recipient: STATUS, TRAIL, WHY, FIND, CANCEL, BROADCAST.
+//!
+//! Invariant: identifiers and contents of recipients are taken as questions and never given as
+//! answers: whoever sees the screen sees ids, statuses and kinds.
+use estafette_actors::domain::cbe::Cbe;
+use estafette_actors::domain::fact::Change;
+use estafette_actors::domain::id::{BroadcastId, MessageId};
+use estafette_actors::domain::mobile::Mobile;
+use estafette_actors::domain::niss::Niss;
+use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
+use estafette_actors::domain::submission::{Identifier, Recipient};
+use estafette_actors::ports::{Filter, MessageView};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::Desk;
+use super::commands::Call;
+use super::reply::Reply;
+
+/// Messages that FIND shows, and look-ups that it makes for them.
+const MOST_FOUND: usize = 100;
+const MOST_PAGES: usize = 50;
+const UNKNOWN: &str = "no message has this id; FIND looks for the messages to a recipient";
+
+/// What a handler gives: the error goes out as it is.
+type Answer = Result<Reply, Reply>;
+
+fn answered<'c>(answer: impl Future<Output = Answer> + Send + 'c) -> BoxFuture<'c, Reply> {
+    answer.map(|answer| answer.unwrap_or_else(|error| error)).boxed()
+}
+
+fn id_of(word: &str) -> Result<MessageId, Reply> {
+    word.parse().map_err(|_| match word.parse::<BroadcastId>() {
+        Ok(_) => Reply::error("this is the id of a broadcast; ask with BROADCAST"),
+        Err(error) => Reply::error(error),
+    })
+}
+
+async fn view(desk: &Desk, id: MessageId) -> Result<MessageView, Reply> {
+    let view = desk.broker.archive().message(None, id).await.map_err(Reply::error)?;
+    view.ok_or_else(|| Reply::error(UNKNOWN))
+}
+
+fn failure_in(status: MessageStatus) -> Reply {
+    match status {
+        MessageStatus::Failed(failure) => Reply::text(failure.as_str()),
+        _ => Reply::Null,
+    }
+}
+
+fn kinds(recipient: &Recipient) -> String {
+    let kinds = recipient.identifiers().map(|identifier| match identifier {
+        Identifier::Niss(_) => "niss",
+        Identifier::Mobile(_) => "mobile",
+        Identifier::Cbe(_) => "cbe",
+    });
+    kinds.collect::<Vec<_>>().join(",")
+}
+
+/// `STATUS id`.
+pub fn status(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    answered(async move {
+        let id = id_of(&call.words[0])?;
+        let view = view(call.desk, id).await?;
+        let state = call.desk.broker.journal().live(id).unwrap_or(view.state);
+        let attempts = view.attempts.iter().map(|attempt| {
+            Reply::map([
+                ("step", Reply::Integer(attempt.step.into())),
+                ("retry", Reply::Integer(attempt.retry.into())),
+                ("channel", Reply::text(attempt.channel.as_str())),
+                ("status", Reply::text(attempt.status.as_str())),
+                ("failure", attempt.status.failure().map_or(Reply::Null, |failure| Reply::text(failure.as_str()))),
+                ("started_at", Reply::text(attempt.started_at.to_string())),
+                ("ended_at", attempt.ended_at.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
+                ("channel_reference", attempt.channel_reference.as_deref().map_or(Reply::Null, Reply::text)),
+                ("possible_duplicate", Reply::Boolean(attempt.possible_duplicate)),
+            ])
+        });
+        let envelope = &view.envelope;
+        Ok(Reply::map([
+            ("id", Reply::text(id.to_string())),
+            ("status", Reply::text(state.status().as_str())),
+            ("failure", failure_in(state.status())),
+            ("reason", state.wait_reason().map_or(Reply::Null, |reason| Reply::text(reason.as_str()))),
+            ("institution", Reply::text(envelope.institution.to_string())),
+            ("recipient_by", Reply::text(kinds(&envelope.recipient))),
+            ("strategy", Reply::text(&*envelope.strategy.name)),
+            ("lane", Reply::text(envelope.lane.as_str())),
+            ("accepted_at", Reply::text(envelope.accepted_at.to_string())),
+            ("valid_until", Reply::text(envelope.valid_until.to_string())),
+            ("settled_at", view.settled_at.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
+            ("attempts", Reply::List(attempts.collect())),
+        ]))
+    })
+}
+
+/// `TRAIL id`.
+pub fn trail(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    answered(async move {
+        let view = view(call.desk, id_of(&call.words[0])?).await?;
+        let rows = view.facts.iter().map(|fact| {
+            let mut pairs = vec![("at", Reply::text(fact.at.to_string()))];
+            pairs.extend(told(&fact.change));
+            Reply::map(pairs)
+        });
+        Ok(Reply::List(rows.collect()))
+    })
+}
+
+/// A change in words. Parked receipts hold what is not known to be this message's.
+fn told(change: &Change) -> Vec<(&'static str, Reply)> {
+    let number = |number: u8| Reply::Integer(number.into());
+    let at = |at: estafette_actors::domain::time::Timestamp| Reply::text(at.to_string());
+    let what = |word: &str| ("what", Reply::text(word));
+    let place = |step: u8, retry: u8| [("step", number(step)), ("retry", number(retry))];
+    let moved = |word: &str, step: u8, retry: u8, status: AttemptStatus| {
+        let mut pairs = vec![what(word)];
+        pairs.extend(place(step, retry));
+        pairs.push(("status", Reply::text(status.as_str())));
+        if let Some(failure) = status.failure() {
+            pairs.push(("failure", Reply::text(failure.as_str())));
+        }
+        pairs
+    };
+    match change {
+        Change::Accepted => vec![what("accepted")],
+        Change::Queued { step, retry, channel, not_before, .. } => {
+            let mut pairs = vec![what("queued")];
+            pairs.extend(place(*step, *retry));
+            pairs.push(("channel", Reply::text(channel.as_str())));
+            if not_before.millis() > 0 {
+                pairs.push(("not_before", at(*not_before)));
+            }
+            pairs
+        }
+        Change::Skipped { step, channel, failure } => vec![
+            what("skipped"),
+            ("step", number(*step)),
+            ("channel", Reply::text(channel.as_str())),
+            ("failure", Reply::text(failure.as_str())),
+        ],
+        Change::Began { step, retry, channel, possible_duplicate, .. } => {
+            let mut pairs = vec![what("began")];
+            pairs.extend(place(*step, *retry));
+            pairs.push(("channel", Reply::text(channel.as_str())));
+            pairs.push(("possible_duplicate", Reply::Boolean(*possible_duplicate)));
+            pairs
+        }
+        Change::Moved { step, retry, status, reference } => {
+            let mut pairs = moved("moved", *step, *retry, *status);
+            if let Some(reference) = reference {
+                pairs.push(("channel_reference", Reply::text(&**reference)));
+            }
+            pairs
+        }
+        Change::Noted { step, retry, status } => moved("noted", *step, *retry, *status),
+        Change::Returned { track, not_before } => {
+            vec![what("returned"), ("track", number(*track)), ("not_before", at(*not_before))]
+        }
+        Change::Resent { track, not_before } => {
+            vec![what("resent"), ("track", number(*track)), ("not_before", at(*not_before))]
+        }
+        Change::Awaiting { track, until } => {
+            vec![what("awaiting_receipt"), ("track", number(*track)), ("until", at(*until))]
+        }
+        Change::Ended { track, failure } => {
+            let failure = failure.map_or(Reply::Null, |failure| Reply::text(failure.as_str()));
+            vec![what("track_ended"), ("track", number(*track)), ("failure", failure)]
+        }
+        Change::Stopped => vec![what("stopped")],
+        Change::Settled { status } => {
+            vec![what("settled"), ("status", Reply::text(status.as_str())), ("failure", failure_in(*status))]
+        }
+        Change::Created => vec![what("broadcast_created")],
+        Change::Stored { .. } => vec![what("chunk_stored")],
+        Change::Started => vec![what("broadcast_started")],
+        Change::BroadcastCancelled => vec![what("broadcast_cancelled")],
+        Change::Parked(_) => vec![what("receipt_parked")],
+    }
+}
+
+/// `WHY id`.
+pub fn why(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    answered(async move {
+        let id = id_of(&call.words[0])?;
+        let broker = &call.desk.broker;
+        let loaded = broker.archive().load(vec![id]).await.map_err(Reply::error)?;
+        let loaded = loaded.into_iter().flatten().next().ok_or_else(|| Reply::error(UNKNOWN))?;
+        let state = broker.journal().live(id).unwrap_or_else(|| loaded.state.clone());
+        let (reason, channel) = match broker.why(&loaded) {
+            Some((reason, channel)) => (Some(reason), channel),
+            None => (None, None),
+        };
+        let due = state.agenda(loaded.envelope.valid_until).due;
+        Ok(Reply::map([
+            ("id", Reply::text(id.to_string())),
+            ("status", Reply::text(state.status().as_str())),
+            ("reason", reason.map_or(Reply::Null, |reason| Reply::text(reason.as_str()))),
+            ("channel", channel.map_or(Reply::Null, |channel| Reply::text(channel.as_str()))),
+            ("looked_at_again", due.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
+        ]))
+    })
+}
+
+fn identifier(desk: &Desk, kind: &str, value: &str) -> Result<Identifier, Reply> {
+    match kind.to_ascii_lowercase().as_str() {
+        "niss" => {
+            let millis = i64::try_from(desk.broker.now().millis()).unwrap_or(i64::MAX);
+            let now = jiff::Timestamp::from_millisecond(millis).unwrap_or_default();
+            let today = jiff::tz::Offset::UTC.to_datetime(now).date();
+            Niss::parse(value, today).map(Identifier::Niss).map_err(Reply::error)
+        }
+        "mobile" => Mobile::parse(value).map(Identifier::Mobile).map_err(Reply::error),
+        "cbe" => Cbe::parse(value).map(Identifier::Cbe).map_err(Reply::error),
+        _ => Err(Reply::error("a recipient is found by NISS, MOBILE or CBE")),
+    }
+}
+
+/// `FIND niss|mobile|cbe value`.
+pub fn find(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    answered(async move {
+        let recipient = Some(identifier(call.desk, &call.words[0], &call.words[1])?);
+        let mut filter = Filter { recipient, limit: MOST_FOUND, ..Filter::default() };
+        let mut found = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let listing = call.desk.broker.archive().list(None, filter.clone()).await.map_err(Reply::error)?;
+            found.extend(listing.messages);
+            filter.after = listing.next;
+            if found.len() >= MOST_FOUND || filter.after.is_none() {
+                break;
+            }
+        }
+        found.truncate(MOST_FOUND);
+        let rows = found.iter().map(|loaded| {
+            let state = call.desk.broker.journal().live(loaded.envelope.id).unwrap_or_else(|| loaded.state.clone());
+            Reply::map([
+                ("id", Reply::text(loaded.envelope.id.to_string())),
+                ("status", Reply::text(state.status().as_str())),
+                ("institution", Reply::text(loaded.envelope.institution.to_string())),
+                ("accepted_at", Reply::text(loaded.envelope.accepted_at.to_string())),
+            ])
+        });
+        Ok(Reply::List(rows.collect()))
+    })
+}
+
+/// `CANCEL id`.
+pub fn cancel(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    answered(async move {
+        let id = id_of(&call.words[0])?;
+        let status = call.desk.broker.cancel(None, id).await.map_err(Reply::error)?;
+        tracing::info!(message = %id, "an operator cancelled a message");
+        Ok(Reply::text(status.as_str()))
+    })
+}
+
+/// `BROADCAST id [CANCEL]`.
+pub fn broadcast(call: Call<'_>) -> BoxFuture<'_, Reply> {
+    answered(async move {
+        let id: BroadcastId = call.words[0].parse().map_err(Reply::error)?;
+        let broker = &call.desk.broker;
+        let view = broker.archive().broadcast(None, id).await.map_err(Reply::error)?;
+        let view = view.ok_or_else(|| Reply::error("no broadcast has this id"))?;
+        match call.words.get(1) {
+            None => {}
+            Some(word) if word.eq_ignore_ascii_case("cancel") => {
+                broker.cancel_broadcast(id).await.map_err(Reply::error)?;
+                tracing::info!(broadcast = %id, "an operator cancelled a broadcast");
+                return Ok(Reply::OK);
+            }
+            Some(_) => return Err(Reply::error("use it as BROADCAST id [CANCEL]")),
+        }
+        let count = |count: u64| Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX));
+        let by_status = MessageStatus::NAMES.iter().filter_map(|name| Some((*name, count(*view.by_status.get(name)?))));
+        Ok(Reply::map([
+            ("id", Reply::text(id.to_string())),
+            ("phase", Reply::of(&view.phase)),
+            ("institution", Reply::text(view.broadcast.institution.to_string())),
+            ("strategy", Reply::text(&*view.broadcast.strategy.name)),
+            ("rows", count(view.rows)),
+            ("chunks", Reply::Integer(view.chunks.into())),
+            ("created_at", Reply::text(view.broadcast.created_at.to_string())),
+            ("started_at", view.started_at.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
+            ("by_status", Reply::map(by_status)),
+        ]))
+    })
+}

@@ -1,0 +1,72 @@
+//! The TCP admin port: RESP2, RESP3 and typed lines, so that redis-cli, any Redis client and `nc`
+//! work on a running broker.
+//!
+//! Invariant: nobody can make it keep more than a command of 64 KiB, an answer that he reads, and
+//! a place among a stated number of connections. It reads the broker's observable state and
+//! hands orders to the actors; it decides nothing.
+mod commands;
+mod connection;
+mod docs;
+mod info;
+mod messages;
+mod reply;
+mod request;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use estafette_actors::broker::Broker;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::config;
+
+/// How the port behaves.
+pub type Settings = config::Admin;
+
+/// A pause after the system refused a connection (out of files, mostly).
+const AFTER_A_REFUSAL: Duration = Duration::from_millis(50);
+
+/// What all connections share.
+struct Desk {
+    broker: Broker,
+    settings: Settings,
+    started: Instant,
+    places: Arc<Semaphore>,
+    next: AtomicU64,
+}
+
+/// Serves until `shutdown` ends; connections end with it.
+pub async fn serve(listener: TcpListener, broker: Broker, settings: Settings, shutdown: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(settings.connections));
+    let desk = Arc::new(Desk { broker, settings, started: Instant::now(), places, next: AtomicU64::new(1) });
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown => return,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the admin port can't take a connection");
+                tokio::time::sleep(AFTER_A_REFUSAL).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&desk.places).try_acquire_owned() else {
+            // A fresh socket takes a line without waiting; if not, closing says enough.
+            let _ = stream.try_write(b"-ERR too many connections; close one and try again\r\n");
+            continue;
+        };
+        let (desk, number) = (Arc::clone(&desk), desk.next.fetch_add(1, Ordering::Relaxed));
+        connections.spawn(async move {
+            connection::Connection::new(stream, desk, number).run().await;
+            drop(place);
+        });
+    }
+}
