@@ -1,0 +1,193 @@
+//! Records as bytes: a version, then the fields in their order. The only file that knows bincode.
+//!
+//! The form of a record is the order of the fields and variants of its type. Golden bytes in the
+//! tests hold it: when one fails, the format has changed, and old files could not be read.
+use estafette_actors::domain::fact::{Change, Subject};
+use estafette_actors::domain::life::State;
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::submission::Institution;
+use estafette_actors::domain::time::Timestamp;
+use estafette_actors::ports::{BroadcastPhase, Position};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The version that is written, and the only one that is read.
+const VERSION: u8 = 1;
+
+/// Why bytes are no record.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// Written by another version.
+    #[error("a record has version {0} and this program reads {VERSION}: run the version that wrote it")]
+    Version(u8),
+    /// Damaged.
+    #[error("a record is damaged ({0}): restore the journal from a backup")]
+    Damaged(String),
+}
+
+fn config() -> impl bincode::config::Config {
+    bincode::config::standard()
+}
+
+/// The bytes of a record.
+pub fn encode<T: Serialize + ?Sized>(record: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(256);
+    bytes.push(VERSION);
+    append(&mut bytes, record);
+    bytes
+}
+
+/// Puts a value behind others, without a version of its own.
+fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
+    bincode::serde::encode_into_std_write(value, bytes, config())
+        .expect("invariant: records are plain data, and writing to memory can't fail");
+}
+
+/// The record of bytes.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let body = body(bytes)?;
+    let (record, read) =
+        bincode::serde::decode_from_slice(body, config()).map_err(|error| Error::Damaged(error.to_string()))?;
+    if read == body.len() { Ok(record) } else { Err(Error::Damaged("bytes are left over".to_owned())) }
+}
+
+fn body(bytes: &[u8]) -> Result<&[u8], Error> {
+    match bytes {
+        [VERSION, body @ ..] => Ok(body),
+        [version, ..] => Err(Error::Version(*version)),
+        [] => Err(Error::Damaged("it is empty".to_owned())),
+    }
+}
+
+/// What happened to one subject at one time: facts that share all but their change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// About what.
+    pub subject: Subject,
+    /// When.
+    pub at: Timestamp,
+    /// What, in order.
+    pub changes: Vec<Change>,
+}
+
+/// A value of the feed: groups of one institution, or of none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Whose.
+    pub institution: Option<Institution>,
+    /// What.
+    pub groups: Vec<Group>,
+}
+
+/// Fills values of the feed, none longer than a page allows unless one group alone is.
+#[derive(Debug, Default)]
+pub struct Packer {
+    bytes: Vec<u8>,
+}
+
+impl Packer {
+    /// A value of this length fills four pages with its key; four bytes more would take eight.
+    pub const LIMIT: usize = 16_360;
+
+    /// Begins a value.
+    pub fn new(institution: Option<Institution>) -> Self {
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.push(VERSION);
+        append(&mut bytes, &institution.map_or(0, institution_number));
+        Self { bytes }
+    }
+
+    /// Adds a group, or says that it does not fit behind what is there.
+    pub fn push(&mut self, subject: &Subject, at: Timestamp, changes: &[Change]) -> bool {
+        let before = self.bytes.len();
+        append(&mut self.bytes, &(subject, at, changes));
+        let first = before <= 1 + 5;
+        if self.bytes.len() > Self::LIMIT && !first {
+            self.bytes.truncate(before);
+            return false;
+        }
+        true
+    }
+
+    /// The value.
+    pub fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Reads a value of the feed.
+pub fn unpack(bytes: &[u8]) -> Result<Packed, Error> {
+    let damaged = |error: bincode::error::DecodeError| Error::Damaged(error.to_string());
+    let mut rest = body(bytes)?;
+    let (number, read): (u32, usize) = bincode::serde::decode_from_slice(rest, config()).map_err(damaged)?;
+    rest = &rest[read..];
+    let mut groups = Vec::new();
+    while !rest.is_empty() {
+        let (group, read) = bincode::serde::decode_from_slice(rest, config()).map_err(damaged)?;
+        groups.push(group);
+        rest = &rest[read..];
+    }
+    Ok(Packed { institution: (number > 0).then(|| institution_of(number)), groups })
+}
+
+/// The number that an institution's CBE number is; never 0.
+pub fn institution_number(institution: Institution) -> u32 {
+    let mut bytes = [0; 4];
+    let fixed = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
+    bincode::serde::encode_into_slice(institution, &mut bytes, fixed)
+        .expect("invariant: a CBE number is 32 bits");
+    u32::from_be_bytes(bytes)
+}
+
+/// The institution of such a number.
+pub fn institution_of(number: u32) -> Institution {
+    let fixed = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
+    bincode::serde::decode_from_slice(&number.to_be_bytes(), fixed)
+        .map(|(institution, _)| institution)
+        .expect("invariant: a CBE number is 32 bits")
+}
+
+/// The state of a single message, with the place up to which it is true.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRecord {
+    /// The position of the last fact in it.
+    pub as_of: Position,
+    /// The state.
+    pub state: State,
+    /// Since which position it waits at which channel.
+    pub queued_at: Vec<(Channel, Position)>,
+}
+
+/// The states of a chunk's rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkRecord {
+    /// The position of the last fact in it.
+    pub as_of: Position,
+    /// Since which position rows of it wait at which channel.
+    pub queued_at: Vec<(Channel, Position)>,
+    /// Rows wait until then from the start on; `ZERO` when they don't.
+    pub asleep_until: Timestamp,
+    /// The latest time until which a row waits for a receipt.
+    pub until: Timestamp,
+    /// How many rows.
+    pub rows: u16,
+    /// One byte for each row; empty while all are as at the start.
+    pub codes: Vec<u8>,
+    /// Rows that don't fit in a byte.
+    pub exceptions: Vec<(u16, State)>,
+}
+
+/// What is known of a broadcast beside its record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BroadcastRecord {
+    /// The position of the last fact about the broadcast as a whole.
+    pub as_of: Position,
+    /// The phase; `Done` once no row waits.
+    pub phase: BroadcastPhase,
+    /// Rows of each chunk.
+    pub rows: Vec<u16>,
+    /// When it was started, and the position of that fact.
+    pub started: Option<(Timestamp, Position)>,
+    /// When it was cancelled, and the position of that fact.
+    pub cancelled: Option<(Timestamp, Position)>,
+}

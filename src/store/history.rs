@@ -1,0 +1,218 @@
+//! What people see of a message: its attempts and facts, found by its trail through the feed; and
+//! look-ups that end in a record.
+use std::collections::HashMap;
+
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::fact::{Change, Fact, Subject};
+use estafette_actors::domain::id::{AttemptRef, BroadcastId, MessageId};
+use estafette_actors::domain::life::State;
+use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::domain::submission::{Envelope, Institution};
+use estafette_actors::ports::{AttemptView, Filter, Listing, Loaded, MessageView};
+
+use super::broadcasts::Info;
+use super::codec;
+use super::layout::BROADCAST_STATE;
+use super::live::Item;
+use super::look::Look;
+use super::{Error, Inner};
+
+/// Records that one look-up reads at most.
+const STEPS: usize = 1_000;
+/// Rows whose keys are compared at a time: some 50 MB of hashes.
+const DUPLICATE_ROWS: u64 = 4_000_000;
+
+impl Inner {
+    /// A message with its history.
+    pub fn message(&self, owner: Option<Institution>, id: MessageId) -> Result<Option<MessageView>, Error> {
+        self.wait_durable()?;
+        let look = Look::open(self)?;
+        let Some((envelope, state)) = self.peek(&look, id)? else { return Ok(None) };
+        if owner.is_some_and(|owner| owner != envelope.institution) {
+            return Ok(None);
+        }
+        let facts = facts_of(&look, id)?;
+        let attempts = attempts(&facts);
+        let is_settlement = |fact: &&Fact| matches!(fact.change, Change::Settled { .. });
+        let settled_at = facts.iter().find(is_settlement).map(|fact| fact.at);
+        Ok(Some(MessageView { envelope, state, attempts, settled_at, facts }))
+    }
+
+    /// Messages, the newest first.
+    pub fn list(&self, owner: Option<Institution>, filter: &Filter) -> Result<Listing, Error> {
+        self.wait_durable()?;
+        let look = Look::open(self)?;
+        let limit = filter.limit.clamp(1, 500);
+        let by_index = match (&filter.recipient, &filter.reference, owner) {
+            (Some(recipient), ..) => Some(self.indexes.by_recipient(recipient)?),
+            (None, Some(reference), Some(owner)) => Some(self.indexes.by_reference(owner, reference)?),
+            _ => None,
+        };
+        let before = filter.after.map_or(u128::MAX, MessageId::as_u128);
+        let mut ids = match by_index {
+            Some(mut ids) => {
+                ids.sort_unstable_by(|a, b| b.cmp(a));
+                ids.dedup();
+                ids.retain(|id| id.as_u128() < before);
+                ids
+            }
+            None => look.segments.messages_before(before, STEPS)?.into_iter().map(|envelope| envelope.id).collect(),
+        };
+        ids.truncate(STEPS);
+        let is_full = ids.len() == STEPS;
+        let mut listing = Listing::default();
+        for id in &ids {
+            listing.next = Some(*id);
+            let Some((envelope, state)) = self.peek(&look, *id)? else { continue };
+            if matches(owner, filter, &envelope, &state) {
+                listing.messages.push(Loaded { envelope, state });
+            }
+            if listing.messages.len() == limit {
+                break;
+            }
+        }
+        let has_more = is_full || listing.next != ids.last().copied();
+        listing.next = listing.next.filter(|_| has_more);
+        Ok(listing)
+    }
+
+    /// The attempt that a channel knows under its own reference.
+    pub fn attempt_of(&self, channel: Channel, reference: &str) -> Result<Option<AttemptRef>, Error> {
+        let look = Look::open(self)?;
+        for id in self.indexes.by_channel_reference(reference)? {
+            let Some((envelope, _)) = self.peek(&look, id)? else { continue };
+            let is_it = |change: &Change| match change {
+                Change::Moved { step, retry, reference: Some(known), .. } if &**known == reference => {
+                    let at = envelope.strategy.step(*step)?.channel;
+                    (at == channel).then_some(AttemptRef { message: id, step: *step, retry: *retry })
+                }
+                _ => None,
+            };
+            if let Some(attempt) = facts_of(&look, id)?.iter().find_map(|fact| is_it(&fact.change)) {
+                return Ok(Some(attempt));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A broadcast that is over, or not known.
+    pub fn broadcast_on_disk(&self, look: &Look, id: BroadcastId) -> Result<Option<Info>, Error> {
+        let states = look.derived().open_table(BROADCAST_STATE)?;
+        let Some(bytes) = states.get(id.as_u128())? else { return Ok(None) };
+        let state = codec::decode(bytes.value())?;
+        self.broadcast_info(&look.segments, look.derived(), id, state)
+    }
+
+    /// Rows whose key came before, in passes of bounded memory: by hashes of keys, sorted.
+    pub fn duplicates(&self, id: BroadcastId) -> Result<Vec<MessageId>, Error> {
+        self.wait_durable()?;
+        let Some(info) = self.broadcasts.known.get(&id).map(|info| info.clone()) else { return Ok(Vec::new()) };
+        let rows: u64 = info.state.rows.iter().map(|rows| u64::from(*rows)).sum();
+        let passes = rows.div_ceil(DUPLICATE_ROWS).max(1);
+        let mut found = Vec::new();
+        for pass in 0..passes {
+            let mut hashes: Vec<(u128, u32)> = Vec::new();
+            for chunk in info.chunks() {
+                let rows = self.segments.reader().rows(chunk)?.unwrap_or_default();
+                for (index, row) in (0_u16..).zip(&rows) {
+                    let Some(key) = &row.key else { continue };
+                    let hash = hash_of(key);
+                    if hash as u64 % passes == pass {
+                        hashes.push((hash, (chunk.n << 12) | u32::from(index)));
+                    }
+                }
+            }
+            hashes.sort_unstable();
+            let again = hashes.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1);
+            found.extend(again.map(|ordinal| id.chunk(ordinal >> 12).row((ordinal & 0xFFF) as u16)));
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+}
+
+/// 128 bits, so that two keys of a broadcast never share them by chance.
+fn hash_of(key: &str) -> u128 {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, key.as_bytes());
+    digest.as_ref().iter().take(16).fold(0, |hash, byte| (hash << 8) | u128::from(*byte))
+}
+
+fn matches(owner: Option<Institution>, filter: &Filter, envelope: &Envelope, state: &State) -> bool {
+    let of_owner = owner.is_none_or(|owner| owner == envelope.institution);
+    let to = |wanted| envelope.recipient.identifiers().any(|identifier| identifier == wanted);
+    let of_status = |wanted: &String| state.status().as_str() == wanted;
+    let with = |wanted: &String| envelope.sender_reference.as_deref() == Some(wanted);
+    of_owner
+        && filter.recipient.is_none_or(to)
+        && filter.status.as_ref().is_none_or(of_status)
+        && filter.reference.as_ref().is_none_or(with)
+}
+
+/// The facts about a message, in order.
+fn facts_of(look: &Look, id: MessageId) -> Result<Vec<Fact>, Error> {
+    let (item, row) = Item::holding(id);
+    let mut facts = Vec::new();
+    for position in look.segments.trail(item.key())? {
+        let Some(packed) = look.segments.facts(position)? else { continue };
+        for group in packed.groups {
+            let is_about = match (&group.subject, row) {
+                (Subject::Message(known), _) => *known == id,
+                (Subject::Rows(chunk, rows), Some(row)) => {
+                    Item::Chunk(*chunk) == item && rows.binary_search(&row).is_ok()
+                }
+                _ => false,
+            };
+            if is_about {
+                facts.extend(group.changes.into_iter().map(|change| Fact {
+                    institution: packed.institution,
+                    subject: Subject::Message(id),
+                    at: group.at,
+                    change,
+                }));
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// Attempts as people see them, made of facts.
+fn attempts(facts: &[Fact]) -> Vec<AttemptView> {
+    let mut attempts: Vec<AttemptView> = Vec::new();
+    let mut places: HashMap<(u8, u8), usize> = HashMap::new();
+    for fact in facts {
+        match &fact.change {
+            Change::Began { step, retry, channel, possible_duplicate, .. } => {
+                if let Some(known) = places.get(&(*step, *retry)).and_then(|place| attempts.get_mut(*place)) {
+                    // Made again, or for the first time after the channel asked to slow down.
+                    known.possible_duplicate |= *possible_duplicate;
+                    continue;
+                }
+                places.insert((*step, *retry), attempts.len());
+                attempts.push(AttemptView {
+                    step: *step,
+                    retry: *retry,
+                    channel: *channel,
+                    status: AttemptStatus::Attempting,
+                    started_at: fact.at,
+                    ended_at: None,
+                    channel_reference: None,
+                    possible_duplicate: *possible_duplicate,
+                });
+            }
+            Change::Moved { step, retry, status, reference } => {
+                let Some(known) = places.get(&(*step, *retry)).and_then(|place| attempts.get_mut(*place)) else {
+                    continue;
+                };
+                if known.status.may_become(*status) {
+                    known.status = *status;
+                    known.ended_at = Some(fact.at);
+                }
+                if let Some(reference) = reference {
+                    known.channel_reference = Some(reference.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    attempts
+}

@@ -1,0 +1,207 @@
+//! What is looked up by something else than an id: recipients, references, Idempotency-Keys and
+//! channels' own references, each as a keyed hash.
+//!
+//! A hash may be another key's: who finds an id here compares the record. Rows of broadcasts are
+//! indexed late, by the flusher: they are many, and nobody looks them up in the same second.
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use estafette_actors::domain::fact::{Change, Subject};
+use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
+use estafette_actors::domain::submission::{Envelope, Identifier, Institution, Recipient};
+use estafette_actors::domain::time::Timestamp;
+use estafette_actors::ports::Position;
+
+use super::codec::{self, Group};
+use super::folder::DataFolder;
+use super::index::{Index, KeyedHash, Options};
+use super::segment::Reader;
+use super::{Error, Settings, lock};
+
+/// Chunks that one round indexes at most: some tens of milliseconds.
+const CHUNKS: usize = 64;
+
+/// See the head of this file.
+#[derive(Debug)]
+pub struct Indexes {
+    hash: KeyedHash,
+    recipients: Index,
+    references: Index,
+    idempotency: Index,
+    channels: Index,
+    unindexed: Mutex<VecDeque<(ChunkId, Position)>>,
+}
+
+impl Indexes {
+    /// Opens the files, or makes them.
+    pub fn open(folder: &DataFolder, settings: &Settings) -> Result<Self, Error> {
+        let open = |name: &str, retention| {
+            let path = folder.path().join(format!("index-{name}.redb"));
+            Index::open(path, Options::with_retention(retention))
+        };
+        Ok(Self {
+            hash: KeyedHash::new(folder.secret("index")?),
+            recipients: open("recipients", settings.retention)?,
+            references: open("references", settings.retention)?,
+            idempotency: open("idempotency", settings.idempotency_retention)?,
+            channels: open("channels", settings.retention)?,
+            unindexed: Mutex::default(),
+        })
+    }
+
+    fn all(&self) -> [&Index; 4] {
+        [&self.recipients, &self.references, &self.idempotency, &self.channels]
+    }
+
+    fn of_recipient(&self, identifier: &Identifier) -> u64 {
+        let number = |domain: &str, bytes: Vec<u8>| self.hash.hash(domain, &bytes);
+        match identifier {
+            Identifier::Niss(niss) => number("niss", codec::encode(niss)),
+            Identifier::Mobile(mobile) => number("mobile", codec::encode(mobile)),
+            Identifier::Cbe(cbe) => number("cbe", codec::encode(cbe)),
+        }
+    }
+
+    fn of_reference(&self, institution: Institution, reference: &str) -> u64 {
+        let mut bytes = codec::institution_number(institution).to_be_bytes().to_vec();
+        bytes.extend(reference.as_bytes());
+        self.hash.hash("reference", &bytes)
+    }
+
+    fn of_channel_reference(&self, reference: &str) -> u64 {
+        self.hash.hash("channel", reference.as_bytes())
+    }
+
+    /// A single message was accepted.
+    pub fn message(&self, envelope: &Envelope) -> Result<(), Error> {
+        let (id, at) = (envelope.id.as_u128(), envelope.accepted_at.millis());
+        self.recipient(id, &envelope.recipient, at)?;
+        if let Some(reference) = &envelope.sender_reference {
+            self.references.insert(self.of_reference(envelope.institution, reference), id, at)?;
+        }
+        if let Some(idempotency) = envelope.idempotency {
+            self.idempotency.insert(idempotency.key, id, at)?;
+        }
+        Ok(())
+    }
+
+    fn recipient(&self, id: u128, recipient: &Recipient, at: u64) -> Result<(), Error> {
+        let hashes = recipient.identifiers().map(|identifier| (self.of_recipient(&identifier), id));
+        Ok(self.recipients.insert_all(hashes, at)?)
+    }
+
+    /// A channel may have told its own reference.
+    pub fn told(&self, subject: &Subject, changes: &[Change], at: Timestamp) -> Result<(), Error> {
+        for change in changes {
+            let Change::Moved { reference: Some(reference), .. } = change else { continue };
+            let hash = self.of_channel_reference(reference);
+            match subject {
+                Subject::Message(id) => self.channels.insert(hash, id.as_u128(), at.millis())?,
+                Subject::Rows(chunk, rows) => {
+                    let ids = rows.iter().map(|row| (hash, chunk.row(*row).as_u128()));
+                    self.channels.insert_all(ids, at.millis())?;
+                }
+                Subject::Broadcast(_) | Subject::Nobody => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A chunk is durable: its rows are indexed soon.
+    pub fn stored(&self, broadcast: BroadcastId, changes: &[Change], position: Position) {
+        for change in changes {
+            if let Change::Stored { chunk, .. } = change {
+                lock(&self.unindexed).push_back((broadcast.chunk(*chunk), position));
+            }
+        }
+    }
+
+    /// Facts of the feed that the indexes on disk may lack.
+    pub fn replay(&self, segments: &Reader, position: Position, group: &Group) -> Result<(), Error> {
+        if position <= self.sealed_position() {
+            return Ok(());
+        }
+        self.told(&group.subject, &group.changes, group.at)?;
+        match &group.subject {
+            Subject::Message(id) if group.changes.contains(&Change::Accepted) => {
+                if let Some(envelope) = segments.message(*id)? {
+                    self.message(&envelope)?;
+                }
+            }
+            Subject::Broadcast(id) => self.stored(*id, &group.changes, position),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Up to where the indexes on disk are whole.
+    pub fn sealed_position(&self) -> Position {
+        self.all().into_iter().map(Index::sealed_position).min().unwrap_or(0)
+    }
+
+    /// Indexes rows, writes what is much or old, and lets go what is past its retention.
+    pub fn keep(
+        &self,
+        now: Timestamp,
+        durable: Position,
+        stop: bool,
+        segments: impl Fn() -> Reader,
+    ) -> Result<(), Error> {
+        let mut left = if stop { usize::MAX } else { CHUNKS };
+        while left > 0 {
+            let Some((chunk, _)) = lock(&self.unindexed).front().copied() else { break };
+            self.rows(&segments(), chunk, now)?;
+            lock(&self.unindexed).pop_front();
+            left -= 1;
+        }
+        let whole = lock(&self.unindexed).front().map_or(durable, |(_, position)| durable.min(position - 1));
+        for index in self.all() {
+            index.note_position(whole);
+            if stop {
+                index.seal()?;
+            } else {
+                index.seal_if_full()?;
+                index.expire(now.millis())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, segments: &Reader, chunk: ChunkId, now: Timestamp) -> Result<(), Error> {
+        let (Some(rows), Some(broadcast)) = (segments.rows(chunk)?, segments.broadcast(chunk.broadcast)?) else {
+            return Ok(());
+        };
+        for (index, row) in rows.iter().enumerate() {
+            let id = chunk.row(index as u16).as_u128();
+            self.recipient(id, &row.recipient, now.millis())?;
+            if let Some(key) = &row.key {
+                self.references.insert(self.of_reference(broadcast.institution, key), id, now.millis())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Messages that may be for a recipient, the newest first.
+    pub fn by_recipient(&self, identifier: &Identifier) -> Result<Vec<MessageId>, Error> {
+        found(&self.recipients, self.of_recipient(identifier))
+    }
+
+    /// Messages that may have a reference of their sender.
+    pub fn by_reference(&self, institution: Institution, reference: &str) -> Result<Vec<MessageId>, Error> {
+        found(&self.references, self.of_reference(institution, reference))
+    }
+
+    /// Messages that may have been accepted under an Idempotency-Key's hash.
+    pub fn by_idempotency(&self, key: u64) -> Result<Vec<MessageId>, Error> {
+        found(&self.idempotency, key)
+    }
+
+    /// Messages that a channel may know under its own reference.
+    pub fn by_channel_reference(&self, reference: &str) -> Result<Vec<MessageId>, Error> {
+        found(&self.channels, self.of_channel_reference(reference))
+    }
+}
+
+fn found(index: &Index, hash: u64) -> Result<Vec<MessageId>, Error> {
+    Ok(index.lookup(hash)?.into_iter().map(MessageId::from_u128).collect())
+}

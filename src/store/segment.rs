@@ -1,0 +1,348 @@
+//! The segments of the journal: a folder of files of which the last one is written and the others
+//! never change again.
+//!
+//! Positions grow from file to file; a file's first position stands in it. Only the writer's
+//! thread writes, and adds a file; everybody reads.
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
+use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
+use estafette_actors::domain::time::Timestamp;
+use estafette_actors::ports::Position;
+use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+
+use super::layout::{ABOUT, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, MESSAGE, Record, TRAIL};
+use super::{Error, codec};
+
+/// What a closed segment may keep of its pages in memory.
+const CLOSED_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
+/// One file.
+#[derive(Debug)]
+pub struct Segment {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The first position that it may hold.
+    pub first: Position,
+    /// When it was begun.
+    pub begun_at: Timestamp,
+    path: PathBuf,
+    database: Database,
+}
+
+impl Segment {
+    fn path(folder: &Path, number: u32) -> PathBuf {
+        folder.join(format!("{number:06}.redb"))
+    }
+
+    /// Makes the file and its tables, durable before anything is written to it.
+    fn create(folder: &Path, number: u32, first: Position, at: Timestamp, cache_bytes: usize) -> Result<Self, Error> {
+        let path = Self::path(folder, number);
+        let database = Database::builder().set_cache_size(cache_bytes).create(&path)?;
+        Self::prepare(&database, first, at)?;
+        std::fs::File::open(folder)?.sync_all()?;
+        Ok(Self { number, first, begun_at: at, path, database })
+    }
+
+    fn prepare(database: &Database, first: Position, at: Timestamp) -> Result<(), Error> {
+        let write = database.begin_write()?;
+        {
+            write.open_table(FEED)?;
+            write.open_table(FEED_OF)?;
+            write.open_table(MESSAGE)?;
+            write.open_table(BROADCAST)?;
+            write.open_table(CHUNK)?;
+            write.open_table(TRAIL)?;
+            let mut about = write.open_table(ABOUT)?;
+            about.insert(FIRST_POSITION, first)?;
+            about.insert(BEGUN_AT, at.millis())?;
+        }
+        write.commit()?;
+        Ok(())
+    }
+
+    fn open(folder: &Path, number: u32, cache_bytes: usize) -> Result<Option<Self>, Error> {
+        let path = Self::path(folder, number);
+        let database = Database::builder().set_cache_size(cache_bytes).create(&path)?;
+        let read = database.begin_read()?;
+        // A crash between making the file and its first commit leaves one without tables.
+        let about = match read.open_table(ABOUT) {
+            Ok(about) => about,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let number_of = |key| -> Result<u64, Error> { Ok(about.get(key)?.map_or(0, |value| value.value())) };
+        let (first, begun_at) = (number_of(FIRST_POSITION)?, Timestamp::from_millis(number_of(BEGUN_AT)?));
+        drop((about, read));
+        Ok(Some(Self { number, first, begun_at, path, database }))
+    }
+
+    /// The database, for the writer.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// An empty commit after which the file opens at once, whatever happens to the process.
+    pub fn seal(&self) -> Result<(), Error> {
+        let mut write = self.database.begin_write()?;
+        write.set_quick_repair(true);
+        write.commit()?;
+        Ok(())
+    }
+
+    /// Bytes that the file takes on disk (it is sparse).
+    pub fn bytes(&self) -> u64 {
+        bytes_on_disk(&self.path)
+    }
+}
+
+/// Bytes that a file takes on disk, which is less than its length when it is sparse.
+pub fn bytes_on_disk(path: &Path) -> u64 {
+    let Ok(about) = std::fs::metadata(path) else { return 0 };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        about.blocks() * 512
+    }
+    #[cfg(not(unix))]
+    about.len()
+}
+
+/// All segments, the oldest first.
+#[derive(Debug)]
+pub struct Segments {
+    folder: PathBuf,
+    cache_bytes: usize,
+    list: RwLock<Vec<Arc<Segment>>>,
+}
+
+impl Segments {
+    /// Opens the folder, and makes the first segment where there is none.
+    pub fn open(folder: PathBuf, cache_bytes: usize, now: Timestamp) -> Result<Self, Error> {
+        std::fs::create_dir_all(&folder)?;
+        let mut numbers = Vec::new();
+        for entry in std::fs::read_dir(&folder)? {
+            let name = entry?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_suffix(".redb")).and_then(|name| name.parse::<u32>().ok());
+            numbers.extend(number);
+        }
+        numbers.sort_unstable();
+        let mut list = Vec::new();
+        for (place, number) in numbers.iter().enumerate() {
+            let last = place + 1 == numbers.len();
+            let cache = if last { cache_bytes } else { CLOSED_CACHE_BYTES };
+            match Segment::open(&folder, *number, cache)? {
+                Some(segment) => list.push(Arc::new(segment)),
+                None => std::fs::remove_file(Segment::path(&folder, *number))?,
+            }
+        }
+        let segments = Self { folder, cache_bytes, list: RwLock::new(list) };
+        if segments.list().is_empty() {
+            segments.begin(1, now)?;
+        }
+        Ok(segments)
+    }
+
+    fn list(&self) -> Vec<Arc<Segment>> {
+        self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The one that is written.
+    pub fn current(&self) -> Arc<Segment> {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(list.last().expect("invariant: there is a segment from the opening on"))
+    }
+
+    /// Begins the next segment; the one before is sealed by its caller.
+    pub fn begin(&self, first: Position, now: Timestamp) -> Result<Arc<Segment>, Error> {
+        let number = self.list().last().map_or(1, |last| last.number + 1);
+        let segment = Arc::new(Segment::create(&self.folder, number, first, now, self.cache_bytes)?);
+        self.list.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&segment));
+        Ok(segment)
+    }
+
+    /// How many, and their bytes on disk.
+    pub fn size(&self) -> (u32, u64) {
+        let list = self.list();
+        (list.len() as u32, list.iter().map(|segment| segment.bytes()).sum())
+    }
+
+    /// A view of all segments as they are when each is first asked.
+    pub fn reader(&self) -> Reader {
+        Reader { segments: self.list().into_iter().map(|segment| (segment, OnceLock::new())).collect() }
+    }
+
+    /// The last position written.
+    pub fn last_position(&self) -> Result<Position, Error> {
+        for segment in self.list().iter().rev() {
+            let read = segment.database.begin_read()?;
+            if let Some((position, _)) = read.open_table(FEED)?.last()? {
+                return Ok(position.value());
+            }
+        }
+        Ok(0)
+    }
+}
+
+struct Tables {
+    read: ReadTransaction,
+    message: ReadOnlyTable<u128, Record>,
+    chunk: ReadOnlyTable<u128, Record>,
+    messages: Option<(u128, u128)>,
+    chunks: Option<(u128, u128)>,
+}
+
+impl Tables {
+    fn open(segment: &Segment) -> Result<Self, Error> {
+        let read = segment.database.begin_read()?;
+        let (message, chunk) = (read.open_table(MESSAGE)?, read.open_table(CHUNK)?);
+        let (messages, chunks) = (span(&message)?, span(&chunk)?);
+        Ok(Self { read, message, chunk, messages, chunks })
+    }
+}
+
+fn span(table: &ReadOnlyTable<u128, Record>) -> Result<Option<(u128, u128)>, Error> {
+    let first = table.first()?.map(|(key, _)| key.value());
+    let last = table.last()?.map(|(key, _)| key.value());
+    Ok(first.zip(last))
+}
+
+fn holds(span: Option<(u128, u128)>, key: u128) -> bool {
+    span.is_some_and(|(first, last)| (first..=last).contains(&key))
+}
+
+/// Reads records and facts, the newest segment first. It pins pages: keep it no longer than a page.
+pub struct Reader {
+    segments: Vec<(Arc<Segment>, OnceLock<Tables>)>,
+}
+
+impl Reader {
+    fn tables(&self, place: usize) -> Result<&Tables, Error> {
+        let (segment, tables) = &self.segments[place];
+        if tables.get().is_none() {
+            // Another thread can't have set it: a reader belongs to one.
+            let _ = tables.set(Tables::open(segment)?);
+        }
+        tables.get().ok_or_else(|| Error::Invariant("a segment's tables were just opened"))
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = Result<&Tables, Error>> {
+        (0..self.segments.len()).rev().map(|place| self.tables(place))
+    }
+
+    /// The record of a single message.
+    pub fn message(&self, id: MessageId) -> Result<Option<Envelope>, Error> {
+        for tables in self.newest_first() {
+            let tables = tables?;
+            if holds(tables.messages, id.as_u128())
+                && let Some(bytes) = tables.message.get(id.as_u128())?
+            {
+                return Ok(Some(codec::decode(bytes.value())?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rows of a chunk.
+    pub fn rows(&self, chunk: ChunkId) -> Result<Option<Vec<Row>>, Error> {
+        for tables in self.newest_first() {
+            let tables = tables?;
+            if holds(tables.chunks, chunk.key())
+                && let Some(bytes) = tables.chunk.get(chunk.key())?
+            {
+                return Ok(Some(codec::decode(bytes.value())?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The record of a broadcast.
+    pub fn broadcast(&self, id: BroadcastId) -> Result<Option<Broadcast>, Error> {
+        for tables in self.newest_first() {
+            if let Some(bytes) = tables?.read.open_table(BROADCAST)?.get(id.as_u128())? {
+                return Ok(Some(codec::decode(bytes.value())?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Single messages before `before`, the newest first, at most `steps` of them.
+    pub fn messages_before(&self, before: u128, steps: usize) -> Result<Vec<Envelope>, Error> {
+        let mut found = Vec::new();
+        for tables in self.newest_first() {
+            let tables = tables?;
+            if tables.messages.is_none_or(|(first, _)| first >= before) {
+                continue;
+            }
+            for entry in tables.message.range(..before)?.rev().take(steps) {
+                found.push(codec::decode::<Envelope>(entry?.1.value())?);
+            }
+            // Ids may reach back a little into the segment before: those near the seam are merged.
+            if found.len() >= steps * 2 {
+                break;
+            }
+        }
+        found.sort_unstable_by_key(|envelope| std::cmp::Reverse(envelope.id));
+        found.truncate(steps);
+        Ok(found)
+    }
+
+    /// Where facts of a message or chunk stand.
+    pub fn trail(&self, item: u128) -> Result<Vec<Position>, Error> {
+        let mut positions = Vec::new();
+        for place in 0..self.segments.len() {
+            let trail = self.tables(place)?.read.open_table(TRAIL)?;
+            for entry in trail.range((item, 0)..=(item, u64::MAX))? {
+                positions.push(entry?.0.value().1);
+            }
+        }
+        Ok(positions)
+    }
+
+    /// One value of the feed.
+    pub fn facts(&self, position: Position) -> Result<Option<codec::Packed>, Error> {
+        let place = self.segments.partition_point(|(segment, _)| segment.first <= position);
+        let Some(place) = place.checked_sub(1) else { return Ok(None) };
+        let feed = self.tables(place)?.read.open_table(FEED)?;
+        Ok(feed.get(position)?.map(|bytes| codec::unpack(bytes.value())).transpose()?)
+    }
+
+    /// Every value of the feed after `position`, in order.
+    pub fn each_after<E: From<Error>>(
+        &self,
+        position: Position,
+        mut each: impl FnMut(Position, codec::Packed) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for place in 0..self.segments.len() {
+            let next = self.segments.get(place + 1).map(|(segment, _)| segment.first);
+            if next.is_some_and(|next| next <= position + 1) {
+                continue;
+            }
+            let feed = self.tables(place)?.read.open_table(FEED).map_err(Error::from)?;
+            for entry in feed.range(position + 1..).map_err(Error::from)? {
+                let (at, bytes) = entry.map_err(Error::from)?;
+                each(at.value(), codec::unpack(bytes.value()).map_err(Error::from)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Values of the feed that hold facts of an institution, after `position`, at most `limit`.
+    pub fn feed_of(&self, institution: u32, position: Position, limit: usize) -> Result<Vec<Position>, Error> {
+        let mut positions = Vec::new();
+        for place in 0..self.segments.len() {
+            let table = self.tables(place)?.read.open_table(FEED_OF)?;
+            let range = table.range((institution, position.saturating_add(1))..=(institution, u64::MAX))?;
+            for entry in range.take(limit.saturating_sub(positions.len())) {
+                positions.push(entry?.0.value().1);
+            }
+        }
+        Ok(positions)
+    }
+
+    /// How many single messages there are, for people.
+    pub fn count(&self) -> Result<u64, Error> {
+        self.newest_first().map(|tables| Ok(tables?.message.len()?)).sum()
+    }
+}
