@@ -72,6 +72,7 @@ impl Round {
         let durable = inner.position.load(Ordering::Acquire);
         inner.indexes.keep(inner.clock.now(), durable, stop, || inner.segments.reader())?;
         sweep(inner)?;
+        inner.segments.shrink()?;
         evict(inner);
         Ok(())
     }

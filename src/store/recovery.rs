@@ -129,7 +129,7 @@ impl Inner {
                 continue;
             }
             let id = BroadcastId::from_u128(key.value());
-            if let Some(info) = self.broadcast_info(&segments, &read, id, state)? {
+            if let Some(info) = self.broadcast_info(&segments, &read, id, state)?.filter(|info| !info.is_over()) {
                 self.broadcasts.known.insert(id, info);
             }
         }
@@ -293,8 +293,14 @@ impl Inner {
         changes: &[Change],
     ) -> Result<(), Error> {
         if !self.broadcasts.known.contains_key(&id) {
-            let Some(record) = look.segments.broadcast(id)? else { return Ok(()) };
-            self.broadcasts.known.insert(id, Info::new(Arc::new(record)));
+            let info = match self.broadcast_on_disk(look, id)? {
+                Some(info) => info,
+                None => match look.segments.broadcast(id)? {
+                    Some(record) => Info::new(Arc::new(record)),
+                    None => return Ok(()),
+                },
+            };
+            self.broadcasts.known.insert(id, info);
             self.next_broadcast.fetch_max(id.number() + 1, Ordering::AcqRel);
         }
         for change in changes {

@@ -29,6 +29,7 @@ pub struct Segment {
     pub begun_at: Timestamp,
     path: PathBuf,
     database: Database,
+    cache_bytes: usize,
 }
 
 impl Segment {
@@ -42,7 +43,7 @@ impl Segment {
         let database = Database::builder().set_cache_size(cache_bytes).create(&path)?;
         Self::prepare(&database, first, at)?;
         std::fs::File::open(folder)?.sync_all()?;
-        Ok(Self { number, first, begun_at: at, path, database })
+        Ok(Self { number, first, begun_at: at, path, database, cache_bytes })
     }
 
     fn prepare(database: &Database, first: Position, at: Timestamp) -> Result<(), Error> {
@@ -75,7 +76,7 @@ impl Segment {
         let number_of = |key| -> Result<u64, Error> { Ok(about.get(key)?.map_or(0, |value| value.value())) };
         let (first, begun_at) = (number_of(FIRST_POSITION)?, Timestamp::from_millis(number_of(BEGUN_AT)?));
         drop((about, read));
-        Ok(Some(Self { number, first, begun_at, path, database }))
+        Ok(Some(Self { number, first, begun_at, path, database, cache_bytes }))
     }
 
     /// The database, for the writer.
@@ -160,6 +161,23 @@ impl Segments {
         let segment = Arc::new(Segment::create(&self.folder, number, first, now, self.cache_bytes)?);
         self.list.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&segment));
         Ok(segment)
+    }
+
+    /// Opens closed segments anew with little memory, once nobody reads them.
+    pub fn shrink(&self) -> Result<(), Error> {
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        let closed = list.len().saturating_sub(1);
+        for place in 0..closed {
+            if list[place].cache_bytes <= CLOSED_CACHE_BYTES || Arc::strong_count(&list[place]) > 1 {
+                continue;
+            }
+            // A file is open once only: the old handle goes first.
+            let number = list.remove(place).number;
+            let segment = Segment::open(&self.folder, number, CLOSED_CACHE_BYTES)?;
+            let segment = segment.ok_or(Error::Invariant("a closed segment has lost its tables"))?;
+            list.insert(place, Arc::new(segment));
+        }
+        Ok(())
     }
 
     /// How many, and their bytes on disk.

@@ -1,0 +1,239 @@
+//! Single messages.
+use super::*;
+use proptest::prelude::*;
+
+fn sent(reference: &str) -> Outcome {
+    Outcome::Is(AttemptStatus::Sent, Some(reference.into()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_survives_a_crash_before_any_state_was_written() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    let id = accept(&store, 1, "sms-only");
+    go(&store, id, "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    go(&store, id, "sms-only", |state, context| life::outcome(state, context, 0, 0, sent("abc")));
+    let before = store.live(id).unwrap();
+
+    let again = crash(&store, &other.path().join("copy"));
+    assert_eq!(again.live(id), Some(before.clone()));
+    let view = again.message(None, id).await.unwrap().unwrap();
+    assert_eq!(view.state, before);
+    assert_eq!(view.attempts.len(), 1);
+    assert_eq!(view.attempts[0].channel_reference.as_deref(), Some("abc"));
+    assert_eq!(view.attempts[0].status, AttemptStatus::Sent);
+    let attempt = again.attempt_of(Channel::SMS, "abc".into()).await.unwrap().unwrap();
+    assert_eq!(attempt.message, id);
+    assert!(again.attempt_of(Channel::EBOX, "abc".into()).await.unwrap().is_none());
+    assert!(again.message(Some(Institution(Cbe::parse("0206731645").unwrap())), id).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_gives_everything_once_in_order_wherever_it_lies() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let mut expected = Vec::new();
+    for unique in 0..30 {
+        expected.push(accept(&store, unique, "sms-only"));
+        match unique {
+            10 => flush(&store),
+            20 => {
+                flush(&store);
+                forget_live(&store);
+            }
+            _ => {}
+        }
+    }
+    let queue = queue(Channel::SMS, Lane::Normal);
+    for limit in [1, 7, 100] {
+        assert_eq!(ids(&drain(&store, queue, limit).await), expected, "limit {limit}");
+    }
+    assert_eq!(store.depths().iter().map(|depth| depth.messages).sum::<u64>(), 30);
+
+    // One that has begun is in no queue, on disk or not.
+    go(&store, expected[3], "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    go(&store, expected[25], "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    let begun = [expected[3], expected[25]];
+    expected.retain(|id| !begun.contains(id));
+    assert_eq!(ids(&drain(&store, queue, 4).await), expected);
+    assert_eq!(ids(&store.open(Channel::SMS, None, 10).await.unwrap()), begun);
+    flush(&store);
+    forget_live(&store);
+    assert_eq!(ids(&drain(&store, queue, 4).await), expected);
+    assert_eq!(ids(&store.open(Channel::SMS, None, 10).await.unwrap()), begun);
+    assert_eq!(ids(&store.open(Channel::SMS, Some(begun[0]), 10).await.unwrap()), begun[1..]);
+    assert_eq!(store.depths().iter().map(|depth| depth.messages).sum::<u64>(), 28);
+    store.close();
+
+    let again = open(settings(dir.path()));
+    assert_eq!(ids(&drain(&again, queue, 4).await), expected);
+    assert_eq!(again.depths().iter().map(|depth| depth.messages).sum::<u64>(), 28);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_falls_due_comes_until_its_state_has_moved_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let id = accept(&store, 1, "govapp-only");
+    flush(&store);
+    assert!(store.due(NOW, 10).await.unwrap().is_empty());
+    assert_eq!(ids(&store.due(LATER, 10).await.unwrap()), [id]);
+    assert_eq!(ids(&store.due(LATER, 10).await.unwrap()), [id]);
+    let expire = |state: &State, context: &Context<'_>| life::due(state, &Context { now: LATER, ..*context });
+    go(&store, id, "govapp-only", expire);
+    assert!(store.due(LATER, 10).await.unwrap().is_empty());
+    flush(&store);
+    assert!(store.due(LATER, 10).await.unwrap().is_empty());
+    assert!(store.depths().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_is_found_by_recipient_reference_and_key() {
+    use estafette_actors::domain::submission::Identifier;
+    use estafette_actors::ports::Filter;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let all: Vec<_> = (0..5).map(|unique| accept(&store, unique, "sms-only")).collect();
+    let listed = async |store: &Store, filter: Filter| {
+        let listing = store.list(Some(institution()), filter).await.unwrap();
+        listing.messages.iter().map(|loaded| loaded.envelope.id).collect::<Vec<_>>()
+    };
+    let newest: Vec<_> = all.iter().rev().copied().collect();
+    let recipient = Some(Identifier::Mobile(Mobile::parse("0470123456").unwrap()));
+    store.close();
+    let store = open(settings(dir.path()));
+    assert_eq!(listed(&store, Filter { limit: 50, ..Filter::default() }).await, newest);
+    assert_eq!(listed(&store, Filter { limit: 50, recipient, ..Filter::default() }).await, newest);
+    assert_eq!(listed(&store, Filter { limit: 2, after: Some(all[3]), ..Filter::default() }).await, newest[2..4]);
+    let reference = Some("ref-3".to_owned());
+    assert_eq!(listed(&store, Filter { limit: 50, reference, ..Filter::default() }).await, [all[3]]);
+    let status = Some("delivered".to_owned());
+    assert!(listed(&store, Filter { limit: 50, status, ..Filter::default() }).await.is_empty());
+    assert_eq!(store.idempotent(2).await.unwrap(), Some(all[2]));
+    assert_eq!(store.idempotent(77).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_roll_and_are_read_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Settings { segment_age: Duration::ZERO, ..settings(dir.path()) };
+    let store = open(small.clone());
+    let all: Vec<_> = (0..4).map(|unique| accept(&store, unique, "sms-only")).collect();
+    go(&store, all[0], "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    assert!(store.figures().segments >= 5);
+    store.inner.segments.shrink().unwrap();
+    let view = store.message(None, all[0]).await.unwrap().unwrap();
+    assert_eq!(view.attempts.len(), 1);
+    store.close();
+    let again = open(small);
+    assert_eq!(ids(&drain(&again, queue(Channel::SMS, Lane::Normal), 3).await), all[1..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_commit_ends_all_writing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let id = accept(&store, 1, "sms-only");
+    store.inner.stop_writing("the disk is full".to_owned());
+    let again = try_append(&store, vec![Entry::Changes { id, changes: vec![Change::Stopped] }]);
+    assert_eq!(again, Err(JournalError::ReadOnly("the disk is full".to_owned())));
+    assert_eq!(store.read_only().as_deref(), Some("the disk is full"));
+    assert!(!store.live(id).unwrap().stopped, "what was refused must not have been applied");
+}
+
+#[test]
+fn a_receipt_that_came_too_early_is_found_once_also_after_a_crash() {
+    use estafette_actors::domain::receipt::{About, Receipt};
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    let receipt = |reference: &str| Receipt {
+        channel: Channel::SMS,
+        about: About::ChannelReference(reference.into()),
+        status: AttemptStatus::Delivered,
+        channel_reference: None,
+    };
+    append(&store, vec![Entry::Park(receipt("0007"))]);
+    flush(&store);
+    append(&store, vec![Entry::Park(receipt("0008"))]);
+    let again = crash(&store, &other.path().join("copy"));
+    assert!(again.parked(Channel::EBOX, "0007").is_empty());
+    assert_eq!(again.parked(Channel::SMS, "0007"), [receipt("0007")]);
+    assert_eq!(again.parked(Channel::SMS, "0008"), [receipt("0008")]);
+    assert!(again.parked(Channel::SMS, "0007").is_empty());
+    assert_eq!(again.figures().parked, 0);
+}
+
+/// Something that happens to one of a few messages.
+fn event(kind: u8, state: &State, context: &Context<'_>) -> Vec<Change> {
+    let last = state.attempts.last().copied();
+    let is = |status| match last {
+        Some(attempt) => life::outcome(state, context, attempt.step, attempt.retry, Outcome::Is(status, None)),
+        None => Vec::new(),
+    };
+    use estafette_actors::domain::failure::Failure;
+    match kind % 8 {
+        0 => life::begin(state, context, Channel::GOVAPP),
+        1 => life::begin(state, context, Channel::SMS),
+        2 => is(AttemptStatus::Sent),
+        3 => is(AttemptStatus::Delivered),
+        4 => is(AttemptStatus::Failed(Failure::RejectedByChannel)),
+        5 => is(AttemptStatus::Failed(Failure::Timeout)),
+        6 => life::due(state, &Context { now: context.now.plus(Duration::from_secs(3600)), ..*context }),
+        _ => life::cancel(state, context),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_crash_at_any_point_changes_no_state_and_no_queue(
+        events in prop::collection::vec((0_u64..4, 0_u8..10), 1..25)
+    ) {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut store = open(settings(dir.path()));
+        let messages: Vec<_> = (0..4).map(|unique| accept(&store, unique, "govapp-first")).collect();
+        for (step, (message, kind)) in events.into_iter().enumerate() {
+            match kind {
+                8 => flush(&store),
+                9 => store = crash(&store, &other.path().join(step.to_string())),
+                kind => {
+                    let id = messages[message as usize];
+                    if store.live(id).is_none() {
+                        store.inner.make_live(live::Item::Single(id), || look::Look::open(&store.inner)).unwrap();
+                    }
+                    go(&store, id, "govapp-first", |state, context| event(kind, state, context));
+                }
+            }
+        }
+        let again = crash(&store, &other.path().join("last"));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let before = store.load(messages.clone()).await.unwrap();
+            let after = again.load(messages.clone()).await.unwrap();
+            for (before, after) in before.into_iter().zip(after) {
+                assert_eq!(before.unwrap().state, after.unwrap().state);
+            }
+            for channel in [Channel::GOVAPP, Channel::SMS] {
+                let queue = queue(channel, Lane::Normal);
+                assert_eq!(ids(&drain(&store, queue, 2).await), ids(&drain(&again, queue, 2).await));
+                assert_eq!(store.open(channel, None, 9).await.unwrap().len(),
+                    again.open(channel, None, 9).await.unwrap().len());
+            }
+        });
+        let sorted = |store: &Store| {
+            let depths = store.depths();
+            depths.into_iter().map(|depth| (depth.queue, depth.messages)).collect::<BTreeMap<_, _>>()
+        };
+        prop_assert_eq!(sorted(&store), sorted(&again));
+        flush(&again);
+        forget_live(&again);
+        runtime.block_on(async {
+            let before = store.load(messages.clone()).await.unwrap();
+            let after = again.load(messages.clone()).await.unwrap();
+            for (before, after) in before.into_iter().zip(after) {
+                assert_eq!(before.unwrap().state, after.unwrap().state);
+            }
+        });
+    }
+}
