@@ -19,6 +19,7 @@ use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::Transport;
+use estafette_actors::registry::Person;
 
 mod answer;
 mod body;
@@ -128,6 +129,9 @@ impl InstitutionProfile {
 /// A keyed hash of 64 bits; the key stays with the data.
 pub type Hash = Arc<dyn Fn(&[u8]) -> u64 + Send + Sync>;
 
+/// Keeps what is told of recipients, where it survives a restart. Runs on a thread that may block.
+pub type Remember = Arc<dyn Fn(&[Person]) -> Result<(), String> + Send + Sync>;
+
 /// All that the handlers need; made by the one who puts the program together.
 pub struct Parts {
     /// The actors.
@@ -159,17 +163,28 @@ pub struct App {
     keys_in_progress: Arc<DashMap<u64, u64>>,
     uploads_in_progress: Arc<DashSet<BroadcastId>>,
     upload_slots: Arc<tokio::sync::Semaphore>,
+    remember: Option<Remember>,
 }
 
 impl App {
-    /// Of its parts.
-    pub fn new(mut parts: Parts) -> Arc<Self> {
+    /// Of its parts; what is told of recipients is forgotten at the end.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Self::with(parts, None)
+    }
+
+    /// Of its parts; what is told of recipients is kept by `remember` before it is acknowledged.
+    pub fn remembering(parts: Parts, remember: Remember) -> Arc<Self> {
+        Self::with(parts, Some(remember))
+    }
+
+    fn with(mut parts: Parts, remember: Option<Remember>) -> Arc<Self> {
         let profiles = std::mem::take(&mut parts.institutions);
         Arc::new(Self {
             institutions: profiles.into_iter().map(|profile| (profile.institution, profile)).collect(),
             keys_in_progress: Arc::default(),
             uploads_in_progress: Arc::default(),
             upload_slots: Arc::new(tokio::sync::Semaphore::new(parts.settings.uploads)),
+            remember,
             parts,
         })
     }

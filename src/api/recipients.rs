@@ -115,6 +115,14 @@ pub async fn learn(
     let body = read_payload(&request, payload.into_inner(), limit, &app).await?;
     let persons = persons(&body, lines, today(app.parts.broker.now()))?;
     let accepted = persons.len();
+    if let Some(remember) = app.remember.clone() {
+        let told = persons.clone();
+        let kept = tokio::task::spawn_blocking(move || remember(&told)).await.map_err(|_| Problem::Restarting)?;
+        kept.map_err(|error| {
+            tracing::error!(%error, "what was told of recipients could not be kept");
+            Problem::ReadOnly
+        })?;
+    }
     app.parts.broker.registry().learn(persons).await?;
     Ok(json(HttpResponse::Ok(), &Learned { accepted }))
 }
