@@ -152,6 +152,8 @@ fn quoted(quote: char, rest: &mut impl Iterator<Item = char>, word: &mut String)
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -183,7 +185,7 @@ mod tests {
         assert_eq!(next(b"*5000\r\n"), Err(Error::TooMany));
         assert_eq!(next(b"*1\r\n*1\r\n"), Err(Error::NotBulk));
         assert_eq!(next(b"*1\r\n$-1\r\n"), Err(Error::Length));
-        assert_eq!(next(&[b'a'; MOST_BYTES]), Err(Error::TooLong));
+        assert_eq!(next(&vec![b'a'; MOST_BYTES]), Err(Error::TooLong));
         assert_eq!(next(b"GET / HTTP/1.1\r\n"), Err(Error::Http));
     }
 
@@ -198,7 +200,7 @@ mod tests {
         fn a_frame_is_not_taken_before_it_is_whole(words in prop::collection::vec("[ -~]{0,20}", 1..5), tail in "[*$a-z]{0,3}") {
             let mut frame = format!("*{}\r\n", words.len());
             for word in &words {
-                frame += &format!("${}\r\n{word}\r\n", word.len());
+                let _ = write!(frame, "${}\r\n{word}\r\n", word.len());
             }
             for end in 0..frame.len() {
                 prop_assert_eq!(next(&frame.as_bytes()[..end]), Ok(None));
