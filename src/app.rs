@@ -2,6 +2,7 @@
 //! bound. Nothing here decides anything; it only says who is given what.
 use std::collections::HashMap;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,23 @@ use estafette_actors::delivery::{self, Delivery, Desk};
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::mobile::Mobile;
+use estafette_actors::messages::Refused;
 use estafette_actors::nursery::{Budget, Child};
 use estafette_actors::ports::{Archive, Clock, Journal, SystemClock, Transport};
-use estafette_actors::registry::{Person, Registry};
+use estafette_actors::registry::Registry;
 use estafette_actors::supervisor::{Parts, Supervisor};
 
+use crate::store::index::KeyedHash;
+use crate::store::keys::Keys;
 use crate::store::persons::Persons;
 use crate::store::{self, Store};
+
+mod configured;
+mod known_recipients;
+mod running;
+
+pub use configured::Configured;
+pub use running::{Faces, Running};
 
 /// Messages in an actor's mailbox; what must not be lost is bounded by permits before it.
 const MAILBOX: usize = 65_536;
@@ -38,6 +49,8 @@ pub struct Blueprint {
     pub admission: Admission,
     /// How often a child may be replaced.
     pub budget: Budget,
+    /// A file of known recipients, read at each start.
+    pub known_recipients: Option<PathBuf>,
 }
 
 impl Blueprint {
@@ -50,6 +63,7 @@ impl Blueprint {
             transports,
             admission: Admission::default(),
             budget: Budget::default(),
+            known_recipients: None,
         }
     }
 }
@@ -60,8 +74,13 @@ pub struct Core {
     pub broker: Broker,
     /// What was learned of recipients, on disk.
     pub persons: Arc<Persons>,
+    /// The bearer keys.
+    pub keys: Arc<Keys>,
+    /// The hash of Idempotency-Keys and requests.
+    pub hash: KeyedHash,
     store: Store,
     arbiters: Vec<Arbiter>,
+    known_recipients: Option<PathBuf>,
 }
 
 /// Why an application does not start.
@@ -73,6 +92,18 @@ pub enum Error {
     /// The persons.
     #[error(transparent)]
     Persons(#[from] store::persons::Error),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] store::keys::Error),
+    /// The file of known recipients.
+    #[error(transparent)]
+    KnownRecipients(#[from] known_recipients::Error),
+    /// The actors do not run.
+    #[error(transparent)]
+    Actors(#[from] estafette_actors::messages::Refused),
+    /// A face.
+    #[error("the server can't be started: {0}")]
+    Serve(#[from] std::io::Error),
     /// A listener.
     #[error("{what} can't listen on {address}: {reason}; choose another address, or stop what uses it")]
     Listen {
@@ -96,8 +127,12 @@ impl Core {
         // 100 ms at first use: better before the first request than in it.
         std::thread::spawn(Mobile::warm);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let persons = Arc::new(Persons::open(&blueprint.store.dir.join("persons.redb"))?);
+        // The store first: it locks the folder.
         let store = Store::open(blueprint.store, Arc::clone(&clock))?;
+        let folder = store.folder();
+        let persons = Arc::new(Persons::open(folder.path().join("persons.redb"))?);
+        let keys = Arc::new(Keys::open(folder.path())?);
+        let hash = KeyedHash::new(folder.secret("requests").map_err(store::Error::from)?);
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let archive: Arc<dyn Archive> = Arc::new(store.clone());
 
@@ -140,21 +175,33 @@ impl Core {
             admission: Gate::new(blueprint.admission),
             mint: Mint::default(),
         });
-        Ok(Self { broker, persons, store, arbiters: vec![deciding, delivering] })
+        let arbiters = vec![deciding, delivering];
+        Ok(Self { broker, persons, keys, hash, store, arbiters, known_recipients: blueprint.known_recipients })
     }
 
-    /// Fills the registry with what was learned before.
-    pub async fn remember(&self, persons: Vec<Person>) -> Result<(), estafette_actors::messages::Refused> {
+    /// Fills the registry with what was learned before. Ends when routing sees it.
+    pub async fn remember(&self) -> Result<(), Error> {
+        let mut persons = self.persons.load_all()?;
+        if let Some(path) = &self.known_recipients {
+            let now = i64::try_from(self.broker.now().millis()).unwrap_or(i64::MAX);
+            let today = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+            let today = jiff::tz::TimeZone::UTC.to_datetime(today).date();
+            // What senders told since is newer than the file.
+            let mut known = known_recipients::read(path, today)?;
+            known.append(&mut persons);
+            persons = known;
+        }
+        if persons.is_empty() {
+            return Ok(());
+        }
         // The actor may still be on its way.
         for _ in 0..200 {
             match self.broker.registry().learn(persons.clone()).await {
-                Err(estafette_actors::messages::Refused::Restarting) => {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                done => return done,
+                Err(Refused::Restarting) => tokio::time::sleep(Duration::from_millis(5)).await,
+                done => return Ok(done?),
             }
         }
-        Err(estafette_actors::messages::Refused::Restarting)
+        Err(Refused::Restarting.into())
     }
 
     /// Stops the actors, writes what is in memory, and seals the journal. What was under way is
@@ -164,8 +211,7 @@ impl Core {
             arbiter.stop();
         }
         let store = self.store;
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        if !matches!(closed, Ok(Ok(()))) {
+        if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
             tracing::warn!("the journal was not sealed: the next start reads it through");
         }
         for arbiter in self.arbiters {

@@ -1,7 +1,13 @@
-//! Estafette.
+//! Estafette: one program through which public institutions reach citizens and enterprises, over
+//! GovApp, SMS and the e-Box.
+//!
+//! The edges live here, around `estafette-actors`, which decides. They don't import each other:
+//! faces see ports; [`app`] puts everything together.
 pub mod admin;
 pub mod api;
+pub mod app;
 pub mod channels;
+pub mod cli;
 pub mod config;
 pub mod store;
 pub mod telemetry;

@@ -1,2 +1,8 @@
-//! The command.
-fn main() {}
+//! The command `estafette`: see [`estafette::cli`].
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    estafette::cli::Cli::parse().run()
+}

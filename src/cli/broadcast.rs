@@ -13,6 +13,8 @@ use super::client::{Client, Target};
 
 /// Bytes of the file in one piece of the request.
 const PIECE: usize = 64 * 1024;
+/// How often progress is asked for.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Examples:
 ///   estafette broadcast recipients.csv --text "Bonjour {{NAME}}" --language fr
@@ -54,30 +56,32 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     super::block_on(async move {
         let client = Client::new(arguments.target.clone())?;
-        let content = match &arguments.content {
-            Some(file) => {
-                let text = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
-                serde_json::from_slice(&text).with_context(|| format!("{} is not JSON", file.display()))?
-            }
-            None => {
-                let mut content = json!({});
-                for (name, given) in [("title", &arguments.title), ("text", &arguments.text)] {
-                    if let Some(given) = given {
-                        content[name] = json!({ arguments.language.as_str(): given });
-                    }
+        let content = if let Some(file) = &arguments.content {
+            let text = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
+            serde_json::from_slice(&text).with_context(|| format!("{} is not JSON", file.display()))?
+        } else {
+            let mut content = json!({});
+            for (name, given) in [("title", &arguments.title), ("text", &arguments.text)] {
+                if let Some(given) = given {
+                    content[name] = json!({ arguments.language.as_str(): given });
                 }
-                content
             }
+            content
         };
-        let created = client
-            .post("/v1/broadcasts", &json!({ "strategy": arguments.strategy, "content": content }))
-            .await?;
+        let created =
+            client.post("/v1/broadcasts", &json!({ "strategy": arguments.strategy, "content": content })).await?;
         let id = created["id"].as_str().context("the broker gave no id")?.to_owned();
         let filled = upload(&client, &id, &arguments).await?;
         client.post(&format!("/v1/broadcasts/{id}/start"), &json!({})).await?;
-        let last = if arguments.no_wait { client.get(&format!("/v1/broadcasts/{id}")).await? } else { follow(&client, &id).await? };
+        let last = if arguments.no_wait {
+            client.get(&format!("/v1/broadcasts/{id}")).await?
+        } else {
+            follow(&client, &id, Duration::from_secs(60)).await?
+        };
         match arguments.output {
-            Output::Json => println!("{}", serde_json::to_string_pretty(&json!({ "filled": filled, "broadcast": last }))?),
+            Output::Json => {
+                println!("{}", serde_json::to_string_pretty(&json!({ "filled": filled, "broadcast": last }))?);
+            }
             Output::Text => {
                 println!("Broadcast  {id}");
                 println!("Accepted   {}", filled["accepted"]);
@@ -127,23 +131,23 @@ async fn upload(client: &Client, id: &str, arguments: &Arguments) -> anyhow::Res
     Ok(filled)
 }
 
-/// Follows a broadcast until no row waits for a step, or none moved for a while.
-pub async fn follow(client: &Client, id: &str) -> anyhow::Result<Value> {
+/// Follows a broadcast until no row waits, or none moved for `quiet`: receipts may take days.
+pub async fn follow(client: &Client, id: &str, quiet: Duration) -> anyhow::Result<Value> {
     let path = format!("/v1/broadcasts/{id}");
     let mut last = client.get(&path).await?;
     let rows = last["rows"].as_u64().unwrap_or(0);
     let progress = bar(rows, "delivering")?;
-    let mut still = 0;
+    let mut still = Duration::ZERO;
     loop {
         let waiting = last["by_status"]["waiting"].as_u64().unwrap_or(0);
         progress.set_position(rows.saturating_sub(waiting));
-        if waiting == 0 || last["phase"] == "done" || last["phase"] == "cancelled" || still > 240 {
+        if waiting == 0 || last["phase"] == "done" || last["phase"] == "cancelled" || still >= quiet {
             progress.finish_and_clear();
             return Ok(last);
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        tokio::time::sleep(LOOK).await;
         let now = client.get(&path).await?;
-        still = if now["by_status"] == last["by_status"] { still + 1 } else { 0 };
+        still = if now["by_status"] == last["by_status"] { still + LOOK } else { Duration::ZERO };
         last = now;
     }
 }

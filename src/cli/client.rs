@@ -1,4 +1,5 @@
 //! A client of the HTTP API, for the commands that speak to a running broker.
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -56,7 +57,7 @@ impl Client {
             let pointer = error.get("pointer").or_else(|| error.get("line"));
             let place = pointer.map(|at| at.as_str().map_or_else(|| at.to_string(), str::to_owned)).unwrap_or_default();
             let detail = error.get("detail").and_then(Value::as_str).unwrap_or_default();
-            errors.push_str(&format!("\n  {place}: {detail}"));
+            let _ = write!(errors, "\n  {place}: {detail}");
         }
         bail!("{} ({status}) {}{errors}", said("title"), said("detail"))
     }

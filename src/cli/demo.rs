@@ -5,6 +5,7 @@ mod setup;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
@@ -12,6 +13,10 @@ use serde_json::json;
 use super::broadcast::follow;
 use super::client::{Client, Target};
 use setup::Stage;
+
+/// When nothing moves for so long, what still waits does so for a receipt that won't come soon:
+/// of a mailbox that nobody opens, say.
+const QUIET: Duration = Duration::from_secs(3);
 
 /// The recipients that ship with the project.
 const RECIPIENTS: &str = include_str!("../../config/demo-recipients.csv");
@@ -89,7 +94,7 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
         broadcasts.push(id);
     }
     for id in &broadcasts {
-        follow(&client, id).await?;
+        follow(&client, id, QUIET).await?;
     }
     let agree = compare::show(&stage, &broadcasts).await?;
     if arguments.exit {

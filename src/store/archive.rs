@@ -285,9 +285,8 @@ impl Inner {
             Some((item, row)) => (item.key(), row.map_or(u16::MAX, |row| row + 1)),
             None => (0, 0),
         };
-        let is_open = |state: &State, _| {
-            state.agenda(Timestamp::MAX).open.into_iter().flatten().any(|open| open == channel)
-        };
+        let is_open =
+            |state: &State, _| state.agenda(Timestamp::MAX).open.into_iter().flatten().any(|open| open == channel);
         let mut keys = BTreeSet::new();
         for live in self.live.items.iter().filter(|live| *live.key() >= from) {
             if live.tally().open.contains(&channel) {

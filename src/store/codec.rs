@@ -2,9 +2,9 @@
 //!
 //! The form of a record is the order of the fields and variants of its type. Golden bytes in the
 //! tests hold it: when one fails, the format has changed, and old files could not be read.
+use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::{Change, Subject};
 use estafette_actors::domain::life::State;
-use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{BroadcastPhase, Position};
@@ -134,8 +134,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Packed, Error> {
 pub fn institution_number(institution: Institution) -> u32 {
     let mut bytes = [0; 4];
     let fixed = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
-    bincode::serde::encode_into_slice(institution, &mut bytes, fixed)
-        .expect("invariant: a CBE number is 32 bits");
+    bincode::serde::encode_into_slice(institution, &mut bytes, fixed).expect("invariant: a CBE number is 32 bits");
     u32::from_be_bytes(bytes)
 }
 

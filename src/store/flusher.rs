@@ -244,18 +244,30 @@ fn agenda(inner: &Inner, write: &WriteTransaction, snapshots: &[Snapshot]) -> Re
     for (definition, rows) in [(OPEN, &open)] {
         let mut table = write.open_table(definition)?;
         for (key, is_there) in rows {
-            if *is_there { table.insert(key, ())? } else { table.remove(key)? };
+            if *is_there {
+                table.insert(key, ())?
+            } else {
+                table.remove(key)?
+            };
         }
     }
     let mut table = write.open_table(DUE)?;
     for (key, is_there) in &due {
-        if *is_there { table.insert(key, ())? } else { table.remove(key)? };
+        if *is_there {
+            table.insert(key, ())?
+        } else {
+            table.remove(key)?
+        };
     }
     let mut table = write.open_table(DEPTH)?;
     for (queue, delta) in depth.into_iter().filter(|(_, delta)| *delta != 0) {
         let key = layout::queue_key(&queue);
         let now = table.get(&key)?.map_or(0, |value| value.value()).saturating_add_signed(delta);
-        if now == 0 { table.remove(&key)? } else { table.insert(&key, now)? };
+        if now == 0 {
+            table.remove(&key)?
+        } else {
+            table.insert(&key, now)?
+        };
     }
     Ok(())
 }

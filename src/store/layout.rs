@@ -102,10 +102,7 @@ pub fn waiting_key(queue: &Queue, position: Position, item: u128) -> [u8; WAITIN
 
 /// The position and the item of a [`waiting_key`].
 pub fn waiting_of(key: &[u8; WAITING_KEY]) -> (Position, u128) {
-    (
-        u64::from_be_bytes(array(&key[QUEUE_KEY..QUEUE_KEY + 8])),
-        u128::from_be_bytes(array(&key[QUEUE_KEY + 8..])),
-    )
+    (u64::from_be_bytes(array(&key[QUEUE_KEY..QUEUE_KEY + 8])), u128::from_be_bytes(array(&key[QUEUE_KEY + 8..])))
 }
 
 /// The key of an item with an attempt under way at a channel.

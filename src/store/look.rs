@@ -71,7 +71,8 @@ impl Look {
     /// Places of a queue at or after `from`, at most `limit`.
     pub fn waiting(&self, queue: &Queue, from: Place, limit: usize) -> Result<Vec<Place>, Error> {
         let table = self.read.open_table(WAITING)?;
-        let (first, last) = (layout::waiting_key(queue, from.0, from.1), layout::waiting_key(queue, u64::MAX, u128::MAX));
+        let (first, last) =
+            (layout::waiting_key(queue, from.0, from.1), layout::waiting_key(queue, u64::MAX, u128::MAX));
         let range = table.range::<&[u8; layout::WAITING_KEY]>(&first..=&last)?;
         range.take(limit).map(|entry| Ok(layout::waiting_of(entry?.0.value()))).collect()
     }
@@ -136,7 +137,9 @@ impl Inner {
     fn catch_up(&self, item: Item, live: &mut LiveItem, until: Position) -> bool {
         let Item::Chunk(chunk) = item else { return false };
         let cancelled = self.broadcasts.known.get(&chunk.broadcast).and_then(|info| info.state.cancelled);
-        let Some((_, position)) = cancelled.filter(|(_, at)| *at <= until && live.book.as_of < *at) else { return false };
+        let Some((_, position)) = cancelled.filter(|(_, at)| *at <= until && live.book.as_of < *at) else {
+            return false;
+        };
         let effects = live.cancel();
         self.counted(live, &effects);
         if position != Position::MAX {

@@ -228,7 +228,8 @@ impl Store {
         let (for_writer, for_flusher) = (Arc::clone(&inner), Arc::clone(&inner));
         let (orders, flushes) = (opened.orders, opened.flushes);
         let writer = spawn("journal", Box::new(move || writer::run(&for_writer, &orders)))?;
-        let threads = Threads { inner: Arc::clone(&inner), writer: Mutex::new(Some(writer)), flusher: Mutex::default() };
+        let threads =
+            Threads { inner: Arc::clone(&inner), writer: Mutex::new(Some(writer)), flusher: Mutex::default() };
         let flusher = spawn("flusher", Box::new(move || flusher::run(&for_flusher, &flushes)))?;
         *lock(&threads.flusher) = Some(flusher);
         Ok(Self { inner, threads: Arc::new(threads) })

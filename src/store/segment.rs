@@ -125,7 +125,8 @@ impl Segments {
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(&folder)? {
             let name = entry?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(".redb")).and_then(|name| name.parse::<u32>().ok());
+            let number =
+                name.to_str().and_then(|name| name.strip_suffix(".redb")).and_then(|name| name.parse::<u32>().ok());
             numbers.extend(number);
         }
         numbers.sort_unstable();

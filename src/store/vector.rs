@@ -53,7 +53,8 @@ impl Vector {
 
     /// Settles what waits for a step as cancelled; what has begun goes on.
     pub fn cancel(&mut self, effects: &mut Effects) {
-        let waits: Vec<u16> = (0..self.rows).filter(|row| self.state(*row).is_some_and(|state| waits(&state))).collect();
+        let waits: Vec<u16> =
+            (0..self.rows).filter(|row| self.state(*row).is_some_and(|state| waits(&state))).collect();
         // All tracks of a row may be at different places: each kind of row has its own changes.
         let mut kinds: Vec<(Vec<Change>, Vec<u16>)> = Vec::new();
         for row in waits {

@@ -4,8 +4,8 @@
 //! A commit that fails ends all writing: what came after it in memory can't be undone, so nothing
 //! is promised any more until a restart reads the disk.
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -333,7 +333,9 @@ pub fn place(item: &mut LiveItem, key: u128, ready: &[Channel], position: Positi
     let waits: Vec<Channel> = match &item.body {
         Body::Single { state, .. } => ready_channels(state).collect(),
         // A chunk's places go when the flusher counts its rows.
-        Body::Chunk(_) => item.book.queued_at.iter().map(|(channel, _)| *channel).chain(ready.iter().copied()).collect(),
+        Body::Chunk(_) => {
+            item.book.queued_at.iter().map(|(channel, _)| *channel).chain(ready.iter().copied()).collect()
+        }
     };
     let mut places = std::mem::take(&mut item.book.queued_at);
     places.retain(|(channel, old)| {

@@ -421,7 +421,8 @@ pub fn outcome(state: &State, context: &Context<'_>, step: u8, retry: u8, outcom
                     });
                     decision.push(Change::Ended { track, failure: Some(failure) });
                 } else {
-                    let pause = pause.unwrap_or_else(|| context.backoff.delay(0, context.random).unwrap_or_default());
+                    let pause = pause
+                        .unwrap_or_else(|| context.backoff.delay(0, context.random).unwrap_or(context.backoff.first));
                     decision.push(Change::Returned { track, not_before: context.now.plus(pause) });
                 }
             }
@@ -430,7 +431,7 @@ pub fn outcome(state: &State, context: &Context<'_>, step: u8, retry: u8, outcom
             if let Some((track, here @ Track { phase: Phase::Attempting, .. })) = current {
                 let may = !state.stopped && context.now < context.valid_until && here.resends < MAX_RESENDS;
                 if may && context.strategy.on_unknown == OnUnknown::Resend {
-                    let pause = context.backoff.delay(here.resends, context.random).unwrap_or_default();
+                    let pause = context.backoff.delay(here.resends, context.random).unwrap_or(context.backoff.max);
                     decision.push(Change::Resent { track, not_before: context.now.plus(pause) });
                 } else {
                     decision.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });

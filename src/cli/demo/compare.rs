@@ -59,7 +59,7 @@ fn table(rows: &Rows) {
 async fn trails(stage: &Stage, rows: &Rows) -> anyhow::Result<()> {
     for wanted in [Channel::GOVAPP, Channel::SMS, Channel::EBOX] {
         let best = |(_, (state, channel)): &(&MessageId, &(State, Channel))| {
-            (*channel == wanted).then(|| state.best_rank()).unwrap_or_default()
+            if *channel == wanted { state.best_rank() } else { 0 }
         };
         let Some((id, _)) = rows.0.iter().filter(|row| best(row) > 0).max_by_key(best) else { continue };
         let Some(view) = stage.broker().archive().message(None, *id).await? else { continue };

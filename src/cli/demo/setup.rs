@@ -1,20 +1,23 @@
 //! Sets the stage of the demo: simulators, broker, faces and a key, each over its own socket.
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use estafette_actors::broker::Broker;
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::id::MessageId;
+use estafette_actors::domain::language::Language;
+use estafette_actors::domain::strategy::built_in;
+use estafette_actors::domain::submission::Institution;
 use estafette_loadtest::{Settings, Simulators};
 use serde_json::json;
 
-use crate::app::{self, Blueprint};
+use crate::app::{Blueprint, Faces, Running, listen};
 use crate::channels::{self, Table};
+use crate::{api, config, store};
 
 /// The institution that sends in the demo.
 const INSTITUTION: &str = "0403019261";
-/// Shared with the simulators, which are nobody's real system.
-const CALLBACK_SECRET: &str = "sandbox-callback-secret";
 
 /// Everything that runs in the demo.
 pub struct Stage {
@@ -28,6 +31,114 @@ pub struct Stage {
     pub key: String,
     /// For the ledgers.
     pub http: reqwest::Client,
-    running: app::Running,
+    running: Running,
     simulators: Simulators,
+}
+
+impl Stage {
+    /// Starts all of it over a data folder. `port` 0 takes free ports everywhere.
+    pub async fn set(folder: &Path, port: Option<u16>) -> anyhow::Result<Self> {
+        let defaults = config::load(None, std::iter::empty())?;
+        let free = port == Some(0);
+        let address = |usual: u16| format!("127.0.0.1:{}", if free { 0 } else { usual });
+        let http = listen("the API", &address(port.unwrap_or(defaults.http.address.port())))?;
+        let admin = listen("the admin port", &address(defaults.admin.address.port()))?;
+        let mut settings = Settings::default();
+        settings.address.set_port(if free { 0 } else { settings.address.port() });
+        let (token, api_key) = (settings.govapp.token.clone(), settings.sms.api_key.clone());
+        let (client_id, client_secret) = (settings.ebox.client_id.clone(), settings.ebox.client_secret.clone());
+        let callback_secret = settings.govapp.callback_secret.clone();
+        let simulators = Simulators::start(settings).await.context("the simulators do not start")?;
+        let there = simulators.address();
+        let api = format!("http://{}", http.local_addr()?);
+        let tables = [
+            (
+                "govapp",
+                json!({
+                    "base_url": format!("http://{there}/govapp"),
+                    "token": token.unwrap_or_default(),
+                    "callback_secret": callback_secret,
+                }),
+            ),
+            (
+                "sms",
+                json!({
+                    "base_url": format!("http://{there}/ringring"),
+                    "api_key": api_key.unwrap_or_default(),
+                    "callback_base": api,
+                    "callback_secret": callback_secret,
+                }),
+            ),
+            (
+                "ebox",
+                json!({
+                    "base_url": format!("http://{there}/ebox/messageRegistry/v2"),
+                    "token_url": format!("http://{there}/ebox/oauth/token"),
+                    "client_id": client_id,
+                    "client_secret": client_secret,
+                    "sender_application_id": "demo",
+                    "message_type_id": "reminder",
+                }),
+            ),
+        ];
+        let tables = tables.map(|(name, table)| (name.to_owned(), Table::of(table))).into();
+        let transports = channels::build(&channels::Settings(tables))
+            .map_err(|mistakes| anyhow!("the demo's channels can't be set up: {mistakes:?}"))?;
+        let blueprint = Blueprint::new(store::Settings::new(folder), transports);
+        let running = Running::start(blueprint, faces(folder)?, http, admin).await?;
+        let key = running.core.keys.create(institution()?, "demo", false, running.core.broker.now())?.1;
+        let callback = format!("{api}/v1/callbacks/govapp");
+        simulators.set_govapp_callback(Some(&callback), &callback_secret)?;
+        Ok(Self {
+            api,
+            admin: running.admin.to_string(),
+            ledgers: format!("http://{there}/ledger"),
+            key,
+            http: reqwest::Client::new(),
+            running,
+            simulators,
+        })
+    }
+
+    /// The broker.
+    pub fn broker(&self) -> &Broker {
+        &self.running.core.broker
+    }
+
+    /// Whether the journal has a message of this id, from an earlier run too.
+    pub async fn knows(&self, id: MessageId) -> anyhow::Result<bool> {
+        Ok(self.broker().archive().message(None, id).await?.is_some())
+    }
+
+    /// Stops all of it.
+    pub async fn strike(self) {
+        self.running.stop().await;
+        self.simulators.stop().await;
+    }
+}
+
+fn institution() -> anyhow::Result<Institution> {
+    Ok(Institution(Cbe::parse(INSTITUTION)?))
+}
+
+fn faces(folder: &Path) -> anyhow::Result<Faces> {
+    let defaults = config::load(None, std::iter::empty())?;
+    let http = api::Settings { spool: folder.join("spool"), sandbox: true, ..api::Settings::default() };
+    Ok(Faces {
+        http,
+        workers: defaults.http.workers,
+        admin: defaults.admin,
+        institutions: vec![api::InstitutionProfile {
+            institution: institution()?,
+            name: "Demo institution".into(),
+            default_language: Language::Fr,
+            sender_name: Some("Demo".into()),
+            strategies: None,
+            retention_days: 7,
+            operator: true,
+        }],
+        strategies: built_in().into_iter().map(Arc::new).collect(),
+        prices: defaults.prices,
+        rates: Vec::new(),
+    })
 }

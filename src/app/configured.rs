@@ -1,0 +1,97 @@
+//! From a checked configuration to what an application is made of.
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use estafette_actors::broker::Admission;
+use estafette_actors::delivery::{self, Limits};
+use estafette_actors::nursery::Budget;
+
+use super::{Blueprint, Faces};
+use crate::config::Config;
+use crate::{api, channels, store};
+
+/// A blueprint and its faces.
+pub struct Configured {
+    /// What is behind the faces.
+    pub blueprint: Blueprint,
+    /// The faces.
+    pub faces: Faces,
+}
+
+impl Configured {
+    /// Of a configuration; the channels' own mistakes all at once.
+    pub fn of(config: &Config) -> Result<Self, Vec<channels::Error>> {
+        let tables = config.channel_tables();
+        let tables = tables.as_object().into_iter().flatten();
+        let tables = tables.map(|(name, table)| (name.clone(), channels::Table::of(table.clone()))).collect();
+        let transports = channels::build(&channels::Settings(tables))?;
+        let mut store = store::Settings::new(&config.data_folder);
+        store.segment_bytes = config.journal.segment_bytes;
+        store.segment_age = config.journal.segment_age;
+        store.trigger = config.journal.trigger;
+        store.cache_bytes = config.journal.cache_bytes;
+        store.flush_after = config.journal.flush_after;
+        store.park_for = config.journal.parked;
+        let deliveries = config.delivery.iter().map(|(channel, given)| {
+            let limits = Limits {
+                rate: given.rate,
+                institution_rate: given.institution_rate,
+                breaker_failures: given.breaker_failures,
+                breaker_pause: given.breaker_pause,
+            };
+            let settings = delivery::Settings {
+                window: given.window,
+                page: given.page,
+                attempt_timeout: given.attempt_timeout,
+                confirm_within: given.confirm_within,
+                polling: given.polling,
+                limits,
+            };
+            (*channel, settings)
+        });
+        let admission = Admission {
+            submissions: config.admission.submissions,
+            chunks: config.admission.chunks,
+            receipts: config.admission.receipts,
+        };
+        let blueprint = Blueprint {
+            store,
+            deliveries: deliveries.collect(),
+            backoff: config.delivery.iter().map(|(channel, given)| (*channel, given.retry)).collect::<HashMap<_, _>>(),
+            transports,
+            admission,
+            budget: Budget::default(),
+            known_recipients: config.registry_file.clone(),
+        };
+        let institutions = config.institutions.iter().map(|known| api::InstitutionProfile {
+            institution: known.id,
+            name: known.name.as_str().into(),
+            default_language: known.default_language,
+            sender_name: known.sender_name.as_deref().map(Into::into),
+            strategies: (!known.strategies.is_empty())
+                .then(|| known.strategies.iter().map(|name| name.as_str().into()).collect()),
+            retention_days: (known.retention.as_secs() / 86_400) as u16,
+            operator: known.operator,
+        });
+        let rates =
+            config.delivery.iter().filter_map(|(channel, given)| Some((*channel, given.rate.map(NonZeroU32::get)?)));
+        let http = api::Settings {
+            body_bytes: config.http.body_bytes,
+            upload_bytes: config.http.stream_bytes,
+            max_connections: config.http.connections,
+            spool: config.data_folder.join("spool"),
+            ..api::Settings::default()
+        };
+        let faces = Faces {
+            http,
+            workers: config.http.workers,
+            admin: config.admin.clone(),
+            institutions: institutions.collect(),
+            strategies: config.strategies.iter().cloned().map(Arc::new).collect(),
+            prices: config.prices.clone(),
+            rates: rates.collect(),
+        };
+        Ok(Self { blueprint, faces })
+    }
+}

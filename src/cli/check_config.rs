@@ -1,0 +1,27 @@
+//! `estafette check-config`: all that is wrong with a configuration, at once.
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::app::Configured;
+use crate::config;
+
+/// Example: estafette check-config config/estafette.toml
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// The file
+    file: PathBuf,
+}
+
+/// Runs it. Exit code 1 when something is wrong.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let config = config::load(Some(&arguments.file), std::env::vars())?;
+    if let Err(mistakes) = Configured::of(&config) {
+        for mistake in mistakes {
+            eprintln!("estafette: {mistake}");
+        }
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("{} is in order.", arguments.file.display());
+    Ok(ExitCode::SUCCESS)
+}

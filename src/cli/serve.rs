@@ -1,0 +1,44 @@
+//! `estafette serve`: the broker.
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use crate::app::{Configured, Running, listen};
+use crate::{config, telemetry};
+
+/// Examples:
+///   estafette serve --config config/estafette.toml
+///   ESTAFETTE__HTTP__ADDRESS=127.0.0.1:8081 estafette serve
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// The configuration; without it the defaults hold
+    #[arg(long, value_name = "FILE", env = "ESTAFETTE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Runs until it is stopped.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let config = config::load(arguments.config.as_deref(), std::env::vars())?;
+    telemetry::start_log(&config.log);
+    let configured = match Configured::of(&config) {
+        Ok(configured) => configured,
+        Err(mistakes) => {
+            let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            bail!("the channels can't be set up:\n  {}", all.join("\n  "))
+        }
+    };
+    let http = listen("the API", &config.http.address.to_string())?;
+    let admin = listen("the admin port", &config.admin.address.to_string())?;
+    super::block_on(async move {
+        let running = Running::start(configured.blueprint, configured.faces, http, admin)
+            .await
+            .context("the broker does not start")?;
+        println!("API    http://{}", running.http);
+        println!("Admin  {}", running.admin);
+        super::until_stopped().await?;
+        running.stop().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
