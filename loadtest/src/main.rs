@@ -1,6 +1,8 @@
-//! The command line: runs the simulators until they are interrupted.
+//! The command line: runs the simulators until they are interrupted, or the load that measures a broker.
 //!
 //! Owns nothing but the arguments. It must not decide anything that the library does not offer to a test.
+
+mod load;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +11,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use estafette_loadtest::{Settings, Simulators};
 
-/// Simulators of GovApp, RingRing and an e-Box provider.
+/// Simulators of GovApp, RingRing and an e-Box provider, and the load that measures a broker.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -27,10 +29,29 @@ enum Command {
         #[arg(long)]
         address: Option<SocketAddr>,
     },
+    /// Measures durable accept beside a bare handler with one row of redb for each request.
+    Accept(load::accept::Arguments),
+    /// Measures waiting submissions at a steady rate beside the channel alone.
+    Waiting(load::waiting::Arguments),
+    /// Measures a restart after SIGKILL in the middle of a large broadcast.
+    Restart(load::restart::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
-    let Command::Simulate { config, address } = Arguments::parse().command;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match Arguments::parse().command {
+        Command::Simulate { config, address } => simulate(&runtime, config, address),
+        Command::Accept(arguments) => runtime.block_on(load::accept::run(arguments)),
+        Command::Waiting(arguments) => runtime.block_on(load::waiting::run(arguments)),
+        Command::Restart(arguments) => runtime.block_on(load::restart::run(arguments)),
+    }
+}
+
+fn simulate(
+    runtime: &tokio::runtime::Runtime,
+    config: Option<PathBuf>,
+    address: Option<SocketAddr>,
+) -> anyhow::Result<()> {
     let mut settings = match config {
         Some(path) => {
             let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
@@ -41,7 +62,6 @@ fn main() -> anyhow::Result<()> {
     if let Some(address) = address {
         settings.address = address;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let simulators = Simulators::start(settings).await?;
         eprintln!("simulators on http://{} (GET /sandbox, /stats, /ledger/sms)", simulators.address());

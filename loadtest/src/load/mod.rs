@@ -1,0 +1,17 @@
+//! The load that measures a broker, and its figures.
+//!
+//! Owns the generators, the raw limits that each figure stands beside, and the broker that a run starts for itself. Invariant: the
+//! broker is reached over its network ports only, and the raw limit is measured in the same run with the same generator. A
+//! run must not touch a process that it did not start.
+
+pub mod accept;
+mod admin;
+mod bare;
+mod broker;
+mod closed;
+mod figures;
+mod open;
+mod peer;
+mod request;
+pub mod restart;
+pub mod waiting;

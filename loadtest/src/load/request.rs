@@ -1,0 +1,66 @@
+//! Requests as bytes, made before the clock runs.
+//!
+//! Invariant: every request of a set names another valid recipient, so that no cache of one recipient flatters a figure.
+
+use std::net::SocketAddr;
+
+use estafette_loadtest::mobile;
+use serde_json::json;
+
+/// How many different ones a set has.
+const DISTINCT: u64 = 20_000;
+
+/// Prepared requests, taken in turn.
+pub struct Requests(Vec<Box<[u8]>>);
+
+impl Requests {
+    /// Submissions of single messages by SMS, with this `Prefer`.
+    pub fn submissions(address: SocketAddr, key: &str, prefer: &str) -> Self {
+        let one = |index| {
+            let body = json!({
+                "recipient": { "mobile": mobile::generate(index) },
+                "strategy": "sms-only",
+                "content": { "text": {
+                    "fr": "Votre rendez-vous est demain a 10 h. Repondez STOP pour ne plus rien recevoir.",
+                    "nl": "Uw afspraak is morgen om 10 u. Antwoord STOP om niets meer te ontvangen.",
+                } },
+                "sender_reference": format!("load-{index}"),
+            });
+            let headers = format!("Authorization: Bearer {key}\r\nPrefer: {prefer}\r\n");
+            post(address, "/v1/messages", &headers, &body)
+        };
+        Self((0..DISTINCT).map(one).collect())
+    }
+
+    /// What a broker would ask of the SMS gateway itself.
+    pub fn gateway(address: SocketAddr, api_key: &str) -> Self {
+        let one = |index| {
+            let body = json!({
+                "ApiKey": api_key,
+                "To": &mobile::generate(index)[1..],
+                "Message": "Votre rendez-vous est demain a 10 h. Repondez STOP pour ne plus rien recevoir.",
+                "Reference": format!("direct-{index}"),
+                "MessageEncoding": "Auto",
+            });
+            post(address, "/ringring/sms/v1/Message", "", &body)
+        };
+        Self((0..DISTINCT).map(one).collect())
+    }
+
+    /// The one of this turn.
+    pub fn get(&self, turn: usize) -> &[u8] {
+        &self.0[turn % self.0.len()]
+    }
+}
+
+/// A `GET` of a kept connection.
+pub fn get(address: SocketAddr, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").into_bytes()
+}
+
+fn post(address: SocketAddr, path: &str, headers: &str, body: &serde_json::Value) -> Box<[u8]> {
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Type: application/json\r\n");
+    format!("{head}Content-Length: {length}\r\n\r\n{body}").into_bytes().into()
+}
