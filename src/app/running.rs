@@ -7,6 +7,7 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::ports::Transport;
+use estafette_actors::registry::Person;
 use tokio::sync::oneshot;
 
 use super::{Blueprint, Core, Error};
@@ -84,7 +85,9 @@ impl Running {
             metrics: Arc::new(move || metrics.render(&observed)),
             hash: Arc::new(move |bytes| hash.hash("request", bytes)),
         };
-        let server = api::serve(http, api::App::new(parts), faces.workers)?;
+        let persons = Arc::clone(&core.persons);
+        let remember = Arc::new(move |told: &[Person]| persons.put_all(told).map_err(|error| error.to_string()));
+        let server = api::serve(http, api::App::remembering(parts, remember), faces.workers)?;
         let handle = server.handle();
         actix_rt::spawn(server);
         let (closing, closed) = oneshot::channel::<()>();
