@@ -114,6 +114,7 @@ impl App {
 
 /// Creates a broadcast, to be filled and started.
 #[utoipa::path(
+    operation_id = "create_broadcast",
     tag = "broadcasts",
     request_body(content = NewBroadcast, content_type = "application/json", description = "What all rows share"),
     responses(
@@ -160,6 +161,7 @@ pub async fn create(app: web::Data<App>, caller: Caller, body: JsonBody) -> Resu
 
 /// A broadcast and how far it is.
 #[utoipa::path(
+    operation_id = "broadcast",
     tag = "broadcasts",
     params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
     responses(
@@ -180,6 +182,7 @@ pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
 /// With `on_error=refuse` (the default) one bad row refuses the whole upload; with `keep` the good
 /// rows are stored. Of rows with the same key the first one counts.
 #[utoipa::path(
+    operation_id = "put_recipients",
     tag = "broadcasts",
     params(
         ("id" = uuid::Uuid, Path, description = "The broadcast's id"),
@@ -276,6 +279,7 @@ fn draft(view: &BroadcastView) -> Result<(), Problem> {
 
 /// Starts a broadcast: its rows are sent from now on, or from `not_before`.
 #[utoipa::path(
+    operation_id = "start_broadcast",
     tag = "broadcasts",
     params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
     responses(
@@ -310,6 +314,7 @@ pub async fn start(app: web::Data<App>, caller: Caller, path: web::Path<String>)
 
 /// Cancels what waits of a broadcast. Rows that were begun go on.
 #[utoipa::path(
+    operation_id = "cancel_broadcast",
     tag = "broadcasts",
     params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
     responses(

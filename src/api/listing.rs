@@ -140,6 +140,7 @@ impl Summary {
 
 /// The caller's messages, newest first.
 #[utoipa::path(
+    operation_id = "messages",
     tag = "messages",
     params(
         ("recipient" = Option<String>, Query, description = "niss:, mobile: or cbe: and the number"),

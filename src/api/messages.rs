@@ -63,6 +63,7 @@ fn envelope(
 /// N seconds, 30 at most; with `Prefer: respond-async` it is answered once the message is on disk.
 /// Hanging up changes nothing. With an `Idempotency-Key` a repetition is answered with the same message.
 #[utoipa::path(
+    operation_id = "submit_message",
     tag = "messages",
     request_body(content = document::Submission, content_type = "application/json", description = "The message"),
     params(
@@ -163,6 +164,7 @@ fn id(path: &str) -> Result<MessageId, Problem> {
 
 /// A message with its attempts.
 #[utoipa::path(
+    operation_id = "message",
     tag = "messages",
     params(("id" = uuid::Uuid, Path, description = "The message's id")),
     responses(
@@ -179,6 +181,7 @@ pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
 
 /// Cancels what was not sent yet.
 #[utoipa::path(
+    operation_id = "cancel_message",
     tag = "messages",
     params(("id" = uuid::Uuid, Path, description = "The message's id")),
     responses(

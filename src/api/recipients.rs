@@ -85,6 +85,7 @@ fn persons(body: &[u8], lines: bool, today: Date) -> Result<Vec<Person>, Problem
 
 /// Tells the registry what is known of recipients: all of the body, or nothing of it.
 #[utoipa::path(
+    operation_id = "learn_recipients",
     tag = "operation",
     request_body(content = Vec<PersonBody>, content_type = "application/json",
         description = "An array, or NDJSON as application/x-ndjson"),

@@ -105,6 +105,7 @@ fn quoted(field: &str) -> String {
 
 /// Each recipient's outcome, in the order in which they were put: NDJSON, or CSV by `Accept`.
 #[utoipa::path(
+    operation_id = "report",
     tag = "broadcasts",
     params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
     responses(
