@@ -31,7 +31,11 @@ pub type Decoded = VecDeque<(ChunkId, Arc<Vec<Row>>)>;
 type Reading<T> = BoxFuture<'static, Result<T, ArchiveError>>;
 
 impl Store {
-    fn read<T: Send + 'static>(&self, read: impl FnOnce(&Inner) -> Result<T, Error> + Send + 'static) -> Reading<T> {
+    /// Runs a read where it may block.
+    pub(super) fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner) -> Result<T, Error> + Send + 'static,
+    ) -> Reading<T> {
         let inner = Arc::clone(&self.inner);
         async move {
             let task = tokio::task::spawn_blocking(move || read(&inner));
@@ -351,7 +355,7 @@ impl Inner {
         let known = self.broadcasts.known.get(&id).map(|info| info.clone());
         let info = match known {
             Some(info) => info,
-            None => match self.broadcast_on_disk(&Look::open(self)?, id)? {
+            None => match Self::broadcast_on_disk(&Look::open(self)?, id)? {
                 Some(info) => info,
                 None => return Ok(None),
             },

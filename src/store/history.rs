@@ -8,21 +8,50 @@ use estafette_actors::domain::id::{AttemptRef, BroadcastId, MessageId};
 use estafette_actors::domain::life::State;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::submission::{Envelope, Institution};
-use estafette_actors::ports::{AttemptView, Filter, Listing, Loaded, MessageView};
+use estafette_actors::ports::{ArchiveError, AttemptView, Filter, Listing, Loaded, MessageView, Position};
 
 use super::broadcasts::Info;
 use super::codec;
 use super::layout::BROADCAST_STATE;
 use super::live::Item;
 use super::look::Look;
-use super::{Error, Inner};
+use super::{Error, Inner, Store};
 
 /// Records that one look-up reads at most.
 const STEPS: usize = 1_000;
 /// Rows whose keys are compared at a time: some 50 MB of hashes.
 const DUPLICATE_ROWS: u64 = 4_000_000;
 
+impl Store {
+    /// The facts of an institution after `position`, in order, with the position of each: a feed
+    /// without gaps. Facts of one position come together, so a page may hold some more than `limit`.
+    pub async fn facts(
+        &self,
+        owner: Institution,
+        position: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Fact)>, ArchiveError> {
+        self.read(move |inner| inner.facts(owner, position, limit)).await
+    }
+}
+
 impl Inner {
+    fn facts(&self, owner: Institution, position: Position, limit: usize) -> Result<Vec<(Position, Fact)>, Error> {
+        let segments = self.segments.reader();
+        let mut facts = Vec::new();
+        for at in segments.feed_of(codec::institution_number(owner), position, limit.clamp(1, STEPS))? {
+            for group in segments.facts(at)?.into_iter().flat_map(|packed| packed.groups) {
+                let codec::Group { subject, at: told_at, changes } = group;
+                let fact = |change| Fact { institution: Some(owner), subject: subject.clone(), at: told_at, change };
+                facts.extend(changes.into_iter().map(|change| (at, fact(change))));
+            }
+            if facts.len() >= limit {
+                break;
+            }
+        }
+        Ok(facts)
+    }
+
     /// A message with its history.
     pub fn message(&self, owner: Option<Institution>, id: MessageId) -> Result<Option<MessageView>, Error> {
         self.wait_durable()?;
@@ -96,11 +125,11 @@ impl Inner {
     }
 
     /// A broadcast that is over, or not known.
-    pub fn broadcast_on_disk(&self, look: &Look, id: BroadcastId) -> Result<Option<Info>, Error> {
+    pub fn broadcast_on_disk(look: &Look, id: BroadcastId) -> Result<Option<Info>, Error> {
         let states = look.derived().open_table(BROADCAST_STATE)?;
         let Some(bytes) = states.get(id.as_u128())? else { return Ok(None) };
         let state = codec::decode(bytes.value())?;
-        self.broadcast_info(&look.segments, look.derived(), id, state)
+        Self::broadcast_info(&look.segments, look.derived(), id, state)
     }
 
     /// Rows whose key came before, in passes of bounded memory: by hashes of keys, sorted.

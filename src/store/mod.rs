@@ -265,3 +265,6 @@ impl Drop for Threads {
         self.stop();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,7 +129,7 @@ impl Inner {
                 continue;
             }
             let id = BroadcastId::from_u128(key.value());
-            if let Some(info) = self.broadcast_info(&segments, &read, id, state)?.filter(|info| !info.is_over()) {
+            if let Some(info) = Self::broadcast_info(&segments, &read, id, state)?.filter(|info| !info.is_over()) {
                 self.broadcasts.known.insert(id, info);
             }
         }
@@ -141,7 +141,6 @@ impl Inner {
 
     /// A broadcast with the sums of its chunks' counts.
     pub fn broadcast_info(
-        &self,
         segments: &Reader,
         read: &redb::ReadTransaction,
         id: BroadcastId,
@@ -293,7 +292,7 @@ impl Inner {
         changes: &[Change],
     ) -> Result<(), Error> {
         if !self.broadcasts.known.contains_key(&id) {
-            let info = match self.broadcast_on_disk(look, id)? {
+            let info = match Self::broadcast_on_disk(look, id)? {
                 Some(info) => info,
                 None => match look.segments.broadcast(id)? {
                     Some(record) => Info::new(Arc::new(record)),

@@ -2,9 +2,9 @@
 //!
 //! A crash is played by copying the folder while it is open and opening the copy.
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::Instant;
 
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::cbe::Cbe;
@@ -26,6 +26,7 @@ use estafette_actors::ports::{
 use super::*;
 
 mod broadcasts;
+mod format;
 mod singles;
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_732_400_000_000);
@@ -69,7 +70,6 @@ fn copy(from: &Path, into: &Path) {
             std::fs::copy(entry.path(), &target).unwrap();
         }
     }
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(into, std::fs::Permissions::from_mode(0o700)).unwrap();
 }
 

@@ -1,6 +1,8 @@
 //! Single messages.
 use super::*;
+use estafette_actors::domain::failure::Failure;
 use proptest::prelude::*;
+use std::sync::atomic::Ordering;
 
 fn sent(reference: &str) -> Outcome {
     Outcome::Is(AttemptStatus::Sent, Some(reference.into()))
@@ -25,6 +27,14 @@ async fn what_was_told_survives_a_crash_before_any_state_was_written() {
     let attempt = again.attempt_of(Channel::SMS, "abc".into()).await.unwrap().unwrap();
     assert_eq!(attempt.message, id);
     assert!(again.attempt_of(Channel::EBOX, "abc".into()).await.unwrap().is_none());
+    let facts = again.facts(institution(), 0, 100).await.unwrap();
+    assert_eq!(
+        facts.iter().map(|(_, fact)| &fact.change).collect::<Vec<_>>(),
+        view.facts.iter().map(|fact| &fact.change).collect::<Vec<_>>()
+    );
+    assert!(again.facts(institution(), facts.last().unwrap().0, 100).await.unwrap().is_empty());
+    let other = Institution(Cbe::parse("0206731645").unwrap());
+    assert!(again.facts(other, 0, 100).await.unwrap().is_empty());
     assert!(again.message(Some(Institution(Cbe::parse("0206731645").unwrap())), id).await.unwrap().is_none());
 }
 
@@ -129,16 +139,62 @@ async fn segments_roll_and_are_read_together() {
     assert_eq!(ids(&drain(&again, queue(Channel::SMS, Lane::Normal), 3).await), all[1..]);
 }
 
+/// A disk that fails from some moment on.
+#[derive(Debug, Default)]
+struct Failing {
+    disk: redb::backends::InMemoryBackend,
+    fails: Arc<AtomicBool>,
+}
+
+impl Failing {
+    fn check(&self) -> std::io::Result<()> {
+        let error = std::io::Error::other("no space left on device");
+        if self.fails.load(Ordering::Acquire) { Err(error) } else { Ok(()) }
+    }
+}
+
+impl redb::StorageBackend for Failing {
+    fn len(&self) -> std::io::Result<u64> {
+        self.disk.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.disk.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.check()?;
+        self.disk.set_len(len)
+    }
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.check()?;
+        self.disk.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.check()?;
+        self.disk.write(offset, data)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_commit_ends_all_writing() {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = open(settings(dir.path()));
     let id = accept(&store, 1, "sms-only");
-    store.inner.stop_writing("the disk is full".to_owned());
-    let again = try_append(&store, vec![Entry::Changes { id, changes: vec![Change::Stopped] }]);
-    assert_eq!(again, Err(JournalError::ReadOnly("the disk is full".to_owned())));
-    assert_eq!(store.read_only().as_deref(), Some("the disk is full"));
-    assert!(!store.live(id).unwrap().stopped, "what was refused must not have been applied");
+    let before = store.live(id).unwrap();
+    let disk = Failing::default();
+    let fails = Arc::clone(&disk.fails);
+    let next = store.inner.position.load(Ordering::Acquire) + 1;
+    store.inner.segments.begin_on(disk, next, NOW).unwrap();
+    fails.store(true, Ordering::Release);
+
+    let lost = try_append(&store, vec![Entry::Changes { id, changes: vec![Change::Stopped] }]);
+    assert!(matches!(lost, Err(JournalError::ReadOnly(_))), "{lost:?}");
+    let refused = try_append(&store, vec![Entry::Changes { id, changes: vec![Change::Stopped] }]);
+    assert!(matches!(refused, Err(JournalError::ReadOnly(_))), "{refused:?}");
+    assert!(store.read_only().is_some());
+    assert!(store.message(None, id).await.is_err(), "nobody is told what is not on disk");
+    let again = crash(&store, &other.path().join("copy"));
+    assert_eq!(again.live(id), Some(before));
+    assert!(again.read_only().is_none());
 }
 
 #[test]
@@ -170,7 +226,6 @@ fn event(kind: u8, state: &State, context: &Context<'_>) -> Vec<Change> {
         Some(attempt) => life::outcome(state, context, attempt.step, attempt.retry, Outcome::Is(status, None)),
         None => Vec::new(),
     };
-    use estafette_actors::domain::failure::Failure;
     match kind % 8 {
         0 => life::begin(state, context, Channel::GOVAPP),
         1 => life::begin(state, context, Channel::SMS),

@@ -1,0 +1,178 @@
+//! Broadcasts and their chunks.
+use super::*;
+use estafette_actors::domain::failure::Failure;
+use estafette_actors::domain::status::MessageStatus;
+use estafette_actors::ports::BroadcastPhase;
+
+fn broadcast(name: &str, not_before: Timestamp, number: u32) -> Arc<Broadcast> {
+    Arc::new(Broadcast {
+        id: BroadcastId::new(NOW, 0, number),
+        institution: institution(),
+        strategy: Arc::new(strategy(name)),
+        content: Arc::new(content()),
+        variables: Vec::new(),
+        lane: Lane::Bulk,
+        not_before,
+        valid_until: LATER,
+        default_language: Language::Fr,
+        sender_name: None,
+        sender_reference: None,
+        created_at: NOW,
+    })
+}
+
+fn row(key: usize) -> Row {
+    let mobile = Some(Mobile::parse(&format!("0470{:06}", key + 100_000)).unwrap());
+    Row {
+        key: Some(format!("k{key}").into()),
+        recipient: Recipient { mobile, ..Recipient::default() },
+        ..Row::default()
+    }
+}
+
+/// A started broadcast of `chunks` chunks of `rows` rows; the last row's key came before.
+async fn started(store: &Store, broadcast: &Arc<Broadcast>, chunks: u32, rows: usize) {
+    append(store, vec![Entry::Broadcast(Arc::clone(broadcast))]);
+    for n in 0..chunks {
+        let mut all: Vec<Row> = (0..rows).map(|place| row(n as usize * rows + place)).collect();
+        if n + 1 == chunks {
+            all[rows - 1].key = Some("k0".into());
+        }
+        append(store, vec![Entry::Chunk { chunk: broadcast.id.chunk(n), rows: all }]);
+    }
+    let duplicates = store.duplicates(broadcast.id).await.unwrap();
+    assert_eq!(duplicates, [broadcast.id.chunk(chunks - 1).row(rows as u16 - 1)]);
+    append(store, vec![Entry::Start { broadcast: broadcast.id, duplicates }]);
+}
+
+fn rows(store: &Store, broadcast: &Broadcast, n: u32, rows: std::ops::Range<u16>, channel: Channel) {
+    let chunk = broadcast.id.chunk(n);
+    let state = store.live(chunk.row(rows.start)).unwrap();
+    let changes = decide(&broadcast.strategy, NOW, |context| life::begin(&state, context, channel));
+    append(store, vec![Entry::Rows { chunk, rows: rows.collect(), changes }]);
+}
+
+async fn by_status(store: &Store, id: BroadcastId) -> BTreeMap<&'static str, u64> {
+    let view = Archive::broadcast(store, None, id).await.unwrap().unwrap();
+    view.by_status.into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_a_broadcast_is_given_once_and_doubles_are_settled() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("sms-only", Timestamp::ZERO, store.next_broadcast());
+    started(&store, &broadcast, 3, 100).await;
+    let queue = queue(Channel::SMS, Lane::Bulk);
+    let all: Vec<_> =
+        (0..3).flat_map(|n| (0..100).map(move |row| (n, row))).filter(|place| *place != (2, 99)).collect();
+    let all: Vec<_> = all.into_iter().map(|(n, row)| broadcast.id.chunk(n).row(row)).collect();
+    assert_eq!(ids(&drain(&store, queue, 64).await), all);
+
+    rows(&store, &broadcast, 1, 0..50, Channel::SMS);
+    let crashed = crash(&store, &other.path().join("copy"));
+    flush(&store);
+    forget_live(&store);
+    for store in [&store, &crashed] {
+        let left = ids(&drain(store, queue, 33).await);
+        assert_eq!(left.len(), 249);
+        assert!(!left.contains(&broadcast.id.chunk(1).row(7)));
+        assert_eq!(store.depths()[0].messages, 249);
+        assert_eq!(by_status(store, broadcast.id).await, BTreeMap::from([("waiting", 299), ("failed", 1)]));
+        assert_eq!(store.open(Channel::SMS, None, 500).await.unwrap().len(), 50);
+        let after = Some(broadcast.id.chunk(1).row(9));
+        assert_eq!(store.open(Channel::SMS, after, 500).await.unwrap().len(), 40);
+        let report = store.report(broadcast.id.chunk(2)).await.unwrap();
+        assert_eq!(report[99].state.status(), MessageStatus::Failed(Failure::DuplicateRow));
+        assert_eq!(report[98].key.as_deref(), Some("k298"));
+        assert!(store.report(broadcast.id.chunk(3)).await.unwrap().is_empty());
+        let view = store.message(None, broadcast.id.chunk(1).row(7)).await.unwrap().unwrap();
+        assert_eq!(view.attempts.len(), 1);
+        assert_eq!(view.envelope.sender_reference.as_deref(), Some("k107"));
+    }
+    assert!(crashed.next_broadcast() > broadcast.id.number());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_reaches_chunks_in_memory_on_disk_and_after_a_crash() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
+    started(&store, &broadcast, 3, 10).await;
+    rows(&store, &broadcast, 0, 0..4, Channel::SMS);
+    flush(&store);
+    forget_live(&store);
+    // One chunk is live, the others are on disk only.
+    assert_eq!(store.load(vec![broadcast.id.chunk(0).row(0)]).await.unwrap().len(), 1);
+    append(&store, vec![Entry::CancelBroadcast(broadcast.id)]);
+    let crashed = crash(&store, &other.path().join("copy"));
+    for store in [&store, &crashed] {
+        for _ in 0..3 {
+            assert!(drain(store, queue(Channel::SMS, Lane::Bulk), 7).await.is_empty());
+        }
+        let told = by_status(store, broadcast.id).await;
+        assert_eq!(told, BTreeMap::from([("waiting", 4), ("cancelled", 25), ("failed", 1)]));
+        assert!(store.depths().is_empty());
+        let view = Archive::broadcast(store, None, broadcast.id).await.unwrap().unwrap();
+        assert_eq!(view.phase, BroadcastPhase::Cancelled);
+        flush(store);
+        forget_live(store);
+        assert_eq!(store.report(broadcast.id.chunk(2)).await.unwrap()[0].state.status(), MessageStatus::Cancelled);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_later_broadcast_sleep_until_their_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let at = NOW.plus(Duration::from_secs(60));
+    let broadcast = broadcast("all", at, 1);
+    started(&store, &broadcast, 1, 10).await;
+    assert!(store.depths().is_empty());
+    flush(&store);
+    forget_live(&store);
+    assert!(store.due(NOW, 100).await.unwrap().is_empty());
+    let due = store.due(at, 100).await.unwrap();
+    assert_eq!(due.len(), 9);
+    let state = due[0].state.clone();
+    let changes = decide(&broadcast.strategy, at, |context| life::due(&state, context));
+    append(&store, vec![Entry::Rows { chunk: broadcast.id.chunk(0), rows: (0..9).collect(), changes }]);
+    for channel in [Channel::SMS, Channel::GOVAPP, Channel::EBOX] {
+        assert_eq!(drain(&store, queue(channel, Lane::Bulk), 4).await.len(), 9);
+    }
+    flush(&store);
+    forget_live(&store);
+    assert_eq!(drain(&store, queue(Channel::EBOX, Lane::Bulk), 4).await.len(), 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broadcast_is_over_when_its_last_row_is_settled() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("govapp-only", Timestamp::ZERO, 1);
+    started(&store, &broadcast, 1, 5).await;
+    rows(&store, &broadcast, 0, 0..4, Channel::GOVAPP);
+    for row in 0..4 {
+        let id = broadcast.id.chunk(0).row(row);
+        let outcome = Outcome::Is(AttemptStatus::Sent, Some("r".into()));
+        go(&store, id, "govapp-only", |state, context| life::outcome(state, context, 0, 0, outcome));
+    }
+    assert_eq!(by_status(&store, broadcast.id).await, BTreeMap::from([("sent", 4), ("failed", 1)]));
+    flush(&store);
+    forget_live(&store);
+    lock(&store.inner.broadcasts.dirty).insert(broadcast.id);
+    flush(&store);
+    assert!(Journal::broadcast(&store, broadcast.id).is_none(), "what is over must leave the memory");
+    let view = Archive::broadcast(&store, None, broadcast.id).await.unwrap().unwrap();
+    assert_eq!(view.phase, BroadcastPhase::Done);
+    // A late receipt still finds its row.
+    let id = broadcast.id.chunk(0).row(2);
+    assert!(store.load(vec![id]).await.unwrap()[0].is_some());
+    let outcome = Outcome::Is(AttemptStatus::Read, None);
+    go(&store, id, "govapp-only", |state, context| life::outcome(state, context, 0, 0, outcome));
+    flush(&store);
+    forget_live(&store);
+    let view = store.message(None, id).await.unwrap().unwrap();
+    assert_eq!(view.state.status(), MessageStatus::Read);
+    assert_eq!(by_status(&store, broadcast.id).await, BTreeMap::from([("sent", 3), ("read", 1), ("failed", 1)]));
+}

@@ -1,0 +1,144 @@
+//! The format on disk, held by golden bytes: when one of these fails, old files can't be read any
+//! more, and the schema of the data folder has to grow.
+use super::*;
+use crate::store::codec::{
+    BroadcastRecord, ChunkRecord, Group, MessageRecord, Packer, decode, encode, institution_number, institution_of,
+    unpack,
+};
+use estafette_actors::domain::fact::Subject;
+use estafette_actors::domain::failure::Failure;
+use estafette_actors::domain::life::{Attempt, Phase, Track};
+use estafette_actors::domain::receipt::{About, Receipt};
+use estafette_actors::domain::status::MessageStatus;
+use estafette_actors::ports::BroadcastPhase;
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    })
+}
+
+fn state() -> State {
+    State {
+        tracks: vec![Track {
+            step: 1,
+            retry: 2,
+            channel: Channel::SMS,
+            phase: Phase::Awaiting { until: Timestamp::from_millis(300) },
+            resends: 3,
+        }],
+        attempts: vec![Attempt { step: 1, retry: 2, status: AttemptStatus::Failed(Failure::Timeout) }],
+        settled: Some(MessageStatus::Expired),
+        failure: Some(Failure::Cancelled),
+        stopped: true,
+    }
+}
+
+#[test]
+fn a_value_of_the_feed_keeps_its_form() {
+    let id = MessageId::from_u128(0x0193_9f3a_7c1e_7000_8000_0000_0000_0001);
+    let changes = [
+        Change::Accepted,
+        Change::Queued { track: 0, step: 1, retry: 2, channel: Channel::SMS, not_before: Timestamp::ZERO },
+        Change::Moved { step: 1, retry: 2, status: AttemptStatus::Delivered, reference: Some("x".into()) },
+    ];
+    let chunk = BroadcastId::new(Timestamp::from_millis(1), 0, 5).chunk(3);
+    let mut packer = Packer::new(Some(institution()));
+    assert!(packer.push(&Subject::Message(id), Timestamp::from_millis(7), &changes));
+    assert!(packer.push(&Subject::Rows(chunk, vec![1, 300]), Timestamp::from_millis(8), &[Change::Stopped]));
+    let bytes = packer.finish();
+    assert_eq!(hex(&bytes), GOLDEN_FEED);
+    let packed = unpack(&bytes).unwrap();
+    assert_eq!(packed.institution, Some(institution()));
+    let first = Group { subject: Subject::Message(id), at: Timestamp::from_millis(7), changes: changes.to_vec() };
+    assert_eq!(packed.groups[0], first);
+    assert_eq!(packed.groups[1].subject, Subject::Rows(chunk, vec![1, 300]));
+}
+
+#[test]
+fn a_value_of_the_feed_is_cut_before_it_takes_a_larger_page() {
+    let mut packer = Packer::new(None);
+    let id = MessageId::from_u128(1);
+    let mut pushed = 0;
+    while packer.push(&Subject::Message(id), NOW, &[Change::Accepted]) {
+        pushed += 1;
+    }
+    let bytes = packer.finish();
+    assert!(bytes.len() <= Packer::LIMIT && bytes.len() > Packer::LIMIT - 64);
+    assert_eq!(unpack(&bytes).unwrap().groups.len(), pushed);
+}
+
+#[test]
+fn states_keep_their_form() {
+    let message = MessageRecord { as_of: 9, state: state(), queued_at: vec![(Channel::EBOX, 4)] };
+    assert_eq!(hex(&encode(&message)), GOLDEN_MESSAGE_STATE);
+    assert_eq!(decode::<MessageRecord>(&encode(&message)).unwrap(), message);
+    let chunk = ChunkRecord {
+        as_of: 9,
+        queued_at: vec![(Channel::EBOX, 4)],
+        asleep_until: Timestamp::from_millis(2),
+        until: Timestamp::from_millis(3),
+        rows: 2,
+        codes: vec![1, 255],
+        exceptions: vec![(1, State::default())],
+    };
+    assert_eq!(hex(&encode(&chunk)), GOLDEN_CHUNK_STATE);
+    assert_eq!(decode::<ChunkRecord>(&encode(&chunk)).unwrap(), chunk);
+    let broadcast = BroadcastRecord {
+        as_of: 1,
+        phase: BroadcastPhase::Started,
+        rows: vec![3, 400],
+        started: Some((Timestamp::from_millis(5), 6)),
+        cancelled: None,
+    };
+    assert_eq!(hex(&encode(&broadcast)), GOLDEN_BROADCAST_STATE);
+    assert_eq!(decode::<BroadcastRecord>(&encode(&broadcast)).unwrap(), broadcast);
+}
+
+#[test]
+fn records_keep_their_form() {
+    let rows = vec![Row {
+        key: Some("k".into()),
+        recipient: Recipient { mobile: Some(Mobile::parse("0470123456").unwrap()), ..Recipient::default() },
+        language: Some(Language::Nl),
+        values: vec!["v".into()],
+    }];
+    assert_eq!(hex(&encode(&rows)), GOLDEN_ROWS);
+    assert_eq!(decode::<Vec<Row>>(&encode(&rows)).unwrap(), rows);
+    let receipt = Receipt {
+        channel: Channel::SMS,
+        about: About::ChannelReference("07".into()),
+        status: AttemptStatus::Delivered,
+        channel_reference: None,
+    };
+    assert_eq!(hex(&encode(&(NOW, &receipt))), GOLDEN_PARKED);
+    let envelope = envelope(1, &strategy("sms-only"));
+    assert_eq!(hex(&encode(&*envelope)), GOLDEN_ENVELOPE);
+    assert_eq!(decode::<Envelope>(&encode(&*envelope)).unwrap(), *envelope);
+}
+
+#[test]
+fn what_another_version_wrote_or_a_disk_damaged_is_refused() {
+    let mut bytes = encode(&MessageRecord::default());
+    bytes.push(0);
+    assert!(matches!(decode::<MessageRecord>(&bytes), Err(codec::Error::Damaged(_))));
+    bytes[0] = 2;
+    assert_eq!(decode::<MessageRecord>(&bytes), Err(codec::Error::Version(2)));
+    assert!(unpack(&[]).is_err());
+}
+
+#[test]
+fn an_institution_is_its_number() {
+    assert_eq!(institution_number(institution()), 403_019_261);
+    assert_eq!(institution_of(403_019_261), institution());
+}
+
+const GOLDEN_FEED: &str = "01fcfd95051800fe010000000000008000701e7c3a9f93010703000100010203736d73000401020201017801feffffffff050000a00070010000000000030201fb2c01080109";
+const GOLDEN_MESSAGE_STATE: &str = "010901010203736d7302fb2c010301010205050106010a01010465626f7804";
+const GOLDEN_CHUNK_STATE: &str = "0109010465626f78040203020201ff01010000000000";
+const GOLDEN_BROADCAST_STATE: &str = "0101010203fb900101050600";
+const GOLDEN_ROWS: &str = "010101016b0001fdc0c35e8f07000000000101010176";
+const GOLDEN_PARKED: &str = "01fd002c165b9301000003736d73010230370200";
+const GOLDEN_ENVELOPE: &str = "01fe01000000000000800070002c165b9301fcfd9505180001fdc0c35e8f070000000008736d732d6f6e6c79010003736d730001fc8051010000000000000000000107426f6e6a6f7572000000000000000100fd000d0c619301000000000001057265662d31fd002c165b93010000010101";
