@@ -188,3 +188,18 @@ async fn the_document_describes_each_answer_and_its_pages_load_nothing_from_else
     let start = reqwest::get(format!("{}/docs/swagger-initializer.js", face.base)).await.unwrap().text().await.unwrap();
     assert!(start.contains("/openapi.json") && start.contains("\"validatorUrl\": \"none\""), "{start}");
 }
+
+#[actix_rt::test]
+async fn a_dry_run_tells_steps_parts_and_price_and_accepts_nothing() {
+    let (face, world) = over(Told::new(Channel::SMS, taken));
+    let mut body = message();
+    body["strategy"] = json!("ebox-first");
+    body["content"]["text"]["fr"] = json!("\u{1f600}".repeat(36));
+    let forecast = face.ask(Method::POST, "/v1/check").json(&body).send().await.unwrap().json::<Value>().await.unwrap();
+    let steps = forecast["steps"].as_array().unwrap();
+    let told: Vec<_> = steps.iter().map(|step| (step["channel"].clone(), step["skipped"].clone())).collect();
+    assert_eq!(told, [(json!("ebox"), json!(true)), (json!("govapp"), json!(false)), (json!("sms"), json!(false))]);
+    assert_eq!(forecast["sms"], json!({"alphabet": "ucs2", "units": 72, "parts": 2}));
+    assert_eq!(forecast["warnings"].as_array().unwrap().len(), 1);
+    assert!(world.memory.all().is_empty());
+}

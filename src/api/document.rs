@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{Problem, allow};
-use super::{broadcasts, callbacks, health, limits, listing, messages, recipients, report};
+use super::{broadcasts, callbacks, check, health, limits, listing, messages, recipients, report};
 
 /// Every handler, in the order in which they are looked for: the busiest first.
 pub fn routes(config: &mut ServiceConfig) {
@@ -30,6 +30,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(broadcasts::start)
         .service(broadcasts::cancel)
         .service(report::report)
+        .service(check::check)
         .service(limits::strategies)
         .service(limits::limits)
         .service(recipients::learn)

@@ -26,6 +26,7 @@ mod body;
 mod broadcasts;
 mod callbacks;
 mod caller;
+mod check;
 mod document;
 mod health;
 mod idempotency;

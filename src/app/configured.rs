@@ -81,6 +81,7 @@ impl Configured {
             upload_bytes: config.http.stream_bytes,
             max_connections: config.http.connections,
             spool: config.data_folder.join("spool"),
+            body_timeout: config.http.request_timeout,
             ..api::Settings::default()
         };
         let faces = Faces {
