@@ -16,11 +16,12 @@ const PIECE: usize = 64 * 1024;
 /// How often progress is asked for.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Examples:
-///   estafette broadcast recipients.csv --text "Bonjour {{NAME}}" --language fr
-///   estafette broadcast recipients.ndjson --content content.json --strategy ebox-first --keep-good-rows
+/// What it is called with.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  estafette broadcast recipients.csv --text \"Bonjour {{NAME}}\" --language fr
+  estafette broadcast recipients.ndjson --content content.json --strategy ebox-first --keep-good-rows")]
 pub struct Arguments {
     /// CSV (key,niss,mobile,cbe,language,var.NAME...) or, ending in .ndjson or .jsonl, NDJSON
     file: PathBuf,

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use crate::app::Configured;
 use crate::config;
 
-/// Example: estafette check-config config/estafette.toml
+/// What it is called with.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Example: estafette check-config config/estafette.toml")]
 pub struct Arguments {
     /// The file
     file: PathBuf,

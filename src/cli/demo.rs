@@ -21,12 +21,13 @@ const QUIET: Duration = Duration::from_secs(3);
 /// The recipients that ship with the project.
 const RECIPIENTS: &str = include_str!("../../config/demo-recipients.csv");
 
-/// Examples:
-///   estafette demo
-///   estafette demo --recipients 5000 --exit
-///   estafette demo --port 0 --data ./demo-data
+/// What it is called with.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  estafette demo
+  estafette demo --recipients 5000 --exit
+  estafette demo --port 0 --data ./demo-data")]
 pub struct Arguments {
     /// So many recipients, with valid new numbers, instead of those that ship with the project
     #[arg(long)]

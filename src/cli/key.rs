@@ -14,12 +14,13 @@ use crate::config;
 use crate::store::folder::DataFolder;
 use crate::store::keys::{Key, Keys};
 
-/// Examples:
-///   estafette key new --institution 0403019261 --name "appointments"
-///   estafette key list --output json
-///   estafette key revoke 4kq7x2ma
+/// What it is called with.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  estafette key new --institution 0403019261 --name \"appointments\"
+  estafette key list --output json
+  estafette key revoke 4kq7x2ma")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,

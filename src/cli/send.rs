@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use super::Output;
 use super::client::{Client, Target};
 
-/// Examples:
-///   estafette send --mobile 0470123456 --text "Votre rendez-vous est demain à 10 h"
-///   estafette send --niss 85073003328 --strategy ebox-first --title Avis --text "..." --wait 0 --output json
+/// What it is called with.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  estafette send --mobile 0470123456 --text \"Votre rendez-vous est demain à 10 h\"
+  estafette send --niss 85073003328 --strategy ebox-first --title Avis --text \"...\" --wait 0 --output json")]
 pub struct Arguments {
     #[command(flatten)]
     target: Target,

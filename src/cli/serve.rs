@@ -7,11 +7,12 @@ use anyhow::{Context, bail};
 use crate::app::{Configured, Running, listen};
 use crate::{config, telemetry};
 
-/// Examples:
-///   estafette serve --config config/estafette.toml
-///   ESTAFETTE__HTTP__ADDRESS=127.0.0.1:8081 estafette serve
+/// What it is called with.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  estafette serve --config config/estafette.toml
+  ESTAFETTE__HTTP__ADDRESS=127.0.0.1:8081 estafette serve")]
 pub struct Arguments {
     /// The configuration; without it the defaults hold
     #[arg(long, value_name = "FILE", env = "ESTAFETTE_CONFIG")]

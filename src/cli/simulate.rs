@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use estafette_loadtest::{Settings, Simulators};
 
-/// Example: estafette simulate --address 127.0.0.1:9090 --config simulators.toml
+/// What it is called with.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Example: estafette simulate --address 127.0.0.1:9090 --config simulators.toml")]
 pub struct Arguments {
     /// Where to listen; port 0 takes a free one
     #[arg(long)]

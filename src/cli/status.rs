@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::Output;
 use super::client::{Client, Target};
 
-/// Example: estafette status 01939f3a-7c1e-7000-8000-000000000001
+/// What it is called with.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Example: estafette status 01939f3a-7c1e-7000-8000-000000000001")]
 pub struct Arguments {
     /// Id of a message or of a broadcast
     id: String,

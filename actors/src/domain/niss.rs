@@ -217,7 +217,7 @@ impl Niss {
     }
 
     const fn year_in_century(self) -> u64 {
-        self.0 / 1_000_000_000
+        self.0 / 1_000_000_000 % 100
     }
 
     /// The month as written, with its 20 or 40.
