@@ -3,6 +3,7 @@
 #[path = "../actors/tests/support/mod.rs"]
 mod support;
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -58,8 +59,8 @@ async fn commands_in_one_piece_are_answered_in_their_order() {
     let mut many = String::new();
     let mut expected = String::new();
     for number in 0..5_000 {
-        many += &format!("*2\r\n$4\r\nECHO\r\n$4\r\n{number:04}\r\n");
-        expected += &format!("$4\r\n{number:04}\r\n");
+        let _ = write!(many, "*2\r\n$4\r\nECHO\r\n$4\r\n{number:04}\r\n");
+        let _ = write!(expected, "$4\r\n{number:04}\r\n");
     }
     assert_eq!(talk(address, many.as_bytes()).await, expected);
 }
