@@ -78,6 +78,17 @@ async fn a_frame_may_arrive_byte_by_byte_and_lines_may_stand_between_frames() {
 }
 
 #[actix_rt::test]
+async fn what_is_echoed_need_not_be_text() {
+    // redis-cli --pipe ends with twenty random bytes, and waits until it sees them again.
+    let (address, _world) = serve(settings()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"*2\r\n$4\r\nECHO\r\n$4\r\n\xff\x00\r\n\r\n").await.unwrap();
+    let mut answer = [0; 10];
+    tokio::time::timeout(LONG, stream.read_exact(&mut answer)).await.expect("an answer comes").unwrap();
+    assert_eq!(&answer, b"$4\r\n\xff\x00\r\n\r\n");
+}
+
+#[actix_rt::test]
 async fn what_is_no_command_is_told_and_ends_the_connection() {
     let (address, _world) = serve(settings()).await;
     for (wrong, told) in [

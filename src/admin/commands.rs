@@ -59,6 +59,8 @@ pub struct Call<'c> {
     pub desk: &'c Desk,
     /// The words after the name.
     pub words: &'c [String],
+    /// The same as they came.
+    pub bytes: &'c [Vec<u8>],
 }
 
 /// Does a command.
@@ -194,8 +196,10 @@ pub fn find(name: &str) -> Option<&'static Command> {
 }
 
 /// Does what was asked. `words` is not empty.
-pub async fn call(session: &mut Session, desk: &Desk, words: &[String]) -> Reply {
-    let Some((name, rest)) = words.split_first() else { return Reply::error("empty command") };
+pub async fn call(session: &mut Session, desk: &Desk, words: &[Vec<u8>]) -> Reply {
+    let Some((name, bytes)) = words.split_first() else { return Reply::error("empty command") };
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let (name, rest) = (&text(name), bytes.iter().map(text).collect::<Vec<_>>());
     let command = find(name);
     if !session.trusted && !command.is_some_and(|command| command.open) {
         return Reply::Error("NOAUTH authentication is needed; give AUTH with the password first".into());
@@ -208,16 +212,16 @@ pub async fn call(session: &mut Session, desk: &Desk, words: &[String]) -> Reply
     if !(least..=most).contains(&rest.len()) {
         return Reply::error(format_args!("wrong number of arguments; use it as {}", docs::usage(command)));
     }
-    (command.handler)(Call { session, desk, words: rest }).await
+    (command.handler)(Call { session, desk, words: &rest, bytes }).await
 }
 
 fn ping(call: Call<'_>) -> BoxFuture<'_, Reply> {
-    let reply = call.words.first().map_or(Reply::Simple("PONG"), Reply::text);
+    let reply = call.bytes.first().map_or(Reply::Simple("PONG"), |bytes| Reply::Bytes(bytes.clone()));
     async { reply }.boxed()
 }
 
 fn echo(call: Call<'_>) -> BoxFuture<'_, Reply> {
-    let reply = Reply::text(&call.words[0]);
+    let reply = Reply::Bytes(call.bytes[0].clone());
     async { reply }.boxed()
 }
 

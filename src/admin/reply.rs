@@ -23,6 +23,8 @@ pub enum Reply {
     Simple(&'static str),
     /// Any text.
     Text(String),
+    /// Any bytes.
+    Bytes(Vec<u8>),
     /// Several lines for people.
     Lines(String),
     /// A number.
@@ -90,6 +92,7 @@ impl Reply {
         match self {
             Self::Simple(word) => Frame2::SimpleString(word.into()),
             Self::Text(text) | Self::Lines(text) => Frame2::BulkString(text.into()),
+            Self::Bytes(bytes) => Frame2::BulkString(bytes),
             Self::Integer(number) => Frame2::Integer(number),
             Self::Double(number) => Frame2::BulkString(number.to_string().into()),
             Self::Boolean(yes) => Frame2::Integer(yes.into()),
@@ -109,6 +112,7 @@ impl Reply {
         match self {
             Self::Simple(word) => Frame3::SimpleString { data: word.into(), attributes: None },
             Self::Text(text) => blob(text),
+            Self::Bytes(data) => Frame3::BlobString { data, attributes: None },
             Self::Lines(text) => {
                 Frame3::VerbatimString { data: text.into(), format: VerbatimStringFormat::Text, attributes: None }
             }

@@ -33,7 +33,8 @@ pub enum Error {
 }
 
 /// A command and how many bytes it took; `None` while it is not whole.
-pub type Next = Result<Option<(Vec<String>, usize)>, Error>;
+/// Arguments are bytes: what is echoed need not be text.
+pub type Next = Result<Option<(Vec<Vec<u8>>, usize)>, Error>;
 
 /// The next command in `bytes`. An empty list of arguments is to be passed over.
 pub fn next(bytes: &[u8]) -> Next {
@@ -86,7 +87,7 @@ fn array(bytes: &[u8]) -> Next {
             Some(b"\r\n") => {}
             Some(_) => return Err(Error::Length),
         }
-        arguments.push(String::from_utf8_lossy(text).into_owned());
+        arguments.push(text.to_vec());
         at = start + size + 2;
     }
     Ok(Some((arguments, at)))
@@ -98,7 +99,11 @@ fn inline(bytes: &[u8]) -> Next {
     let arguments = words(&line)?;
     let is_http = arguments.last().is_some_and(|last| last.starts_with("HTTP/"))
         || arguments.first().is_some_and(|first| first.eq_ignore_ascii_case("host:"));
-    if is_http { Err(Error::Http) } else { Ok(Some((arguments, end + 1))) }
+    if is_http {
+        Err(Error::Http)
+    } else {
+        Ok(Some((arguments.into_iter().map(String::into_bytes).collect(), end + 1)))
+    }
 }
 
 /// Splits a line at spaces; quotes keep them together. Inside double quotes a backslash escapes
@@ -159,7 +164,8 @@ mod tests {
     use super::*;
 
     fn one(bytes: &[u8]) -> Vec<String> {
-        next(bytes).unwrap().unwrap().0
+        let words = next(bytes).unwrap().unwrap().0;
+        words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
     }
 
     #[test]
@@ -207,6 +213,7 @@ mod tests {
             }
             let length = frame.len();
             frame += &tail;
+            let words = words.into_iter().map(String::into_bytes).collect();
             prop_assert_eq!(next(frame.as_bytes()), Ok(Some((words, length))));
         }
     }
