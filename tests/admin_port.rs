@@ -4,7 +4,6 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
