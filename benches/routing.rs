@@ -6,7 +6,8 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
-    reason = "criterion's macros make public items; a failed step ends the bench"
+    clippy::wildcard_imports,
+    reason = "criterion's macros make public items; a failed step ends the bench; the shared support takes all ports"
 )]
 
 #[path = "../actors/tests/support/mod.rs"]
