@@ -1,0 +1,170 @@
+//! The broker as a child process. Invariant: it never outlives the test, whatever ends that.
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::plan::{Plan, Ports};
+use crate::senders::World;
+
+/// How long a start may take, with a journal to read through, on a slow machine.
+const START: Duration = Duration::from_secs(30);
+/// How long an orderly stop may take.
+const STOP: Duration = Duration::from_secs(20);
+/// The institution that sends.
+const INSTITUTION: &str = "0403019261";
+
+/// The program with its configuration, running or not.
+pub struct Broker {
+    program: PathBuf,
+    config: PathBuf,
+    data: PathBuf,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Nobody is left to tell.
+        let _ = self.kill();
+    }
+}
+
+impl Broker {
+    /// Writes the configuration.
+    pub fn prepare(plan: &Plan, ports: Ports, channels: SocketAddr, folder: &Path) -> anyhow::Result<Self> {
+        let (config, data) = (folder.join("estafette.toml"), folder.join("data"));
+        std::fs::write(&config, configuration(ports, channels, &data))?;
+        Ok(Self { program: plan.program.clone(), config, data, log: folder.join("broker.log"), child: None })
+    }
+
+    /// A bearer key, made as an operator makes it.
+    pub fn new_key(&self) -> anyhow::Result<String> {
+        let made = Command::new(&self.program)
+            .args(["key", "new", "--institution", INSTITUTION, "--name", "crash", "--output", "json", "--data"])
+            .arg(&self.data)
+            .stdin(Stdio::null())
+            .output()?;
+        ensure!(made.status.success(), "key new: {}", String::from_utf8_lossy(&made.stderr));
+        let told: serde_json::Value = serde_json::from_slice(&made.stdout)?;
+        Ok(told["key"].as_str().context("key new told no key")?.to_owned())
+    }
+
+    /// Starts it; it needs a moment until it is ready.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let child = Command::new(&self.program)
+            .args(["serve", "--config"])
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("start {}", self.program.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Fails when it ended by itself, with the last that it logged.
+    pub fn alive(&mut self) -> anyhow::Result<()> {
+        let ended = self.child.as_mut().context("the broker was not started")?.try_wait()?;
+        let Some(status) = ended else { return Ok(()) };
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        bail!("the broker ended by itself ({status}):\n{}", lines[lines.len().saturating_sub(30)..].join("\n"))
+    }
+
+    /// Waits until it takes work.
+    pub async fn ready(&mut self, world: &World) -> anyhow::Result<()> {
+        let until = Instant::now() + START;
+        loop {
+            self.alive()?;
+            if world.is_ready().await {
+                return Ok(());
+            }
+            ensure!(Instant::now() < until, "the broker is not ready {START:?} after its start");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub async fn terminate(&mut self) -> anyhow::Result<()> {
+        let child = self.child.as_mut().context("the broker was not started")?;
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+        ensure!(asked.success(), "kill -TERM failed");
+        let until = Instant::now() + STOP;
+        while child.try_wait()?.is_none() {
+            ensure!(Instant::now() < until, "the broker did not stop within {STOP:?} of SIGTERM");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.child = None;
+        Ok(())
+    }
+}
+
+/// Segments of the least size, so that many are closed; horizons of seconds, so that all settles.
+fn configuration(ports: Ports, channels: SocketAddr, data: &Path) -> String {
+    let Ports { http, admin } = ports;
+    let data = data.display();
+    let mut text = format!(
+        r#"
+[data]
+folder = "{data}"
+[http]
+address = "127.0.0.1:{http}"
+[admin]
+address = "127.0.0.1:{admin}"
+[journal]
+segment_bytes = 1048576
+cache_mib = 8
+flush_after_ms = 1000
+[channels.govapp]
+base_url = "http://{channels}/govapp"
+token = "sandbox-govapp-token"
+callback_secret = "sandbox-callback-secret"
+[channels.sms]
+base_url = "http://{channels}/ringring"
+api_key = "sandbox-ringring-key"
+callback_base = "http://127.0.0.1:{http}"
+callback_secret = "sandbox-callback-secret"
+[[institution]]
+cbe = "{INSTITUTION}"
+name = "Crash"
+"#
+    );
+    for channel in ["govapp", "sms"] {
+        text += &format!(
+            "[delivery.{channel}]\nbreaker_failures = 1000\nattempt_timeout_seconds = 5\n\
+             [delivery.{channel}.retry]\nfirst_ms = 50\nmax_ms = 400\nattempts = 6\n"
+        );
+    }
+    for (name, on_unknown, steps) in STRATEGIES {
+        text += &format!("[[strategy]]\nname = \"{name}\"\non_unknown = \"{on_unknown}\"\n");
+        for (channel, horizon) in steps {
+            text += &format!("[[strategy.step]]\nchannel = \"{channel}\"\nhorizon = \"{horizon}\"\n");
+        }
+    }
+    text
+}
+
+type Given = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Name, what to do about an unknown outcome, steps. GovApp can be asked what it took, SMS can't.
+pub const STRATEGIES: [Given; 4] = [
+    ("crash-resend", "resend", &[("sms", "2s")]),
+    ("crash-fail", "fail", &[("sms", "2s")]),
+    ("crash-first", "resend", &[("govapp", "2s"), ("sms", "2s")]),
+    ("crash-govapp", "fail", &[("govapp", "3s")]),
+];
