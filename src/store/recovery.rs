@@ -86,6 +86,7 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
     };
     let applied = inner.read_derived()?;
     inner.replay_all(applied)?;
+    inner.recount()?;
     lock(&inner.figures).recovery_ms = begun.elapsed().as_millis() as u64;
     Ok(Opened { inner, orders: for_writer, flushes: for_flusher })
 }
@@ -201,6 +202,35 @@ impl Inner {
             }
         }
         self.position.store(last.max(applied), Ordering::Release);
+        Ok(())
+    }
+
+    /// Sums up the rows of every started broadcast: a chunk may be further on disk than what is
+    /// known of its broadcast, and its facts are then passed over.
+    fn recount(&self) -> Result<(), Error> {
+        let look = Look::open(self)?;
+        let counts = look.derived().open_table(CHUNK_COUNT)?;
+        for mut info in self.broadcasts.known.iter_mut() {
+            if info.state.started.is_none() {
+                continue;
+            }
+            let mut by_status = [0; 8];
+            for (chunk, rows) in info.chunks().zip(info.state.rows.clone()) {
+                let live = self.live.items.get(&chunk.key()).map(|live| live.tally().by_status);
+                let here = match (live, counts.get(chunk.key())?) {
+                    (Some(live), _) => live,
+                    (None, Some(bytes)) => codec::decode(bytes.value())?,
+                    (None, None) => [u32::from(rows), 0, 0, 0, 0, 0, 0, 0],
+                };
+                for (sum, count) in by_status.iter_mut().zip(here) {
+                    *sum += i64::from(count);
+                }
+            }
+            info.by_status = by_status;
+            if info.is_over() {
+                lock(&self.broadcasts.dirty).insert(*info.key());
+            }
+        }
         Ok(())
     }
 

@@ -53,7 +53,9 @@ pub async fn agree(world: &World, simulators: &Simulators) -> anyhow::Result<()>
             let reference = format!("{}.{}.{}", view["id"].as_str().unwrap_or_default(), one["step"], one["retry"]);
             let ledger = one["channel"].as_str().and_then(|channel| ledgers.get(channel));
             if ledger.is_none_or(|ledger| !ledger.contains_key(&reference)) {
-                world.books.wrong(format!("{reference} was taken, says the broker, and the channel has it not: {view}"));
+                world
+                    .books
+                    .wrong(format!("{reference} was taken, says the broker, and the channel has it not: {view}"));
             }
         }
     }
@@ -86,7 +88,9 @@ fn message_of(reference: &str) -> &str {
 fn wrong_with(channel: &str, reference: &str, entries: &[Entry], view: &Value) -> Option<&'static str> {
     let number = |place| reference.split('.').nth(place).and_then(|text| text.parse::<u8>().ok()).map(|n| json!(n));
     let (Some(step), Some(retry)) = (number(1), number(2)) else { return Some("the channel got a strange reference") };
-    let Some(tried) = attempt(view, &step, &retry) else { return Some("the channel took an attempt that nobody began") };
+    let Some(tried) = attempt(view, &step, &retry) else {
+        return Some("the channel took an attempt that nobody began");
+    };
     if tried["channel"] != channel {
         return Some("the attempt is said to be at another channel");
     }

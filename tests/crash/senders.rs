@@ -172,7 +172,8 @@ async fn watch(world: Arc<World>, mut chance: StdRng) {
             continue;
         }
         let recent = known.saturating_sub(40);
-        let place = if chance.random_bool(0.7) { chance.random_range(recent..known) } else { chance.random_range(0..known) };
+        let place =
+            if chance.random_bool(0.7) { chance.random_range(recent..known) } else { chance.random_range(0..known) };
         let Some(told) = world.books.told_at(place) else { continue };
         let path = format!("/v1/messages/{}", told.id);
         match world.hear(world.request(Method::GET, &path)).await {
