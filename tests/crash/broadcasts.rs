@@ -45,7 +45,8 @@ async fn one(world: &World, chance: &mut StdRng, rows: usize) -> Option<Started>
         for row in 0..rows / uploads {
             let key = format!("{upload}-{row}");
             let line = json!({"key": key, "recipient": {"mobile": world.mobile()}, "variables": {"nom": key}});
-            body += &format!("{line}\n");
+            body.push_str(&line.to_string());
+            body.push('\n');
             keys.push(key);
         }
         let path = format!("/v1/broadcasts/{id}/recipients");

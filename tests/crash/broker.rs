@@ -1,4 +1,5 @@
 //! The broker as a child process. Invariant: it never outlives the test, whatever ends that.
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -145,15 +146,16 @@ name = "Crash"
 "#
     );
     for channel in ["govapp", "sms"] {
-        text += &format!(
+        let _ = write!(
+            text,
             "[delivery.{channel}]\nbreaker_failures = 1000\nattempt_timeout_seconds = 5\n\
              [delivery.{channel}.retry]\nfirst_ms = 50\nmax_ms = 400\nattempts = 6\n"
         );
     }
     for (name, on_unknown, steps) in STRATEGIES {
-        text += &format!("[[strategy]]\nname = \"{name}\"\non_unknown = \"{on_unknown}\"\n");
+        let _ = write!(text, "[[strategy]]\nname = \"{name}\"\non_unknown = \"{on_unknown}\"\n");
         for (channel, horizon) in steps {
-            text += &format!("[[strategy.step]]\nchannel = \"{channel}\"\nhorizon = \"{horizon}\"\n");
+            let _ = write!(text, "[[strategy.step]]\nchannel = \"{channel}\"\nhorizon = \"{horizon}\"\n");
         }
     }
     text
