@@ -12,6 +12,7 @@ use estafette_actors::delivery::{self, Delivery, Desk};
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::mobile::Mobile;
+use estafette_actors::intake::Intake;
 use estafette_actors::messages::Refused;
 use estafette_actors::nursery::{Budget, Child};
 use estafette_actors::ports::{Archive, Clock, Journal, SystemClock, Transport};
@@ -166,6 +167,7 @@ impl Core {
             });
         }
         let broker = Broker::new(Inner {
+            intake: Intake::new(supervisor.clone()),
             supervisor,
             desks,
             registry,

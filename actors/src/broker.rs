@@ -15,7 +15,8 @@ use crate::domain::receipt::Receipt;
 use crate::domain::status::{MessageStatus, WaitReason};
 use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
 use crate::domain::time::Timestamp;
-use crate::messages::{BroadcastOrder, Cancel, Command, Progress, Receive, Refused, Steer, Submit, Submitted};
+use crate::intake::Intake;
+use crate::messages::{BroadcastOrder, Cancel, Command, Progress, Receive, Refused, Steer, Submitted};
 use crate::nursery::{Child, Vitals};
 use crate::ports::{Archive, Clock, Journal, Loaded};
 use crate::registry::Registry;
@@ -46,6 +47,8 @@ pub struct Broker(Arc<Inner>);
 pub struct Inner {
     /// The supervisor of the partition.
     pub supervisor: Child<Supervisor>,
+    /// The way of single submissions to it.
+    pub intake: Intake,
     /// One desk a channel.
     pub desks: Vec<Arc<Desk>>,
     /// What is known of recipients.
@@ -155,7 +158,6 @@ impl Broker {
     /// answer or the time is up, whichever is first.
     pub async fn submit(&self, envelope: Envelope, wait: Option<Duration>) -> Result<Progress, Refused> {
         let permit = Arc::clone(&self.0.admission.submissions).try_acquire_owned().map_err(|_| OVERLOADED)?;
-        let (accepted, acceptance) = oneshot::channel();
         let (answered, answer) = match wait {
             Some(_) => {
                 let (answered, answer) = oneshot::channel();
@@ -163,9 +165,7 @@ impl Broker {
             }
             None => (None, None),
         };
-        let submitted = Submitted { envelope: Arc::new(envelope), accepted, answered };
-        self.0.supervisor.tell(Submit(vec![submitted]))?;
-        let progress = acceptance.await.map_err(|_| Refused::Restarting)??;
+        let progress = self.0.intake.submit(Submitted { envelope: Arc::new(envelope), answered }).await?;
         drop(permit);
         match (wait, answer) {
             (Some(wait), Some(answer)) if !progress.answered => match tokio::time::timeout(wait, answer).await {

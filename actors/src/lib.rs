@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod delivery;
 pub mod domain;
+pub mod intake;
 pub mod messages;
 pub mod nursery;
 pub mod ports;

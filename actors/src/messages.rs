@@ -56,16 +56,19 @@ pub struct Progress {
 pub struct Submitted {
     /// Its record, with its id.
     pub envelope: Arc<Envelope>,
-    /// Told once, after the commit.
-    pub accepted: oneshot::Sender<Result<Progress, Refused>>,
     /// Told once the waiting call has its answer, where somebody waits.
     pub answered: Option<oneshot::Sender<Progress>>,
 }
 
-/// To the supervisor: accept these.
+/// To the supervisor: accept these, all in one commit.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Submit(pub Vec<Submitted>);
+pub struct Submit {
+    /// The messages.
+    pub submitted: Vec<Submitted>,
+    /// Told once, after the commit: how far each is, in the same order.
+    pub accepted: oneshot::Sender<Result<Vec<Progress>, Refused>>,
+}
 
 /// A delivery to the supervisor: may these begin at my channel? Answered by [`Deliver`] for those
 /// that may, after the commit; the others have nothing to be sent there.

@@ -4,7 +4,7 @@
 //!
 //! The one writer of its partition: nobody else appends to the journal.
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
@@ -22,7 +22,7 @@ use crate::domain::submission::Envelope;
 use crate::domain::time::Timestamp;
 use crate::messages::{
     Assignment, Begin, BroadcastOrder, Cancel, Command, Deliver, Ended, Progress, Receive, Record, Recorded, Refused,
-    Submit,
+    Submit, Submitted,
 };
 use crate::nursery::Child;
 use crate::ports::{Archive, Batch, Clock, Entry, Journal, Loaded};
@@ -32,6 +32,9 @@ use crate::registry::Registry;
 const DUE_PAGE: usize = 1_024;
 /// How often the supervisor looks for what fell due.
 const DUE_EVERY: Duration = Duration::from_millis(100);
+
+/// Waiting calls from which on those that hung up are looked for.
+const SWEEP_FROM: usize = 4_096;
 
 /// Where waiting calls are answered from; outlives a generation.
 type Waiters = Arc<Mutex<HashMap<MessageId, oneshot::Sender<Progress>>>>;
@@ -76,6 +79,7 @@ pub struct Supervisor {
     parts: Parts,
     default_backoff: Backoff,
     generation: u64,
+    sweep_at: usize,
 }
 
 /// What the commit of a batch brings about.
@@ -139,7 +143,7 @@ impl Aftermath {
 impl Supervisor {
     /// One generation of it.
     pub fn new(generation: u64, parts: Parts) -> Self {
-        Self { parts, default_backoff: Backoff::default(), generation }
+        Self { parts, default_backoff: Backoff::default(), generation, sweep_at: SWEEP_FROM }
     }
 
     fn desk(&self, channel: Channel) -> Option<&Arc<Desk>> {
@@ -197,7 +201,7 @@ impl Supervisor {
             }
         }
         if let Some(status) = told {
-            let waiter = self.parts.waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            let waiter = self.waiters().remove(&id);
             if let Some(waiter) = waiter {
                 after.answers.push((waiter, Progress { id, status, answered: true }));
             }
@@ -350,54 +354,75 @@ impl Actor for Supervisor {
 impl Handler<Submit> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Submit(submissions): Submit, _: &mut Self::Context) {
-        for submitted in submissions {
-            let envelope = submitted.envelope;
-            let mut changes = self.decide(&envelope, None, |situation| life::accept(situation, envelope.not_before));
-            let mut state = State::default();
-            state.apply_all(&changes);
-            // Begun in the commit of its acceptance where nothing waits before it.
-            let ready: Vec<Channel> = state.agenda(envelope.valid_until).queued.into_iter().flatten().collect();
-            for channel in ready {
-                let desk = self.desk(channel);
-                if desk.is_some_and(|desk| desk.may_take_fresh(envelope.institution)) {
-                    let begun = self.decide(&envelope, Some(channel), |now| life::begin(&state, now, channel));
-                    state.apply_all(&begun);
-                    changes.extend(begun);
-                }
-            }
-            let mut after = Aftermath::default();
-            if let Some(waiter) = submitted.answered {
-                self.parts.waiters.lock().unwrap_or_else(PoisonError::into_inner).insert(envelope.id, waiter);
+    fn handle(&mut self, Submit { submitted, accepted }: Submit, _: &mut Self::Context) {
+        let mut after = Aftermath::default();
+        let (mut entries, mut told) = (Vec::with_capacity(submitted.len()), Vec::with_capacity(submitted.len()));
+        let mut waiting = Vec::new();
+        for Submitted { envelope, answered } in submitted {
+            let id = envelope.id;
+            let (state, changes) = self.accept(&envelope);
+            if let Some(waiter) = answered {
+                self.waiters().insert(id, waiter);
+                waiting.push(id);
             }
             self.follow(&envelope, &state, &changes, &mut after);
             let status = state.status();
-            let progress = Progress { id: envelope.id, status, answered: status != MessageStatus::Waiting };
-            let (accepted, waiters, id) = (submitted.accepted, Arc::clone(&self.parts.waiters), envelope.id);
-            let entry = Entry::Message { envelope, changes };
-            self.append(vec![entry], after, move |after, committed| match committed {
-                Ok(()) => {
-                    let _ = accepted.send(Ok(progress));
-                    after.committed(None);
-                }
-                Err(refused) => {
-                    waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-                    let _ = accepted.send(Err(refused));
-                    after.failed();
-                }
-            });
+            told.push(Progress { id, status, answered: status != MessageStatus::Waiting });
+            entries.push(Entry::Message { envelope, changes });
         }
         self.sweep_waiters();
+        let waiters = Arc::clone(&self.parts.waiters);
+        self.append(entries, after, move |after, committed| match committed {
+            Ok(()) => {
+                let _ = accepted.send(Ok(told));
+                after.committed(None);
+            }
+            Err(refused) => {
+                let mut waiters = waiters.lock().unwrap_or_else(PoisonError::into_inner);
+                for id in &waiting {
+                    waiters.remove(id);
+                }
+                drop(waiters);
+                let _ = accepted.send(Err(refused));
+                after.failed();
+            }
+        });
     }
 }
 
 impl Supervisor {
-    /// Waiting calls whose caller is gone need no answer.
-    fn sweep_waiters(&self) {
-        let mut waiters = self.parts.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiters.len() > 4_096 && waiters.len().is_power_of_two() {
-            waiters.retain(|_, waiter| !waiter.is_closed());
+    /// What acceptance makes of a message: where nothing waits before it, its attempt begins in
+    /// the same commit.
+    fn accept(&self, envelope: &Envelope) -> (State, Vec<Change>) {
+        let mut changes = self.decide(envelope, None, |situation| life::accept(situation, envelope.not_before));
+        let mut state = State::default();
+        state.apply_all(&changes);
+        let ready: Vec<Channel> = state.agenda(envelope.valid_until).queued.into_iter().flatten().collect();
+        for channel in ready {
+            let desk = self.desk(channel);
+            if desk.is_some_and(|desk| desk.may_take_fresh(envelope.institution)) {
+                let begun = self.decide(envelope, Some(channel), |now| life::begin(&state, now, channel));
+                state.apply_all(&begun);
+                changes.extend(begun);
+            }
         }
+        (state, changes)
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, HashMap<MessageId, oneshot::Sender<Progress>>> {
+        self.parts.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waiting calls whose caller is gone need no answer.
+    fn sweep_waiters(&mut self) {
+        let mut waiters = self.waiters();
+        if waiters.len() < self.sweep_at {
+            return;
+        }
+        waiters.retain(|_, waiter| !waiter.is_closed());
+        let next = (waiters.len() * 2).max(SWEEP_FROM);
+        drop(waiters);
+        self.sweep_at = next;
     }
 
     fn begin(&self, begin: Begin, loaded: bool) {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use estafette_actors::domain::id::BroadcastId;
 use estafette_actors::ports::{BroadcastPhase, Position, Queue};
-use redb::{ReadableTable, WriteTransaction};
+use redb::{Durability, ReadableTable, WriteTransaction};
 
 use super::codec::{self, MessageRecord};
 use super::layout::{
@@ -38,6 +38,10 @@ pub enum Order {
     Stop,
 }
 
+/// Items written since the last durable transaction after which the next is durable: a crash
+/// replays no more than about so many.
+const LAG_ITEMS: usize = 65_536;
+
 /// The thread.
 pub fn run(inner: &Inner, orders: &Receiver<Order>) {
     let mut round = Round::default();
@@ -59,6 +63,22 @@ pub fn run(inner: &Inner, orders: &Receiver<Order>) {
 #[derive(Debug, Default)]
 struct Round {
     late: u32,
+    lag: Lag,
+}
+
+/// What a crash would replay. The file needs no sync of its own for each round: all that is in it
+/// follows from the feed, and a sync would hold up the writer's.
+#[derive(Debug, Default)]
+pub struct Lag {
+    since: Option<Instant>,
+    items: usize,
+}
+
+impl Lag {
+    /// Whether the transaction that ends this round is to be durable.
+    fn is_long(&self, settings: &super::Settings) -> bool {
+        self.items >= LAG_ITEMS || self.since.is_some_and(|since| since.elapsed() >= settings.derived_sync)
+    }
 }
 
 impl Round {
@@ -67,7 +87,7 @@ impl Round {
             return Ok(());
         }
         inner.parked.expire(inner.clock.now(), inner.settings.park_for);
-        let behind = flush(inner, self.late >= PATIENCE)?;
+        let behind = flush(inner, self.late >= PATIENCE, stop, &mut self.lag)?;
         self.late = if behind.is_some() { self.late + 1 } else { 0 };
         let durable = inner.position.load(Ordering::Acquire);
         inner.indexes.keep(inner.clock.now(), durable, stop, || inner.segments.reader())?;
@@ -90,14 +110,15 @@ struct Snapshot {
 }
 
 /// Writes what is dirty and durable. Gives the first position that is still not written, if any.
-pub fn flush(inner: &Inner, insist: bool) -> Result<Option<Position>, Error> {
+pub fn flush(inner: &Inner, insist: bool, sync: bool, lag: &mut Lag) -> Result<Option<Position>, Error> {
     let durable = inner.position.load(Ordering::Acquire);
     let mut keys = std::mem::take(&mut *lock(&inner.live.dirty));
     keys.sort_unstable();
     keys.dedup();
     let mut left = Vec::new();
     for slice in keys.chunks(SLICE) {
-        let snapshots = slice.iter().filter_map(|key| snapshot(inner, *key, &mut left)).collect();
+        let snapshots: Vec<_> = slice.iter().filter_map(|key| snapshot(inner, *key, &mut left)).collect();
+        lag.items += snapshots.len();
         write(inner, snapshots)?;
     }
     if insist && !left.is_empty() {
@@ -106,7 +127,13 @@ pub fn flush(inner: &Inner, insist: bool) -> Result<Option<Position>, Error> {
     }
     let behind = left.iter().filter_map(|key| inner.live.items.get(key)?.book.first).min();
     inner.live.list(left);
-    finish(inner, behind.map_or(durable, |first| durable.min(first.saturating_sub(1))))?;
+    let sync = sync || lag.is_long(&inner.settings);
+    let applied = behind.map_or(durable, |first| durable.min(first.saturating_sub(1)));
+    match finish(inner, applied, sync)? {
+        Finished::Idle => {}
+        Finished::Written => lag.since = lag.since.or_else(|| Some(Instant::now())),
+        Finished::Durable => *lag = Lag::default(),
+    }
     Ok(behind)
 }
 
@@ -168,7 +195,7 @@ fn write(inner: &Inner, snapshots: Vec<Snapshot>) -> Result<(), Error> {
         return Ok(());
     }
     let mut write = inner.derived.begin_write()?;
-    write.set_quick_repair(true);
+    write.set_durability(Durability::None)?;
     states(&write, &snapshots)?;
     agenda(inner, &write, &snapshots)?;
     write.commit()?;
@@ -272,16 +299,30 @@ fn agenda(inner: &Inner, write: &WriteTransaction, snapshots: &[Snapshot]) -> Re
     Ok(())
 }
 
+/// How a round ended.
+enum Finished {
+    /// There was nothing to write.
+    Idle,
+    /// Written, and not synced.
+    Written,
+    /// All that was ever written is durable.
+    Durable,
+}
+
 /// Broadcasts, parked receipts, and how far all this is true: in the last transaction of a round.
-fn finish(inner: &Inner, applied: Position) -> Result<(), Error> {
+fn finish(inner: &Inner, applied: Position, sync: bool) -> Result<Finished, Error> {
     let ids: Vec<BroadcastId> = lock(&inner.broadcasts.dirty).drain().collect();
     let parked = inner.parked.unwritten();
     let is_idle = ids.is_empty() && parked.added.is_empty() && parked.removed.is_empty();
-    if is_idle && inner.applied.load(Ordering::Acquire) == applied {
-        return Ok(());
+    if is_idle && !sync && inner.applied.load(Ordering::Acquire) == applied {
+        return Ok(Finished::Idle);
     }
     let mut write = inner.derived.begin_write()?;
-    write.set_quick_repair(true);
+    if sync {
+        write.set_quick_repair(true);
+    } else {
+        write.set_durability(Durability::None)?;
+    }
     let (mut over, mut first) = (Vec::new(), None::<Position>);
     {
         let mut table = write.open_table(BROADCAST_STATE)?;
@@ -319,7 +360,7 @@ fn finish(inner: &Inner, applied: Position) -> Result<(), Error> {
     for id in over {
         forget(inner, id);
     }
-    Ok(())
+    Ok(if sync { Finished::Durable } else { Finished::Written })
 }
 
 /// A broadcast that is over leaves the memory once no row of it is live.

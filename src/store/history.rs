@@ -54,12 +54,13 @@ impl Inner {
 
     /// A message with its history.
     pub fn message(&self, owner: Option<Institution>, id: MessageId) -> Result<Option<MessageView>, Error> {
-        self.wait_durable()?;
-        let look = Look::open(self)?;
-        let Some((envelope, state)) = self.peek(&look, id)? else { return Ok(None) };
+        let Some((envelope, state)) = self.peek(&Look::open(self)?, id)? else { return Ok(None) };
         if owner.is_some_and(|owner| owner != envelope.institution) {
             return Ok(None);
         }
+        // After the look at the state: what is told of it is durable, and its facts can be read.
+        self.wait_durable_of(Item::holding(id).0)?;
+        let look = Look::open(self)?;
         let facts = facts_of(&look, id)?;
         let attempts = attempts(&facts);
         let is_settlement = |fact: &&Fact| matches!(fact.change, Change::Settled { .. });

@@ -134,6 +134,12 @@ impl Inner {
         Ok(())
     }
 
+    /// Waits until all that is known of an item is durable. Most are: nothing of them is under way.
+    pub fn wait_durable_of(&self, item: Item) -> Result<(), Error> {
+        let is_pending = self.live.items.get(&item.key()).is_some_and(|live| live.book.pending > 0);
+        if is_pending { self.wait_durable() } else { Ok(()) }
+    }
+
     /// Waits until everything appended so far is durable: nobody is told what a crash could undo.
     pub fn wait_durable(&self) -> Result<(), Error> {
         let number = lock(&self.owner).number;

@@ -94,6 +94,8 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// How late derived states are written.
     pub flush_after: Duration,
+    /// How long derived states may stay without a sync of their file: a crash replays so much.
+    pub derived_sync: Duration,
     /// Items untouched for this long leave the memory once they are written.
     pub evict_after: Duration,
     /// Items not written at most; more is overload.
@@ -125,6 +127,7 @@ impl Settings {
             trigger: Duration::from_millis(1),
             cache_bytes: 64 << 20,
             flush_after: Duration::from_secs(1),
+            derived_sync: Duration::from_secs(10),
             evict_after: Duration::from_secs(5),
             max_dirty: 131_072,
             commit_facts: 16_384,

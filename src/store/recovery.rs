@@ -195,7 +195,7 @@ impl Inner {
                 Ok(()) => break,
                 Err(Stop::Full) => {
                     drop(look);
-                    flusher::flush(self, false)?;
+                    flusher::flush(self, false, true, &mut flusher::Lag::default())?;
                     self.live.items.retain(|_, live| live.book.listed);
                 }
                 Err(Stop::Failed(error)) => return Err(error),

@@ -85,7 +85,7 @@ pub fn try_append(store: &Store, entries: Vec<Entry>) -> Result<Position, Journa
 }
 
 pub fn flush(store: &Store) {
-    flusher::flush(&store.inner, false).unwrap();
+    flusher::flush(&store.inner, false, true, &mut flusher::Lag::default()).unwrap();
 }
 
 pub fn forget_live(store: &Store) {

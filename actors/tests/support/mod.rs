@@ -21,6 +21,7 @@ use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::domain::strategy::{Strategy, built_in};
 use estafette_actors::domain::submission::{Broadcast, Envelope, Institution, Lane, Recipient};
 use estafette_actors::domain::time::Timestamp;
+use estafette_actors::intake::Intake;
 use estafette_actors::nursery::{Budget, Child};
 use estafette_actors::ports::*;
 use estafette_actors::registry::Registry;
@@ -346,6 +347,7 @@ impl World {
             });
         }
         let broker = Broker::new(Inner {
+            intake: Intake::new(supervisor.clone()),
             supervisor,
             desks,
             registry,
