@@ -4,18 +4,19 @@
 //! A caller that goes away changes nothing: what was handed in is journalled all the same.
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::delivery::Desk;
 use crate::domain::channel::Channel;
-use crate::domain::id::{BroadcastId, ChunkId, MessageId};
+use crate::domain::id::{BroadcastId, ChunkId, Kind, MessageId};
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{MessageStatus, WaitReason};
 use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
 use crate::domain::time::Timestamp;
 use crate::intake::Intake;
+use crate::latency::Quantiles;
 use crate::messages::{BroadcastOrder, Cancel, Command, Progress, Receive, Refused, Steer, Submitted};
 use crate::nursery::{Child, Vitals};
 use crate::ports::{Archive, Clock, Journal, Loaded};
@@ -65,24 +66,9 @@ pub struct Inner {
     pub mint: Mint,
 }
 
-/// Permits of [`Admission`].
-pub struct Gate {
-    submissions: Arc<Semaphore>,
-    chunks: Arc<Semaphore>,
-    receipts: Arc<Semaphore>,
-}
+mod gate;
 
-impl Gate {
-    /// With so many permits.
-    pub fn new(admission: Admission) -> Self {
-        let permits = |count| Arc::new(Semaphore::new(count));
-        Self {
-            submissions: permits(admission.submissions),
-            chunks: permits(admission.chunks),
-            receipts: permits(admission.receipts),
-        }
-    }
-}
+pub use gate::{Crowd, Gate};
 
 /// Makes ids of single messages that grow, also within a millisecond and when the clock steps back.
 #[derive(Debug, Default)]
@@ -157,7 +143,17 @@ impl Broker {
     /// Accepts a message. Ends when it is durable; with `wait`, when the waiting call has its
     /// answer or the time is up, whichever is first.
     pub async fn submit(&self, envelope: Envelope, wait: Option<Duration>) -> Result<Progress, Refused> {
-        let permit = Arc::clone(&self.0.admission.submissions).try_acquire_owned().map_err(|_| OVERLOADED)?;
+        self.submit_as(envelope, wait, None).await
+    }
+
+    async fn submit_as(
+        &self,
+        envelope: Envelope,
+        wait: Option<Duration>,
+        retry_of: Option<MessageId>,
+    ) -> Result<Progress, Refused> {
+        let begun = Instant::now();
+        let permit = self.0.admission.submissions.enter().ok_or(OVERLOADED)?;
         let (answered, answer) = match wait {
             Some(_) => {
                 let (answered, answer) = oneshot::channel();
@@ -165,8 +161,10 @@ impl Broker {
             }
             None => (None, None),
         };
-        let progress = self.0.intake.submit(Submitted { envelope: Arc::new(envelope), answered }).await?;
+        let submitted = Submitted { envelope: Arc::new(envelope), answered, retry_of };
+        let progress = self.0.intake.submit(submitted).await?;
         drop(permit);
+        self.0.admission.accepting.record(begun.elapsed());
         match (wait, answer) {
             (Some(wait), Some(answer)) if !progress.answered => match tokio::time::timeout(wait, answer).await {
                 Ok(Ok(progress)) => Ok(progress),
@@ -178,7 +176,7 @@ impl Broker {
 
     /// Receipts of a channel. Ends when they are durable: only then may the channel forget them.
     pub async fn receive(&self, receipts: Vec<Receipt>) -> Result<(), Refused> {
-        let _permit = Arc::clone(&self.0.admission.receipts).try_acquire_owned().map_err(|_| OVERLOADED)?;
+        let _permit = self.0.admission.receipts.enter().ok_or(OVERLOADED)?;
         let (recorded, done) = oneshot::channel();
         self.0.supervisor.tell(Receive { receipts, recorded })?;
         done.await.map_err(|_| Refused::Restarting)?
@@ -198,8 +196,7 @@ impl Broker {
 
     /// Stores a chunk of recipients of a broadcast that was not started.
     pub async fn fill(&self, chunk: ChunkId, rows: Vec<Row>) -> Result<(), Refused> {
-        let gate = Arc::clone(&self.0.admission.chunks);
-        let _permit = gate.acquire_owned().await.map_err(|_| Refused::Restarting)?;
+        let _permit = self.0.admission.chunks.enter_late().await.ok_or(OVERLOADED)?;
         self.order(BroadcastOrder::Fill(chunk, rows)).await
     }
 
@@ -216,6 +213,67 @@ impl Broker {
         self.order(BroadcastOrder::Cancel(id)).await
     }
 
+    /// Begins nothing more of a started broadcast until it is resumed.
+    pub async fn pause_broadcast(&self, id: BroadcastId) -> Result<(), Refused> {
+        self.order(BroadcastOrder::Pause(id)).await
+    }
+
+    /// Goes on with a paused broadcast.
+    pub async fn resume_broadcast(&self, id: BroadcastId) -> Result<(), Refused> {
+        self.order(BroadcastOrder::Resume(id)).await
+    }
+
+    /// Tries a message again that failed, expired or was cancelled: a new one, which names the old
+    /// one in its first facts, valid for as long as that was. Ends when it is durable.
+    pub async fn retry(&self, owner: Option<Institution>, id: MessageId) -> Result<MessageId, Refused> {
+        let loaded = self.archive().load(vec![id]).await?;
+        let owned = |loaded: &Loaded| owner.is_none_or(|owner| owner == loaded.envelope.institution);
+        let loaded = loaded.into_iter().flatten().next().filter(owned).ok_or(Refused::NotFound)?;
+        let state = self.0.journal.live(id).unwrap_or(loaded.state);
+        match state.status() {
+            MessageStatus::Failed(_) | MessageStatus::Expired | MessageStatus::Cancelled => {}
+            MessageStatus::Waiting => return Err(Refused::Conflict("the message still waits: WHY says for what")),
+            _ => return Err(Refused::Conflict("the message was sent: trying it again would send it twice")),
+        }
+        let old = &loaded.envelope;
+        let now = self.now();
+        let again = Envelope {
+            id: self.mint(),
+            accepted_at: now,
+            not_before: Timestamp::ZERO,
+            valid_until: now.plus(old.valid_until.since(old.accepted_at.max(old.not_before))),
+            idempotency: None,
+            ..Envelope::clone(old)
+        };
+        Ok(self.submit_as(again, None, Some(id)).await?.id)
+    }
+
+    /// How crowded the entrances are.
+    pub fn crowds(&self) -> [(&'static str, Crowd); 3] {
+        let gate = &self.0.admission;
+        [
+            ("submissions", gate.submissions.crowd()),
+            ("chunks", gate.chunks.crowd()),
+            ("receipts", gate.receipts.crowd()),
+        ]
+    }
+
+    /// Other bounds of admission from now on.
+    pub fn admit(&self, admission: Admission) {
+        self.0.admission.set(admission);
+    }
+
+    /// Takes no more submissions and recipients: they are refused as overload. Receipts are taken.
+    pub fn close_entrance(&self) {
+        self.0.admission.submissions.close();
+        self.0.admission.chunks.close();
+    }
+
+    /// What accepting a message takes, from its arrival to its commit.
+    pub fn accepting(&self) -> Quantiles {
+        self.0.admission.accepting.quantiles()
+    }
+
     /// A new broadcast's id.
     pub fn broadcast_id(&self) -> BroadcastId {
         BroadcastId::new(self.now(), 0, self.0.journal.next_broadcast())
@@ -230,6 +288,12 @@ impl Broker {
     pub fn why(&self, loaded: &Loaded) -> Option<(WaitReason, Option<Channel>)> {
         let state = self.0.journal.live(loaded.envelope.id).unwrap_or_else(|| loaded.state.clone());
         let reason = state.wait_reason()?;
+        if let Kind::Row { chunk, .. } = loaded.envelope.id.kind()
+            && self.0.journal.is_paused(chunk.broadcast)
+            && matches!(reason, WaitReason::Limit | WaitReason::Scheduled)
+        {
+            return Some((WaitReason::Paused, None));
+        }
         if reason != WaitReason::Limit {
             return Some((reason, None));
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use futures_util::FutureExt;
 
-pub use desk::{Desk, Settings, Status};
+pub use desk::{Desk, Latencies, Limit, Settings, Status};
 use lanes::Lanes;
 pub use pace::Limits;
 
@@ -43,6 +43,7 @@ pub struct Delivery {
     lanes: Lanes,
     asked: usize,
     pulling: bool,
+    rewinds: u64,
 }
 
 /// A page of some queues was read.
@@ -52,6 +53,7 @@ struct Pulled {
     pages: Result<Vec<(Queue, Cursor, Vec<Loaded>)>, ArchiveError>,
     mark: u64,
     nothing_left: bool,
+    rewinds: u64,
 }
 
 impl Delivery {
@@ -63,7 +65,9 @@ impl Delivery {
         archive: Arc<dyn Archive>,
         registry: Registry,
     ) -> Self {
-        Self { desk, generation, supervisor, archive, registry, lanes: Lanes::default(), asked: 0, pulling: false }
+        let rewinds = desk.rewinds();
+        let (lanes, asked, pulling) = (Lanes::default(), 0, false);
+        Self { desk, generation, supervisor, archive, registry, lanes, asked, pulling, rewinds }
     }
 
     fn send(&self, assignment: Assignment) {
@@ -76,6 +80,10 @@ impl Delivery {
     /// Does all that can be done now.
     fn work(&mut self, context: &mut Context<Self>) {
         self.tell_ends();
+        if self.desk.rewinds() != self.rewinds {
+            self.rewinds = self.desk.rewinds();
+            self.lanes = Lanes::default();
+        }
         if !self.desk.recovered.load(Ordering::Acquire) || self.desk.pace.hold(self.desk.clock.now()).is_some() {
             return;
         }
@@ -100,16 +108,26 @@ impl Delivery {
     fn ask(&mut self) {
         let room = self.desk.room().saturating_sub(self.asked);
         let mut work = Vec::with_capacity(room.min(self.lanes.held()));
+        let bounds = &self.desk.bounds;
+        let bound =
+            |limit: &std::sync::atomic::AtomicU64| limit.store(self.desk.clock.now().millis(), Ordering::Relaxed);
         while work.len() < room && self.lanes.held() > 0 {
             let desk = &self.desk;
             // The sender's limit first: a place in the channel's rate is taken only to be used.
             let picked = self.lanes.pick(&mut |institution| desk.pace.institution_allows(institution));
-            let Some(envelope) = picked else { break };
+            let Some(envelope) = picked else {
+                bound(&bounds.institution);
+                break;
+            };
             if !desk.pace.channel_allows() {
                 self.lanes.put_back(vec![envelope]);
+                bound(&bounds.rate);
                 break;
             }
             work.push(envelope);
+        }
+        if work.len() >= room && self.lanes.held() > 0 {
+            bound(&bounds.window);
         }
         if work.is_empty() {
             return;
@@ -123,8 +141,8 @@ impl Delivery {
     }
 
     fn pull(&mut self, context: &mut Context<Self>) {
-        let page = self.desk.settings.page;
-        let mark = self.desk.queued_so_far();
+        let page = self.desk.settings().page;
+        let (mark, rewinds) = (self.desk.queued_so_far(), self.rewinds);
         if self.pulling || self.lanes.held() >= page {
             return;
         }
@@ -147,7 +165,8 @@ impl Delivery {
                         continue;
                     }
                     let read = archive.pull(queue, cursor, share).await?;
-                    nothing_left &= read.work.is_empty();
+                    // What was passed over is not the end.
+                    nothing_left &= read.work.is_empty() && read.cursor == cursor;
                     if !read.work.is_empty() || read.cursor != cursor {
                         pages.push((queue, read.cursor, read.work));
                     }
@@ -159,7 +178,7 @@ impl Delivery {
                 Err(error) => (Err(error), false),
             };
             // Gone with its generation when that is over: the next one reads again.
-            let _ = me.try_send(Pulled { pages, mark, nothing_left });
+            let _ = me.try_send(Pulled { pages, mark, nothing_left, rewinds });
         });
     }
 
@@ -210,9 +229,9 @@ impl Delivery {
         let supervisor = self.supervisor.clone();
         let generation = self.generation;
         actix_rt::spawn(async move {
-            let settings = desk.settings.polling;
             let mut since = desk.clock.now();
             loop {
+                let settings = desk.settings().polling;
                 tokio::time::sleep(settings.every).await;
                 if desk.child.generation() != generation {
                     return;
@@ -305,6 +324,11 @@ impl Handler<Pulled> for Delivery {
 
     fn handle(&mut self, pulled: Pulled, context: &mut Self::Context) {
         self.pulling = false;
+        if pulled.rewinds != self.desk.rewinds() {
+            // Read before the queues were to be read again.
+            self.work(context);
+            return;
+        }
         match pulled.pages {
             Ok(pages) => {
                 for (queue, cursor, work) in pages {
@@ -337,7 +361,8 @@ impl Handler<crate::messages::Panic> for Delivery {
 async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, reopened: bool) {
     let letter = letter(&registry, &assignment);
     let Assignment { attempt, envelope, .. } = assignment;
-    let limit = desk.settings.attempt_timeout;
+    let limit = desk.settings().attempt_timeout;
+    let begun = tokio::time::Instant::now();
     let guarded = |future: futures_util::future::BoxFuture<'static, Outcome>| async move {
         let caught = std::panic::AssertUnwindSafe(future).catch_unwind();
         match tokio::time::timeout(limit, caught).await {
@@ -363,6 +388,7 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, re
         }
     };
     let now = desk.clock.now();
+    desk.latency.channel.record(begun.elapsed());
     let count = |counter: &std::sync::atomic::AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
     match &outcome {
         Outcome::Is(AttemptStatus::Failed(failure), _) => {
@@ -374,6 +400,7 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, re
         }
         Outcome::Is(..) => {
             count(&desk.counters.sent);
+            desk.latency.end_to_end.record(now.since(envelope.accepted_at.max(envelope.not_before)));
             desk.pace.ended(true, now);
         }
         Outcome::Throttled(pause) => {
@@ -405,7 +432,7 @@ fn letter(registry: &Registry, assignment: &Assignment) -> Letter {
 
 async fn ask(desk: &Desk, letter: Letter) -> Inquiry {
     let caught = std::panic::AssertUnwindSafe(desk.transport.inquire(letter)).catch_unwind();
-    match tokio::time::timeout(desk.settings.attempt_timeout, caught).await {
+    match tokio::time::timeout(desk.settings().attempt_timeout, caught).await {
         Ok(Ok(inquiry)) => inquiry,
         Ok(Err(_)) | Err(_) => Inquiry::CannotTell,
     }

@@ -6,6 +6,7 @@ pub mod broker;
 pub mod delivery;
 pub mod domain;
 pub mod intake;
+pub mod latency;
 pub mod messages;
 pub mod nursery;
 pub mod ports;

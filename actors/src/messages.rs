@@ -58,6 +58,8 @@ pub struct Submitted {
     pub envelope: Arc<Envelope>,
     /// Told once the waiting call has its answer, where somebody waits.
     pub answered: Option<oneshot::Sender<Progress>>,
+    /// The settled message of which this is another try.
+    pub retry_of: Option<MessageId>,
 }
 
 /// To the supervisor: accept these, all in one commit.
@@ -176,6 +178,10 @@ pub enum BroadcastOrder {
     Start(BroadcastId, Vec<MessageId>),
     /// Cancel what waits.
     Cancel(BroadcastId),
+    /// Begin nothing more of it for now.
+    Pause(BroadcastId),
+    /// Go on with it.
+    Resume(BroadcastId),
 }
 
 /// To a delivery: there may be something in your queues.

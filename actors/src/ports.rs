@@ -17,6 +17,7 @@ use crate::domain::receipt::Receipt;
 use crate::domain::status::{AttemptStatus, MessageStatus};
 use crate::domain::submission::{Broadcast, Envelope, Identifier, Institution, Lane, Recipient, Row};
 use crate::domain::time::Timestamp;
+use crate::latency::Quantiles;
 
 /// A place in the feed; grows with each value written, from 1.
 pub type Position = u64;
@@ -95,6 +96,10 @@ pub enum Entry {
     },
     /// The broadcast is cancelled: rows that wait for a step are settled as cancelled.
     CancelBroadcast(BroadcastId),
+    /// No step of the broadcast's rows is begun until it goes on.
+    PauseBroadcast(BroadcastId),
+    /// The broadcast goes on.
+    ResumeBroadcast(BroadcastId),
     /// A receipt that matches nothing yet.
     Park(Receipt),
 }
@@ -131,6 +136,11 @@ pub trait Journal: Send + Sync {
     /// The record of a broadcast that is known in memory (all that are not over).
     fn broadcast(&self, id: BroadcastId) -> Option<Arc<Broadcast>>;
 
+    /// Whether a broadcast is paused: no step of its rows may be begun. Never reads the disk.
+    fn is_paused(&self, _: BroadcastId) -> bool {
+        false
+    }
+
     /// A number for a new broadcast, greater than all before.
     fn next_broadcast(&self) -> u32;
 
@@ -154,6 +164,15 @@ pub struct JournalFigures {
     pub commit_p50_us: u64,
     /// Microseconds of the commit at the 99th percentile of late.
     pub commit_p99_us: u64,
+    /// Commits by what they took.
+    #[serde(skip)]
+    pub commit: Quantiles,
+    /// States changed and not written at most: more is overload.
+    #[serde(skip)]
+    pub dirty_most: usize,
+    /// Batches that wait for the writer at most.
+    #[serde(skip)]
+    pub backlog_most: usize,
     /// Segments on disk, the one written included.
     pub segments: u32,
     /// Bytes on disk.
@@ -290,6 +309,8 @@ pub enum BroadcastPhase {
     Cancelled,
     /// Every row is settled.
     Done,
+    /// Started, and held up by its sender or an operator: no step of a row is begun.
+    Paused,
 }
 
 /// A broadcast, as people see it.
@@ -378,6 +399,23 @@ pub trait Archive: Send + Sync {
         owner: Option<Institution>,
         id: BroadcastId,
     ) -> BoxFuture<'static, Result<Option<BroadcastView>, ArchiveError>>;
+
+    /// Broadcasts of `owner`, of all for the operator, the newest first: those before `before`, at
+    /// most `limit`.
+    fn broadcasts(
+        &self,
+        _owner: Option<Institution>,
+        _before: Option<BroadcastId>,
+        _limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<BroadcastView>, ArchiveError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Everybody's facts after `after`, in order, with the position of each, for the operator.
+    /// Facts of one position come together, so a page may hold some more than `limit`.
+    fn tail(&self, _after: Position, _limit: usize) -> BoxFuture<'static, Result<Vec<(Position, Fact)>, ArchiveError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// The rows of a chunk with their states; empty past the last chunk.
     fn report(&self, chunk: ChunkId) -> BoxFuture<'static, Result<Vec<ReportRow>, ArchiveError>>;

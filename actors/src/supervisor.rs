@@ -14,7 +14,7 @@ use crate::delivery::Desk;
 use crate::domain::backoff::Backoff;
 use crate::domain::channel::Channel;
 use crate::domain::fact::Change;
-use crate::domain::id::{AttemptRef, Kind, MessageId};
+use crate::domain::id::{AttemptRef, BroadcastId, Kind, MessageId};
 use crate::domain::life::{self, Context as Situation, Outcome, Phase, State};
 use crate::domain::receipt::{About, Receipt};
 use crate::domain::status::MessageStatus;
@@ -291,6 +291,24 @@ impl Supervisor {
     }
 }
 
+/// Whether rows belong to a paused broadcast: asked once for rows of the same one.
+#[derive(Default)]
+struct Pauses(Option<(BroadcastId, bool)>);
+
+impl Pauses {
+    fn holds(&mut self, journal: &dyn Journal, id: MessageId) -> bool {
+        let Kind::Row { chunk, .. } = id.kind() else { return false };
+        match self.0 {
+            Some((known, paused)) if known == chunk.broadcast => paused,
+            _ => {
+                let paused = journal.is_paused(chunk.broadcast);
+                self.0 = Some((chunk.broadcast, paused));
+                paused
+            }
+        }
+    }
+}
+
 /// Loaded for [`Begin`].
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -358,9 +376,10 @@ impl Handler<Submit> for Supervisor {
         let mut after = Aftermath::default();
         let (mut entries, mut told) = (Vec::with_capacity(submitted.len()), Vec::with_capacity(submitted.len()));
         let mut waiting = Vec::new();
-        for Submitted { envelope, answered } in submitted {
+        for Submitted { envelope, answered, retry_of } in submitted {
             let id = envelope.id;
-            let (state, changes) = self.accept(&envelope);
+            let (state, mut changes) = self.accept(&envelope);
+            changes.extend(retry_of.map(Change::RetryOf));
             if let Some(waiter) = answered {
                 self.waiters().insert(id, waiter);
                 waiting.push(id);
@@ -431,7 +450,11 @@ impl Supervisor {
         let mut missing = Vec::new();
         let mut after = Aftermath::default();
         let mut decided = Vec::with_capacity(begin.work.len());
+        let mut pauses = Pauses::default();
         for envelope in &begin.work {
+            if pauses.holds(&*self.parts.journal, envelope.id) {
+                continue;
+            }
             match self.live(envelope.id) {
                 Some(state) => {
                     let changes = self.decide(envelope, Some(channel), |now| life::begin(&state, now, channel));
@@ -716,6 +739,7 @@ impl Handler<Command> for Supervisor {
 
     fn handle(&mut self, Command { order, done }: Command, _: &mut Self::Context) {
         let mut after = Aftermath::default();
+        let mut rewound = Vec::new();
         let entry = match order {
             BroadcastOrder::Create(broadcast) => Entry::Broadcast(broadcast),
             BroadcastOrder::Fill(chunk, rows) => Entry::Chunk { chunk, rows },
@@ -726,10 +750,20 @@ impl Handler<Command> for Supervisor {
                 Entry::Start { broadcast, duplicates }
             }
             BroadcastOrder::Cancel(broadcast) => Entry::CancelBroadcast(broadcast),
+            BroadcastOrder::Pause(broadcast) => Entry::PauseBroadcast(broadcast),
+            BroadcastOrder::Resume(broadcast) => {
+                rewound.clone_from(&self.parts.desks);
+                Entry::ResumeBroadcast(broadcast)
+            }
         };
         self.append(vec![entry], after, move |after, committed| {
             match &committed {
-                Ok(()) => after.committed(None),
+                Ok(()) => {
+                    after.committed(None);
+                    for desk in rewound {
+                        desk.rewind();
+                    }
+                }
                 Err(_) => after.failed(),
             }
             let _ = done.send(committed);

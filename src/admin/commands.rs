@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::connection::Session;
 use super::reply::{Reply, Version};
-use super::{Desk, docs, info, messages};
+use super::{Desk, Role, broadcasts, dead, docs, info, limits, messages};
 
 /// A command.
 pub struct Command {
@@ -23,6 +23,8 @@ pub struct Command {
     pub words: (usize, usize),
     /// Whether it may be given before AUTH.
     pub open: bool,
+    /// With more words than this behind its name it changes something; `None` when it only shows.
+    pub alters_beyond: Option<usize>,
     /// Does it.
     pub handler: Handler,
 }
@@ -83,6 +85,7 @@ const fn one_of(name: &'static str, arguments: &'static [Argument]) -> Argument 
 }
 
 const ID: &[Argument] = &[text("id")];
+const AFTER: Argument = may("after", Kind::Block(&[token("after", "AFTER"), text("id")]));
 
 const fn command(
     group: &'static str,
@@ -92,7 +95,12 @@ const fn command(
     words: (usize, usize),
     handler: Handler,
 ) -> Command {
-    Command { name, summary, since: "0.1.0", group, arguments, words, open: false, handler }
+    Command { name, summary, since: "0.1.0", group, arguments, words, open: false, alters_beyond: None, handler }
+}
+
+/// Changes something when more words than these follow the name.
+const fn altering(words: usize, command: Command) -> Command {
+    Command { alters_beyond: Some(words), ..command }
 }
 
 const fn open(command: Command) -> Command {
@@ -114,41 +122,83 @@ pub static ALL: &[Command] = &[
         (2, 2),
         messages::find,
     ),
-    command("messages", "cancel", "Send nothing more of a message", ID, (1, 1), messages::cancel),
+    altering(0, command("messages", "cancel", "Send nothing more of a message", ID, (1, 1), messages::cancel)),
+    altering(
+        0,
+        command("messages", "retry", "Send a message again that failed: a new one", ID, (1, 1), messages::retry),
+    ),
     command(
         "messages",
-        "broadcast",
-        "How far a broadcast got, or cancel what waits of it",
-        &[text("id"), may("cancel", Kind::Token("CANCEL"))],
-        (1, 2),
-        messages::broadcast,
+        "dead",
+        "Single messages that failed for good or gave up, newest first",
+        &[may("channel", Kind::Text), AFTER],
+        (0, 3),
+        dead::dead,
+    ),
+    command("broadcasts", "broadcasts", "Broadcasts, newest first", &[AFTER], (0, 2), broadcasts::broadcasts),
+    altering(
+        1,
+        command(
+            "broadcasts",
+            "broadcast",
+            "How far a broadcast got; hold it up, go on with it, or cancel what waits of it",
+            &[
+                text("id"),
+                may(
+                    "order",
+                    Kind::OneOf(&[token("pause", "PAUSE"), token("resume", "RESUME"), token("cancel", "CANCEL")]),
+                ),
+            ],
+            (1, 2),
+            broadcasts::broadcast,
+        ),
     ),
     command("channels", "queues", "What waits, by channel, lane and institution", &[], (0, 0), info::queues),
     command("channels", "channels", "The state of every channel", &[], (0, 0), info::channels),
+    altering(
+        1,
+        command(
+            "channels",
+            "channel",
+            "The state of a channel; pause it, resume it, let it run empty, or set its messages a second",
+            &[
+                text("name"),
+                may(
+                    "order",
+                    Kind::OneOf(&[
+                        token("pause", "PAUSE"),
+                        token("resume", "RESUME"),
+                        token("drain", "DRAIN"),
+                        Argument {
+                            name: "pace",
+                            kind: Kind::Block(&[
+                                token("rate", "RATE"),
+                                Argument { name: "per_second", kind: Kind::Integer, optional: false },
+                            ]),
+                            optional: false,
+                        },
+                    ]),
+                ),
+            ],
+            (1, 3),
+            info::channel,
+        ),
+    ),
     command(
         "channels",
-        "channel",
-        "The state of a channel; pause it, resume it, or set its messages a second",
-        &[
-            text("name"),
-            may(
-                "order",
-                Kind::OneOf(&[
-                    token("pause", "PAUSE"),
-                    token("resume", "RESUME"),
-                    Argument {
-                        name: "pace",
-                        kind: Kind::Block(&[
-                            token("rate", "RATE"),
-                            Argument { name: "per_second", kind: Kind::Integer, optional: false },
-                        ]),
-                        optional: false,
-                    },
-                ]),
-            ),
-        ],
-        (1, 3),
-        info::channel,
+        "latency",
+        "How long accepting, committing, the channels and all together take, in microseconds",
+        &[may("channel", Kind::Text)],
+        (0, 1),
+        limits::latency,
+    ),
+    command(
+        "channels",
+        "bottleneck",
+        "Which limits bind now, and how much waits for them",
+        &[],
+        (0, 0),
+        limits::bottleneck,
     ),
     command(
         "server",
@@ -201,13 +251,17 @@ pub async fn call(session: &mut Session, desk: &Desk, words: &[Vec<u8>]) -> Repl
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let (name, rest) = (&text(name), bytes.iter().map(text).collect::<Vec<_>>());
     let command = find(name);
-    if !session.trusted && !command.is_some_and(|command| command.open) {
+    if session.role.is_none() && !command.is_some_and(|command| command.open) {
         return Reply::Error("NOAUTH authentication is needed; give AUTH with the password first".into());
     }
     let Some(command) = command else {
         let shown: String = name.chars().take(40).filter(|c| !c.is_control()).collect();
         return Reply::error(format_args!("unknown command '{shown}'; HELP lists those that there are"));
     };
+    let alters = command.alters_beyond.is_some_and(|words| rest.len() > words);
+    if alters && session.role == Some(Role::Viewer) {
+        return Reply::Error("NOPERM a viewer may look and change nothing; give AUTH as the operator".into());
+    }
     let (least, most) = command.words;
     if !(least..=most).contains(&rest.len()) {
         return Reply::error(format_args!("wrong number of arguments; use it as {}", docs::usage(command)));
@@ -253,9 +307,12 @@ fn client(call: Call<'_>) -> BoxFuture<'_, Reply> {
 
 fn auth(call: Call<'_>) -> BoxFuture<'_, Reply> {
     async move {
-        // AUTH password, or AUTH user password: there is one user only, whatever it is called.
-        let password = call.words.last().map(String::as_str).unwrap_or_default();
-        match call.session.trust(call.desk, password).await {
+        let (user, password) = match call.words {
+            [password] => (None, password),
+            [user, password, ..] => (Some(user.as_str()), password),
+            [] => return Reply::error("use it as AUTH [username] password"),
+        };
+        match call.session.trust(call.desk, user, password).await {
             Ok(()) => Reply::OK,
             Err(reply) => reply,
         }
@@ -276,11 +333,11 @@ fn hello(call: Call<'_>) -> BoxFuture<'_, Reply> {
         while let Some(word) = words.next() {
             match word.to_ascii_lowercase().as_str() {
                 "auth" => {
-                    let (Some(_), Some(password)) = (words.next(), words.next()) else {
+                    let (Some(user), Some(password)) = (words.next(), words.next()) else {
                         return Reply::error("give AUTH with a user name and the password");
                     };
-                    if call.desk.settings.password.is_some()
-                        && let Err(reply) = call.session.trust(call.desk, password).await
+                    if call.desk.settings.load().password.is_some()
+                        && let Err(reply) = call.session.trust(call.desk, Some(user), password).await
                     {
                         return reply;
                     }
@@ -292,7 +349,7 @@ fn hello(call: Call<'_>) -> BoxFuture<'_, Reply> {
                 _ => return Reply::error("use it as HELLO [2|3 [AUTH user password] [SETNAME name]]"),
             }
         }
-        if !call.session.trusted {
+        if call.session.role.is_none() {
             return Reply::Error("NOAUTH authentication is needed; give HELLO with AUTH, or AUTH first".into());
         }
         call.session.version = version;

@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::reply::{Reply, Version};
-use super::{Desk, commands, request};
+use super::{Desk, Role, commands, request};
+use crate::config::Secret;
 
 /// Bytes read at once.
 const PIECE: usize = 8 * 1024;
@@ -25,8 +26,8 @@ pub struct Session {
     pub number: u64,
     /// The version asked for.
     pub version: Version,
-    /// Whether commands may be given.
-    pub trusted: bool,
+    /// What it may do; nothing before AUTH, where that is needed.
+    pub role: Option<Role>,
     /// Whether the connection ends after this answer.
     pub leaving: bool,
     /// The name that the client gave itself.
@@ -36,13 +37,30 @@ pub struct Session {
 
 impl Session {
     /// Checks a password. A wrong one takes a while, and several end the connection.
-    pub async fn trust(&mut self, desk: &Desk, given: &str) -> Result<(), Reply> {
-        let Some(password) = &desk.settings.password else {
+    ///
+    /// The password says who somebody is. The user names `operator` and `viewer` must fit it; any
+    /// other, such as `default`, is taken for either.
+    pub async fn trust(&mut self, desk: &Desk, user: Option<&str>, given: &str) -> Result<(), Reply> {
+        let settings = desk.settings.load_full();
+        if settings.password.is_none() {
             return Err(Reply::error("no password is set, and none is needed"));
-        };
+        }
         let hash = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
-        if constant_time::verify_slices_are_equal(hash(password.expose()).as_ref(), hash(given).as_ref()).is_ok() {
-            self.trusted = true;
+        let given = hash(given);
+        let is = |password: &Option<Secret>| {
+            let known = password.as_ref().map(|password| hash(password.expose()));
+            known.is_some_and(|known| constant_time::verify_slices_are_equal(known.as_ref(), given.as_ref()).is_ok())
+        };
+        // Both are compared whatever the first says, so that time tells nothing.
+        let (operator, viewer) = (is(&settings.password), is(&settings.viewer_password));
+        let role = match user {
+            Some("operator") => operator.then_some(Role::Operator),
+            Some("viewer") => viewer.then_some(Role::Viewer),
+            _ if operator => Some(Role::Operator),
+            _ => viewer.then_some(Role::Viewer),
+        };
+        if role.is_some() {
+            self.role = role;
             return Ok(());
         }
         self.wrong += 1;
@@ -68,7 +86,7 @@ impl Connection {
         let session = Session {
             number,
             version: Version::Two,
-            trusted: desk.settings.password.is_none(),
+            role: desk.settings.load().password.is_none().then_some(Role::Operator),
             leaving: false,
             name: String::new(),
             wrong: 0,
@@ -92,8 +110,8 @@ impl Connection {
                 (false, _) => Some(Instant::now()),
             };
             let patience = match begun {
-                Some(begun) => begun + self.desk.settings.half_frame,
-                None => Instant::now() + self.desk.settings.idle,
+                Some(begun) => begun + self.desk.settings.load().half_frame,
+                None => Instant::now() + self.desk.settings.load().idle,
             };
             let start = self.read.len();
             self.read.resize(start + PIECE, 0);
@@ -147,7 +165,8 @@ impl Connection {
         if self.written.is_empty() {
             return Ok(());
         }
-        let sent = timeout(self.desk.settings.write_timeout, self.stream.write_all(&self.written)).await;
+        let patience = self.desk.settings.load().write_timeout;
+        let sent = timeout(patience, self.stream.write_all(&self.written)).await;
         self.written.clear();
         match sent {
             Ok(Ok(())) => Ok(()),

@@ -1,7 +1,10 @@
 //! Figures of the running broker: INFO, QUEUES, CHANNELS, CHANNEL. Read from what actors and store
 //! show anyway; nothing here counts rows.
 use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use estafette_actors::delivery::Desk as Channels;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::messages::Steer;
@@ -13,6 +16,8 @@ use super::commands::Call;
 use super::reply::Reply;
 use crate::telemetry;
 
+/// How often a channel that runs empty is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const SECTIONS: [&str; 5] = ["server", "journal", "channels", "actors", "messages"];
 
 /// `INFO [section ...]`.
@@ -57,8 +62,9 @@ fn server(lines: &mut Lines<'_>, desk: &Desk) {
     lines.put("process_id", std::process::id());
     lines.put("uptime_in_seconds", desk.started.elapsed().as_secs());
     lines.put("used_memory_rss", telemetry::resident_bytes());
-    lines.put("connected_clients", desk.settings.connections - desk.places.available_permits());
-    lines.put("maxclients", desk.settings.connections);
+    let connections = desk.settings.load().connections;
+    lines.put("connected_clients", connections - desk.places.available_permits());
+    lines.put("maxclients", connections);
 }
 
 fn journal(lines: &mut Lines<'_>, desk: &Desk) {
@@ -139,17 +145,46 @@ pub fn channels(call: Call<'_>) -> BoxFuture<'_, Reply> {
     async { reply }.boxed()
 }
 
-/// `CHANNEL name [PAUSE|RESUME|RATE n]`.
+/// The channel of this name.
+pub(super) fn desk_of<'d>(desk: &'d Desk, name: &str) -> Result<&'d Arc<Channels>, Reply> {
+    let broker = &desk.broker;
+    let known = || broker.desks().iter().map(|desk| desk.channel.to_string()).collect::<Vec<_>>().join(", ");
+    let one = name.to_ascii_lowercase().parse::<Channel>().ok().and_then(|channel| broker.desk(channel));
+    one.ok_or_else(|| Reply::error(format_args!("no such channel; there are {}", known())))
+}
+
+/// `CHANNEL name [PAUSE|RESUME|DRAIN|RATE n]`.
 pub fn channel(call: Call<'_>) -> BoxFuture<'_, Reply> {
-    let reply = order(call.desk, call.words).unwrap_or_else(|reply| reply);
-    async { reply }.boxed()
+    async move {
+        if call.words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("drain")) && call.words.len() == 2 {
+            return drain(call.desk, &call.words[0]).await.unwrap_or_else(|reply| reply);
+        }
+        order(call.desk, call.words).unwrap_or_else(|reply| reply)
+    }
+    .boxed()
+}
+
+/// Takes nothing more, and waits until nothing is under way, for a bounded time.
+async fn drain(desk: &Desk, name: &str) -> Result<Reply, Reply> {
+    let one = desk_of(desk, name)?;
+    desk.broker.steer(one.channel, Steer::Pause).map_err(Reply::error)?;
+    tracing::info!(channel = %one.channel, "an operator drains a channel");
+    // An attempt ends within its own limit, and its end is durable soon after.
+    let patience = Instant::now() + one.settings().attempt_timeout + one.settings().confirm_within;
+    while one.under_way() > 0 && Instant::now() < patience {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    let left = one.under_way();
+    Ok(Reply::map([
+        ("channel", Reply::text(one.channel.as_str())),
+        ("drained", Reply::Boolean(left == 0)),
+        ("under_way", Reply::Integer(i64::try_from(left).unwrap_or(i64::MAX))),
+    ]))
 }
 
 fn order(desk: &Desk, words: &[String]) -> Result<Reply, Reply> {
     let broker = &desk.broker;
-    let known = || broker.desks().iter().map(|desk| desk.channel.to_string()).collect::<Vec<_>>().join(", ");
-    let one = words[0].to_ascii_lowercase().parse::<Channel>().ok().and_then(|channel| broker.desk(channel));
-    let one = one.ok_or_else(|| Reply::error(format_args!("no such channel; there are {}", known())))?;
+    let one = desk_of(desk, &words[0])?;
     let steer = match (words.get(1).map(|word| word.to_ascii_lowercase()).as_deref(), words.get(2)) {
         (None, _) => return Ok(Reply::of(&one.status())),
         (Some("pause"), None) => Steer::Pause,
@@ -160,7 +195,7 @@ fn order(desk: &Desk, words: &[String]) -> Result<Reply, Reply> {
                 rate.ok_or_else(|| Reply::error("a rate is a whole number of messages a second, 1 to 1000000"))?,
             )
         }
-        _ => return Err(Reply::error("use it as CHANNEL name [PAUSE|RESUME|RATE per_second]")),
+        _ => return Err(Reply::error("use it as CHANNEL name [PAUSE|RESUME|DRAIN|RATE per_second]")),
     };
     broker.steer(one.channel, steer).map_err(Reply::error)?;
     tracing::info!(channel = %one.channel, ?steer, "an operator steered a channel");

@@ -1,4 +1,4 @@
-//! Messages by id and by recipient: STATUS, TRAIL, WHY, FIND, CANCEL, BROADCAST.
+//! Messages by id and by recipient: STATUS, TRAIL, WHY, FIND, CANCEL, RETRY.
 //!
 //! Invariant: identifiers and contents of recipients are taken as questions and never given as
 //! answers: whoever sees the screen sees ids, statuses and kinds.
@@ -23,9 +23,9 @@ const MOST_PAGES: usize = 50;
 const UNKNOWN: &str = "no message has this id; FIND looks for the messages to a recipient";
 
 /// What a handler gives: the error goes out as it is.
-type Answer = Result<Reply, Reply>;
+pub(super) type Answer = Result<Reply, Reply>;
 
-fn answered<'c>(answer: impl Future<Output = Answer> + Send + 'c) -> BoxFuture<'c, Reply> {
+pub(super) fn answered<'c>(answer: impl Future<Output = Answer> + Send + 'c) -> BoxFuture<'c, Reply> {
     answer.map(|answer| answer.unwrap_or_else(|error| error)).boxed()
 }
 
@@ -41,7 +41,7 @@ async fn view(desk: &Desk, id: MessageId) -> Result<MessageView, Reply> {
     view.ok_or_else(|| Reply::error(UNKNOWN))
 }
 
-fn failure_in(status: MessageStatus) -> Reply {
+pub(super) fn failure_in(status: MessageStatus) -> Reply {
     match status {
         MessageStatus::Failed(failure) => Reply::text(failure.as_str()),
         _ => Reply::Null,
@@ -77,6 +77,10 @@ pub fn status(call: Call<'_>) -> BoxFuture<'_, Reply> {
             ])
         });
         let envelope = &view.envelope;
+        let mut retry_of = view.facts.iter().filter_map(|fact| match fact.change {
+            Change::RetryOf(old) => Some(Reply::text(old.to_string())),
+            _ => None,
+        });
         Ok(Reply::map([
             ("id", Reply::text(id.to_string())),
             ("status", Reply::text(state.status().as_str())),
@@ -89,6 +93,7 @@ pub fn status(call: Call<'_>) -> BoxFuture<'_, Reply> {
             ("accepted_at", Reply::text(envelope.accepted_at.to_string())),
             ("valid_until", Reply::text(envelope.valid_until.to_string())),
             ("settled_at", view.settled_at.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
+            ("retry_of", retry_of.next().unwrap_or(Reply::Null)),
             ("attempts", Reply::List(attempts.collect())),
         ]))
     })
@@ -108,7 +113,7 @@ pub fn trail(call: Call<'_>) -> BoxFuture<'_, Reply> {
 }
 
 /// A change in words. Parked receipts hold what is not known to be this message's.
-fn told(change: &Change) -> Vec<(&'static str, Reply)> {
+pub(super) fn told(change: &Change) -> Vec<(&'static str, Reply)> {
     let number = |number: u8| Reply::Integer(number.into());
     let at = |at: estafette_actors::domain::time::Timestamp| Reply::text(at.to_string());
     let what = |word: &str| ("what", Reply::text(word));
@@ -176,6 +181,9 @@ fn told(change: &Change) -> Vec<(&'static str, Reply)> {
         Change::Started => vec![what("broadcast_started")],
         Change::BroadcastCancelled => vec![what("broadcast_cancelled")],
         Change::Parked(_) => vec![what("receipt_parked")],
+        Change::BroadcastPaused => vec![what("broadcast_paused")],
+        Change::BroadcastResumed => vec![what("broadcast_resumed")],
+        Change::RetryOf(old) => vec![what("retry_of"), ("message", Reply::text(old.to_string()))],
     }
 }
 
@@ -254,34 +262,12 @@ pub fn cancel(call: Call<'_>) -> BoxFuture<'_, Reply> {
     })
 }
 
-/// `BROADCAST id [CANCEL]`.
-pub fn broadcast(call: Call<'_>) -> BoxFuture<'_, Reply> {
+/// `RETRY id`.
+pub fn retry(call: Call<'_>) -> BoxFuture<'_, Reply> {
     answered(async move {
-        let id: BroadcastId = call.words[0].parse().map_err(Reply::error)?;
-        let broker = &call.desk.broker;
-        let view = broker.archive().broadcast(None, id).await.map_err(Reply::error)?;
-        let view = view.ok_or_else(|| Reply::error("no broadcast has this id"))?;
-        match call.words.get(1) {
-            None => {}
-            Some(word) if word.eq_ignore_ascii_case("cancel") => {
-                broker.cancel_broadcast(id).await.map_err(Reply::error)?;
-                tracing::info!(broadcast = %id, "an operator cancelled a broadcast");
-                return Ok(Reply::OK);
-            }
-            Some(_) => return Err(Reply::error("use it as BROADCAST id [CANCEL]")),
-        }
-        let count = |count: u64| Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX));
-        let by_status = MessageStatus::NAMES.iter().filter_map(|name| Some((*name, count(*view.by_status.get(name)?))));
-        Ok(Reply::map([
-            ("id", Reply::text(id.to_string())),
-            ("phase", Reply::of(&view.phase)),
-            ("institution", Reply::text(view.broadcast.institution.to_string())),
-            ("strategy", Reply::text(&*view.broadcast.strategy.name)),
-            ("rows", count(view.rows)),
-            ("chunks", Reply::Integer(view.chunks.into())),
-            ("created_at", Reply::text(view.broadcast.created_at.to_string())),
-            ("started_at", view.started_at.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
-            ("by_status", Reply::map(by_status)),
-        ]))
+        let id = id_of(&call.words[0])?;
+        let again = call.desk.broker.retry(None, id).await.map_err(Reply::error)?;
+        tracing::info!(message = %id, %again, "an operator tried a message again");
+        Ok(Reply::text(again.to_string()))
     })
 }

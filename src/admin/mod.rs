@@ -4,10 +4,13 @@
 //! Invariant: nobody can make it keep more than a command of 64 KiB, an answer that he reads, and
 //! a place among a stated number of connections. It reads the broker's observable state and
 //! hands orders to the actors; it decides nothing.
+mod broadcasts;
 mod commands;
 mod connection;
+mod dead;
 mod docs;
 mod info;
+mod limits;
 mod messages;
 mod reply;
 mod request;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use estafette_actors::broker::Broker;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -29,10 +33,19 @@ pub type Settings = config::Admin;
 /// A pause after the system refused a connection (out of files, mostly).
 const AFTER_A_REFUSAL: Duration = Duration::from_millis(50);
 
+/// What a client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// Look, and change nothing.
+    Viewer,
+    /// Everything.
+    Operator,
+}
+
 /// What all connections share.
 struct Desk {
     broker: Broker,
-    settings: Settings,
+    settings: ArcSwap<Settings>,
     started: Instant,
     places: Arc<Semaphore>,
     next: AtomicU64,
@@ -41,6 +54,7 @@ struct Desk {
 /// Serves until `shutdown` ends; connections end with it.
 pub async fn serve(listener: TcpListener, broker: Broker, settings: Settings, shutdown: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(settings.connections));
+    let settings = ArcSwap::from_pointee(settings);
     let desk = Arc::new(Desk { broker, settings, started: Instant::now(), places, next: AtomicU64::new(1) });
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);

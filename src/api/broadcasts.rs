@@ -28,7 +28,7 @@ pub struct BroadcastAnswer {
     #[serde(serialize_with = "plain")]
     #[schema(value_type = uuid::Uuid)]
     id: BroadcastId,
-    /// draft, started, cancelled or done.
+    /// draft, started, paused, cancelled or done.
     #[schema(value_type = String, example = "started")]
     phase: BroadcastPhase,
     /// Its recipients.
@@ -312,6 +312,55 @@ pub async fn start(app: web::Data<App>, caller: Caller, path: web::Path<String>)
     Ok(json(HttpResponse::Ok(), &Started { duplicates, broadcast }))
 }
 
+/// Holds a broadcast up: rows that were begun go on, no other is begun until it is resumed. Its
+/// validity passes all the same.
+#[utoipa::path(
+    operation_id = "pause_broadcast",
+    tag = "broadcasts",
+    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    responses(
+        (status = 200, description = "Paused", body = BroadcastAnswer),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "Not being sent", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[post("/v1/broadcasts/{id}/pause")]
+pub async fn pause(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let view = app.broadcast_of(&caller, &path).await?;
+    match view.phase {
+        BroadcastPhase::Started => app.parts.broker.pause_broadcast(view.broadcast.id).await?,
+        BroadcastPhase::Paused => {}
+        _ => return Err(Problem::Conflict("only a broadcast that is being sent can be paused".into())),
+    }
+    let broadcast = BroadcastAnswer::of(app.broadcast_of(&caller, &path).await?);
+    Ok(json(HttpResponse::Ok(), &broadcast))
+}
+
+/// Goes on with a paused broadcast.
+#[utoipa::path(
+    operation_id = "resume_broadcast",
+    tag = "broadcasts",
+    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    responses(
+        (status = 200, description = "Goes on", body = BroadcastAnswer),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "Not paused", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[post("/v1/broadcasts/{id}/resume")]
+pub async fn resume(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let view = app.broadcast_of(&caller, &path).await?;
+    match view.phase {
+        BroadcastPhase::Paused => app.parts.broker.resume_broadcast(view.broadcast.id).await?,
+        BroadcastPhase::Started => {}
+        _ => return Err(Problem::Conflict("only a paused broadcast can be resumed".into())),
+    }
+    let broadcast = BroadcastAnswer::of(app.broadcast_of(&caller, &path).await?);
+    Ok(json(HttpResponse::Ok(), &broadcast))
+}
+
 /// Cancels what waits of a broadcast. Rows that were begun go on.
 #[utoipa::path(
     operation_id = "cancel_broadcast",
@@ -331,7 +380,9 @@ pub async fn cancel(app: web::Data<App>, caller: Caller, path: web::Path<String>
     let _filling = Filling::mark(&app, id)?;
     let view = app.broadcast_of(&caller, &path).await?;
     match view.phase {
-        BroadcastPhase::Draft | BroadcastPhase::Started => app.parts.broker.cancel_broadcast(id).await?,
+        BroadcastPhase::Draft | BroadcastPhase::Started | BroadcastPhase::Paused => {
+            app.parts.broker.cancel_broadcast(id).await?;
+        }
         BroadcastPhase::Cancelled => {}
         BroadcastPhase::Done => {
             return Err(Problem::Conflict("every row is settled; nothing is left to cancel".into()));

@@ -28,6 +28,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(broadcasts::look)
         .service(broadcasts::fill)
         .service(broadcasts::start)
+        .service(broadcasts::pause)
+        .service(broadcasts::resume)
         .service(broadcasts::cancel)
         .service(report::report)
         .service(check::check)

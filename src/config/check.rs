@@ -147,9 +147,18 @@ impl<'m> Checker<'m> {
             let what = "an address that others can reach needs a password: set one, or listen on 127.0.0.1";
             self.wrong("admin.password", what);
         }
+        if !raw.viewer_password.is_empty() && raw.password.is_empty() {
+            let what = "without a password of the operator everybody is the operator: set admin.password too";
+            self.wrong("admin.viewer_password", what);
+        }
+        if !raw.viewer_password.is_empty() && raw.viewer_password == raw.password {
+            self.wrong("admin.viewer_password", "the same as admin.password; give another");
+        }
+        let secret = |text: &str| Some(text).filter(|text| !text.is_empty()).map(Secret::new);
         Admin {
             address,
-            password: Some(raw.password.as_str()).filter(|text| !text.is_empty()).map(Secret::new),
+            password: secret(&raw.password),
+            viewer_password: secret(&raw.viewer_password),
             connections: self.count("admin.connections", raw.connections, 1, 10_000),
             idle: self.seconds("admin.idle_seconds", raw.idle_seconds, 1, DAY),
             half_frame: self.seconds("admin.half_frame_seconds", raw.half_frame_seconds, 1, 300),

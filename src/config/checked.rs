@@ -81,8 +81,10 @@ pub struct Http {
 pub struct Admin {
     /// Where to listen.
     pub address: SocketAddr,
-    /// What AUTH asks for; none only on loopback.
+    /// The operator's password; none only on loopback, and then everybody is the operator.
     pub password: Option<Secret>,
+    /// The password of those who may look and change nothing.
+    pub viewer_password: Option<Secret>,
     /// Connections at most.
     pub connections: usize,
     /// A connection on which nothing is asked for so long is closed.

@@ -56,6 +56,7 @@ pub struct Http {
 pub struct Admin {
     pub address: String,
     pub password: String,
+    pub viewer_password: String,
     pub connections: u64,
     pub idle_seconds: u64,
     pub half_frame_seconds: u64,
@@ -219,6 +220,7 @@ impl Default for Admin {
         Self {
             address: "127.0.0.1:7070".into(),
             password: String::new(),
+            viewer_password: String::new(),
             connections: 64,
             idle_seconds: 300,
             half_frame_seconds: 10,

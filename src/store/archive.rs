@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::fact::Fact;
 use estafette_actors::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::life::State;
 use estafette_actors::domain::receipt::Receipt;
@@ -13,7 +14,8 @@ use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::domain::submission::{Envelope, Institution, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{
-    Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Listing, Loaded, MessageView, Page, Queue, ReportRow,
+    Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Listing, Loaded, MessageView, Page, Position, Queue,
+    ReportRow,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -88,6 +90,19 @@ impl Archive for Store {
 
     fn broadcast(&self, owner: Option<Institution>, id: BroadcastId) -> Reading<Option<BroadcastView>> {
         self.read(move |inner| inner.broadcast_view(owner, id))
+    }
+
+    fn broadcasts(
+        &self,
+        owner: Option<Institution>,
+        before: Option<BroadcastId>,
+        limit: usize,
+    ) -> Reading<Vec<BroadcastView>> {
+        self.read(move |inner| inner.broadcast_views(owner, before, limit))
+    }
+
+    fn tail(&self, after: Position, limit: usize) -> Reading<Vec<(Position, Fact)>> {
+        self.read(move |inner| inner.tail(after, limit))
     }
 
     fn report(&self, chunk: ChunkId) -> Reading<Vec<ReportRow>> {
@@ -253,7 +268,10 @@ impl Inner {
                 continue;
             }
             let channel = queue.channel;
-            let row = if self.stands(&look, key, channel, position)? {
+            let row = if self.is_held(key) {
+                // Passed over: the queue is read anew when its broadcast goes on.
+                u16::MAX
+            } else if self.stands(&look, key, channel, position)? {
                 filling.add(key, row, |state, _| ready_channels(state).any(|ready| ready == channel))?
             } else {
                 // It waits again since, at a later place.
@@ -262,6 +280,11 @@ impl Inner {
             cursor = Cursor { position, item: key, row };
         }
         Ok(Page { work: filling.work, cursor })
+    }
+
+    /// Whether an item is a chunk of a paused broadcast.
+    fn is_held(&self, key: u128) -> bool {
+        matches!(Item::of(key), Item::Chunk(chunk) if self.broadcasts.is_paused(chunk.broadcast))
     }
 
     /// Whether an item still has this place in the queue at a channel.
@@ -350,7 +373,7 @@ impl Inner {
         Ok(report)
     }
 
-    fn broadcast_view(&self, owner: Option<Institution>, id: BroadcastId) -> Result<Option<BroadcastView>, Error> {
+    pub fn broadcast_view(&self, owner: Option<Institution>, id: BroadcastId) -> Result<Option<BroadcastView>, Error> {
         self.wait_durable()?;
         let known = self.broadcasts.known.get(&id).map(|info| info.clone());
         let info = match known {

@@ -50,7 +50,7 @@ impl Info {
     /// The phase: over when every row of a started one is settled.
     pub fn phase(&self) -> BroadcastPhase {
         match self.state.phase {
-            BroadcastPhase::Started if self.by_status[0] <= 0 => BroadcastPhase::Done,
+            BroadcastPhase::Started | BroadcastPhase::Paused if self.by_status[0] <= 0 => BroadcastPhase::Done,
             phase => phase,
         }
     }
@@ -78,6 +78,12 @@ impl Info {
             Change::Started if self.state.phase == BroadcastPhase::Draft => {
                 self.state.phase = BroadcastPhase::Started;
                 self.state.started = Some((at, Position::MAX));
+            }
+            Change::BroadcastPaused if self.state.phase == BroadcastPhase::Started => {
+                self.state.phase = BroadcastPhase::Paused;
+            }
+            Change::BroadcastResumed if self.state.phase == BroadcastPhase::Paused => {
+                self.state.phase = BroadcastPhase::Started;
             }
             Change::BroadcastCancelled if self.state.cancelled.is_none() => {
                 self.state.cancelled = Some((at, Position::MAX));
@@ -119,6 +125,11 @@ impl Broadcasts {
     /// The record of one that is known.
     pub fn record(&self, id: BroadcastId) -> Option<Arc<Broadcast>> {
         self.known.get(&id).map(|info| Arc::clone(&info.record))
+    }
+
+    /// Whether nothing more of it may be begun.
+    pub fn is_paused(&self, id: BroadcastId) -> bool {
+        self.known.get(&id).is_some_and(|info| info.state.phase == BroadcastPhase::Paused)
     }
 
     /// Counts rows that went from a status to another.

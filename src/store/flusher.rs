@@ -336,7 +336,7 @@ fn finish(inner: &Inner, applied: Position, sync: bool) -> Result<Finished, Erro
             let mut state = info.state.clone();
             if info.is_over() {
                 over.push(*id);
-                if state.phase == BroadcastPhase::Started {
+                if matches!(state.phase, BroadcastPhase::Started | BroadcastPhase::Paused) {
                     state.phase = BroadcastPhase::Done;
                 }
             }

@@ -9,6 +9,7 @@ use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::life::State;
 use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
 use estafette_actors::domain::time::Timestamp;
+use estafette_actors::latency::Quantiles;
 use estafette_actors::ports::{Batch, BroadcastPhase, Entry, Journal, JournalError, JournalFigures};
 
 use super::broadcasts::Info;
@@ -40,6 +41,10 @@ impl Journal for Store {
         self.inner.broadcasts.record(id)
     }
 
+    fn is_paused(&self, id: BroadcastId) -> bool {
+        self.inner.broadcasts.is_paused(id)
+    }
+
     fn next_broadcast(&self) -> u32 {
         self.inner.next_broadcast.fetch_add(1, Ordering::AcqRel)
     }
@@ -58,6 +63,9 @@ impl Journal for Store {
             facts: figures.facts,
             commit_p50_us: figures.commit_us.value_at_quantile(0.5),
             commit_p99_us: figures.commit_us.value_at_quantile(0.99),
+            commit: Quantiles::of(&figures.commit_us),
+            dirty_most: inner.settings.max_dirty,
+            backlog_most: inner.settings.max_backlog,
             segments,
             bytes: bytes + super::segment::bytes_on_disk(&inner.settings.dir.join(super::recovery::DERIVED)),
             live: inner.live.items.len(),
@@ -198,6 +206,12 @@ impl<'i> Applied<'i> {
             Entry::Chunk { chunk, rows } => self.chunk(chunk, rows),
             Entry::Start { broadcast, duplicates } => self.start(broadcast, duplicates),
             Entry::CancelBroadcast(id) => self.cancel(id),
+            Entry::PauseBroadcast(id) => {
+                self.about(id, Change::BroadcastPaused);
+            }
+            Entry::ResumeBroadcast(id) => {
+                self.about(id, Change::BroadcastResumed);
+            }
             Entry::Park(receipt) => {
                 self.inner.parked.park(self.at, receipt.clone());
                 let change = Change::Parked(Box::new(receipt));

@@ -23,6 +23,7 @@ mod parked;
 mod queues;
 mod recovery;
 mod segment;
+mod survey;
 mod vector;
 mod writer;
 

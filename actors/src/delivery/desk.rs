@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use serde::Serialize;
 
@@ -14,6 +15,8 @@ use crate::domain::channel::Channel;
 use crate::domain::id::AttemptRef;
 use crate::domain::status::WaitReason;
 use crate::domain::submission::{Envelope, Institution};
+use crate::domain::time::Timestamp;
+use crate::latency::Latency;
 use crate::messages::{Assignment, Ended, Refused, Steer, Wake};
 use crate::nursery::{Child, Vitals};
 use crate::ports::{Clock, Polling, Transport};
@@ -77,13 +80,68 @@ pub(super) struct Counters {
     pub sent_last_second: AtomicU64,
 }
 
+/// How long a limit is said to bind after it turned work away.
+const LATELY: Duration = Duration::from_secs(1);
+
+/// When each limit last turned work away, in milliseconds since 1970; 0 for never.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    pub window: AtomicU64,
+    pub rate: AtomicU64,
+    pub institution: AtomicU64,
+}
+
+/// How long things take at a channel.
+#[derive(Debug, Default)]
+pub struct Latencies {
+    /// From handing a letter to the channel to its answer.
+    pub channel: Latency,
+    /// From acceptance (or the time for which it was scheduled) to the channel's having it.
+    pub end_to_end: Latency,
+}
+
+/// What keeps a channel from sending more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// An operator paused it.
+    Paused,
+    /// Its circuit breaker is open, or lets one attempt at a time through.
+    Breaker,
+    /// The channel asked to slow down.
+    Throttled,
+    /// Its messages a second.
+    ChannelRate,
+    /// Its attempts under way.
+    Window,
+    /// The messages a second of the senders that wait.
+    InstitutionRate,
+}
+
+impl Limit {
+    /// The name, as it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Breaker => "breaker",
+            Self::Throttled => "throttled",
+            Self::ChannelRate => "channel_rate",
+            Self::Window => "window",
+            Self::InstitutionRate => "institution_rate",
+        }
+    }
+}
+
 /// A channel's desk.
 pub struct Desk {
     /// The channel.
     pub channel: Channel,
     /// The delivery that works at it.
     pub child: Child<Delivery>,
-    pub(super) settings: Settings,
+    settings: ArcSwap<Settings>,
+    /// How long its attempts take.
+    pub latency: Latencies,
+    pub(super) bounds: Bounds,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) pace: Pace,
     pub(super) clock: Arc<dyn Clock>,
@@ -95,6 +153,7 @@ pub struct Desk {
     told: AtomicBool,
     queued: AtomicU64,
     drained: AtomicU64,
+    rewinds: AtomicU64,
 }
 
 /// The observable state of a channel.
@@ -137,7 +196,9 @@ impl Desk {
         Self {
             channel,
             child: Child::named(format!("delivery-{channel}")),
-            settings,
+            settings: ArcSwap::from_pointee(settings),
+            latency: Latencies::default(),
+            bounds: Bounds::default(),
             transport,
             pace: Pace::new(settings.limits),
             clock,
@@ -150,6 +211,7 @@ impl Desk {
             // Something may wait on disk from before.
             queued: AtomicU64::new(1),
             drained: AtomicU64::new(0),
+            rewinds: AtomicU64::new(0),
         }
     }
 
@@ -178,7 +240,7 @@ impl Desk {
                 _ => None,
             },
             under_way: self.under_way.load(Ordering::Relaxed),
-            window: self.settings.window,
+            window: self.settings().window,
             rate: self.pace.rate(),
             sent: load(&self.counters.sent),
             failed: load(&self.counters.failed),
@@ -196,11 +258,62 @@ impl Desk {
             Some(Hold::Paused) => WaitReason::Paused,
             Some(Hold::Down(_)) => WaitReason::ChannelDown,
             Some(Hold::Throttled(_)) => WaitReason::Limit,
-            None if self.under_way.load(Ordering::Relaxed) >= self.settings.window => WaitReason::Limit,
+            None if self.under_way.load(Ordering::Relaxed) >= self.settings().window => WaitReason::Limit,
             None if self.pace.rate().is_some() => WaitReason::Limit,
             None if !self.pace.institution_allows(institution) => WaitReason::Limit,
             None => WaitReason::InProgress,
         }
+    }
+
+    /// How it works now.
+    pub fn settings(&self) -> Settings {
+        **self.settings.load()
+    }
+
+    /// Works otherwise from now on; what is under way keeps its time limit.
+    pub fn set(&self, settings: Settings) {
+        self.pace.set_limits(settings.limits);
+        self.settings.store(Arc::new(settings));
+        self.wake();
+    }
+
+    /// Attempts under way, those included whose end is not durable yet.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Which limit turned work away within the last second, the most telling first.
+    pub fn bottleneck(&self) -> Option<Limit> {
+        let now = self.clock.now();
+        match self.pace.hold(now) {
+            Some(Hold::Paused) => return Some(Limit::Paused),
+            Some(Hold::Down(_)) => return Some(Limit::Breaker),
+            Some(Hold::Throttled(_)) => return Some(Limit::Throttled),
+            None => {}
+        }
+        let lately = |bound: &AtomicU64| {
+            let at = Timestamp::from_millis(bound.load(Ordering::Relaxed));
+            at > Timestamp::ZERO && now.since(at) <= LATELY
+        };
+        if lately(&self.bounds.rate) {
+            Some(if self.pace.is_slowed() { Limit::Throttled } else { Limit::ChannelRate })
+        } else if lately(&self.bounds.window) {
+            Some(if self.pace.most() == usize::MAX { Limit::Window } else { Limit::Breaker })
+        } else if lately(&self.bounds.institution) {
+            Some(Limit::InstitutionRate)
+        } else {
+            None
+        }
+    }
+
+    /// Its queues are to be read from their beginning again: what was passed over may go now.
+    pub fn rewind(&self) {
+        self.rewinds.fetch_add(1, Ordering::AcqRel);
+        self.queued();
+    }
+
+    pub(super) fn rewinds(&self) -> u64 {
+        self.rewinds.load(Ordering::Acquire)
     }
 
     /// An operator's word.
@@ -240,7 +353,7 @@ impl Desk {
     pub fn may_take_fresh(&self, institution: Institution) -> bool {
         self.recovered.load(Ordering::Acquire)
             && self.drained.load(Ordering::Acquire) == self.queued.load(Ordering::Acquire)
-            && self.under_way.load(Ordering::Relaxed) < self.settings.window
+            && self.under_way.load(Ordering::Relaxed) < self.settings().window
             && self.pace.hold(self.clock.now()).is_none()
             && self.pace.most() == usize::MAX
             && self.pace.institution_allows(institution)
@@ -308,7 +421,7 @@ impl Desk {
 
     pub(super) fn room(&self) -> usize {
         let under_way = self.under_way.load(Ordering::Relaxed);
-        self.settings.window.min(self.pace.most()).saturating_sub(under_way)
+        self.settings().window.min(self.pace.most()).saturating_sub(under_way)
     }
 
     fn ends(&self) -> MutexGuard<'_, HashMap<AttemptRef, (Ended, Option<tokio::time::Instant>)>> {
@@ -330,10 +443,10 @@ impl Desk {
     pub(super) fn ends_to_tell(&self, most: usize) -> Vec<Ended> {
         self.told.store(false, Ordering::Release);
         let now = tokio::time::Instant::now();
+        let confirm_within = self.settings().confirm_within;
         let mut ends = self.ends();
-        let due = ends
-            .values_mut()
-            .filter(|(_, told)| told.is_none_or(|told| now.duration_since(told) >= self.settings.confirm_within));
+        let due =
+            ends.values_mut().filter(|(_, told)| told.is_none_or(|told| now.duration_since(told) >= confirm_within));
         due.take(most)
             .map(|(ended, told)| {
                 *told = Some(now);

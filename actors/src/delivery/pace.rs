@@ -1,11 +1,11 @@
 //! How fast a channel may be fed: a limit for the channel, one for each sender, a slower pace
 //! after throttling answers with its recovery, and a circuit breaker.
 use std::num::NonZeroU32;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::domain::submission::Institution;
@@ -39,9 +39,9 @@ struct Breaker {
 
 /// The pace of a channel; shared, and without a lock where messages pass.
 pub struct Pace {
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     limiter: ArcSwapOption<DefaultDirectRateLimiter>,
-    by_institution: Option<DefaultKeyedRateLimiter<Institution>>,
+    by_institution: ArcSwapOption<DefaultKeyedRateLimiter<Institution>>,
     configured: AtomicU64,
     current: AtomicU64,
     closed_until: AtomicU64,
@@ -70,30 +70,45 @@ const SLOWEST: u64 = 20;
 /// What an unlimited pace is taken for when hardly anything was sent of late.
 const UNKNOWN_PACE: u64 = 200;
 
-fn limiter(rate: u64) -> Option<std::sync::Arc<DefaultDirectRateLimiter>> {
+fn limiter(rate: u64) -> Option<Arc<DefaultDirectRateLimiter>> {
     let rate = NonZeroU32::new(u32::try_from(rate).unwrap_or(u32::MAX))?;
     let burst = NonZeroU32::new((rate.get() / 20).max(1))?;
-    Some(std::sync::Arc::new(RateLimiter::direct(Quota::per_second(rate).allow_burst(burst))))
+    Some(Arc::new(RateLimiter::direct(Quota::per_second(rate).allow_burst(burst))))
+}
+
+fn keyed(rate: NonZeroU32) -> Arc<DefaultKeyedRateLimiter<Institution>> {
+    let burst = NonZeroU32::new((rate.get() / 20).max(1)).unwrap_or(NonZeroU32::MIN);
+    Arc::new(RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst)))
 }
 
 impl Pace {
     /// With these limits.
     pub fn new(limits: Limits) -> Self {
         let configured = limits.rate.map_or(UNLIMITED, |rate| u64::from(rate.get()));
-        let keyed = |rate: NonZeroU32| {
-            let burst = NonZeroU32::new((rate.get() / 20).max(1)).unwrap_or(NonZeroU32::MIN);
-            RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst))
-        };
         Self {
-            limits,
+            limits: ArcSwap::from_pointee(limits),
             limiter: ArcSwapOption::new(limiter(configured)),
-            by_institution: limits.institution_rate.map(keyed),
+            by_institution: ArcSwapOption::new(limits.institution_rate.map(keyed)),
             configured: AtomicU64::new(configured),
             current: AtomicU64::new(configured),
             closed_until: AtomicU64::new(0),
             throttled_until: AtomicU64::new(0),
             paused: AtomicBool::new(false),
             breaker: Mutex::default(),
+        }
+    }
+
+    /// Other limits from now on. A rate that an operator set goes when the configured one changes;
+    /// pauses and an open breaker stay.
+    pub fn set_limits(&self, limits: Limits) {
+        let before = self.limits.swap(Arc::new(limits));
+        if before.institution_rate != limits.institution_rate {
+            self.by_institution.store(limits.institution_rate.map(keyed));
+        }
+        if before.rate != limits.rate {
+            let rate = limits.rate.map_or(UNLIMITED, |rate| u64::from(rate.get()));
+            self.configured.store(rate, Ordering::Relaxed);
+            self.change(rate);
         }
     }
 
@@ -123,13 +138,18 @@ impl Pace {
 
     /// Takes one place in a sender's rate.
     pub fn institution_allows(&self, institution: Institution) -> bool {
-        self.by_institution.as_ref().is_none_or(|limiter| limiter.check_key(&institution).is_ok())
+        self.by_institution.load().as_ref().is_none_or(|limiter| limiter.check_key(&institution).is_ok())
     }
 
     /// Messages a second at present; none for no limit.
     pub fn rate(&self) -> Option<u32> {
         let rate = self.current.load(Ordering::Relaxed);
         (rate != UNLIMITED).then(|| u32::try_from(rate).unwrap_or(u32::MAX))
+    }
+
+    /// Whether throttling answers hold the pace below what is set.
+    pub fn is_slowed(&self) -> bool {
+        self.current.load(Ordering::Relaxed) != self.configured.load(Ordering::Relaxed)
     }
 
     /// An operator's rate: the one to recover to from now on.
@@ -179,8 +199,9 @@ impl Pace {
         }
         breaker.failures += 1;
         let open = self.closed_until.load(Ordering::Relaxed) > now.millis();
-        if !open && (breaker.probing || breaker.failures >= self.limits.breaker_failures) {
-            let pause = self.limits.breaker_pause.saturating_mul(1 << breaker.openings.min(5));
+        let limits = **self.limits.load();
+        if !open && (breaker.probing || breaker.failures >= limits.breaker_failures) {
+            let pause = limits.breaker_pause.saturating_mul(1 << breaker.openings.min(5));
             breaker.openings += 1;
             breaker.probing = true;
             self.closed_until.store(now.plus(pause).millis(), Ordering::Relaxed);

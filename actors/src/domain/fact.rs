@@ -148,4 +148,10 @@ pub enum Change {
     BroadcastCancelled,
     /// A receipt that matches nothing yet.
     Parked(Box<Receipt>),
+    /// A broadcast was paused: no step of its rows is begun until it goes on.
+    BroadcastPaused,
+    /// A broadcast goes on.
+    BroadcastResumed,
+    /// This message is another try of a settled one.
+    RetryOf(MessageId),
 }

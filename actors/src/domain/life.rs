@@ -283,7 +283,10 @@ impl State {
             | Change::Stored { .. }
             | Change::Started
             | Change::BroadcastCancelled
-            | Change::Parked(_) => {}
+            | Change::Parked(_)
+            | Change::BroadcastPaused
+            | Change::BroadcastResumed
+            | Change::RetryOf(_) => {}
         }
     }
 }

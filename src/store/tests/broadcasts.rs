@@ -122,6 +122,55 @@ async fn a_cancellation_reaches_chunks_in_memory_on_disk_and_after_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pause_holds_rows_back_in_memory_on_disk_and_after_a_crash_and_lets_others_past() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    let (held, free) = (broadcast("sms-only", Timestamp::ZERO, 1), broadcast("sms-only", Timestamp::ZERO, 2));
+    started(&store, &held, 2, 10).await;
+    started(&store, &free, 1, 10).await;
+    append(&store, vec![Entry::PauseBroadcast(held.id)]);
+    let crashed = crash(&store, &other.path().join("copy"));
+    flush(&store);
+    forget_live(&store);
+    let queue = queue(Channel::SMS, Lane::Bulk);
+    for (store, place) in [(&store, "first"), (&crashed, "second")] {
+        assert!(store.is_paused(held.id) && !store.is_paused(free.id));
+        let given = ids(&drain(store, queue, 3).await);
+        assert_eq!(given, (0..9).map(|row| free.id.chunk(0).row(row)).collect::<Vec<_>>());
+        let listed = store.broadcasts(None, None, 10).await.unwrap();
+        let phases: Vec<_> = listed.iter().map(|view| (view.broadcast.id, view.phase)).collect();
+        assert_eq!(phases, [(free.id, BroadcastPhase::Started), (held.id, BroadcastPhase::Paused)]);
+        assert_eq!(store.broadcasts(None, Some(free.id), 10).await.unwrap().len(), 1);
+        append(store, vec![Entry::ResumeBroadcast(held.id)]);
+        assert_eq!(drain(store, queue, 3).await.len(), 19 + 9, "read anew, the rows are all there");
+        let again = crash(store, &other.path().join(place));
+        assert!(!again.is_paused(held.id));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tail_of_the_feed_tells_every_fact_once_and_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
+    started(&store, &broadcast, 2, 10).await;
+    rows(&store, &broadcast, 0, 0..4, Channel::SMS);
+    let all = store.tail(0, 1_000).await.unwrap();
+    let (mut after, mut paged) = (0, Vec::new());
+    loop {
+        let page = store.tail(after, 1).await.unwrap();
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
+    assert!(all.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+    let told: Vec<_> = all.iter().filter(|(_, fact)| fact.change == Change::Started).collect();
+    assert_eq!(told.len(), 1);
+    assert!(store.tail(after, 1_000).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_later_broadcast_sleep_until_their_time() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(settings(dir.path()));

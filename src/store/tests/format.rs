@@ -71,6 +71,19 @@ fn a_value_of_the_feed_is_cut_before_it_takes_a_larger_page() {
 }
 
 #[test]
+fn facts_that_were_added_later_keep_their_form() {
+    let id = MessageId::from_u128(0x0193_9f3a_7c1e_7000_8000_0000_0000_0001);
+    let changes = [Change::BroadcastPaused, Change::BroadcastResumed, Change::RetryOf(id)];
+    let mut packer = Packer::new(None);
+    assert!(packer.push(&Subject::Nobody, Timestamp::from_millis(7), &changes));
+    let bytes = packer.finish();
+    assert_eq!(hex(&bytes), GOLDEN_LATER_FACTS);
+    assert_eq!(unpack(&bytes).unwrap().groups[0].changes, changes);
+    let phases = [BroadcastPhase::Draft, BroadcastPhase::Started, BroadcastPhase::Cancelled, BroadcastPhase::Done];
+    assert_eq!(hex(&encode(&(phases, BroadcastPhase::Paused))), "010001020304");
+}
+
+#[test]
 fn states_keep_their_form() {
     let message = MessageRecord { as_of: 9, state: state(), queued_at: vec![(Channel::EBOX, 4)] };
     assert_eq!(hex(&encode(&message)), GOLDEN_MESSAGE_STATE);
@@ -136,6 +149,7 @@ fn an_institution_is_its_number() {
 }
 
 const GOLDEN_FEED: &str = "01fcfd95051800fe010000000000008000701e7c3a9f93010703000100010203736d73000401020201017801feffffffff050000a00070010000000000030201fb2c01080109";
+const GOLDEN_LATER_FACTS: &str = "0100030703111213fe010000000000008000701e7c3a9f9301";
 const GOLDEN_MESSAGE_STATE: &str = "010901010203736d7302fb2c010301010205050106010a01010465626f7804";
 const GOLDEN_CHUNK_STATE: &str = "0109010465626f78040203020201ff01010000000000";
 const GOLDEN_BROADCAST_STATE: &str = "0101010203fb900101050600";

@@ -1,57 +1,13 @@
-//! The admin port over real sockets, with frames written by hand.
-#![allow(clippy::unwrap_used)] // a failed step fails the test
-#[path = "../actors/tests/support/mod.rs"]
-mod support;
-
+//! The protocol over real sockets, with frames written by hand: pieces, bounds, patience.
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use estafette::admin;
-use estafette::config::{self, Secret};
-use estafette_actors::delivery;
-use estafette_actors::domain::channel::Channel;
-use estafette_actors::nursery::Budget;
-use support::{Told, World, taken};
+use estafette::config::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-/// Longer than any answer takes; a test that meets it has failed.
-const LONG: Duration = Duration::from_secs(20);
-
-fn settings() -> admin::Settings {
-    config::parse(None, Vec::new()).unwrap().admin
-}
-
-async fn serve(settings: admin::Settings) -> (SocketAddr, World) {
-    let channels = vec![Told::new(Channel::GOVAPP, taken), Told::new(Channel::SMS, taken)];
-    let world = World::new(channels, delivery::Settings::default(), Budget::default());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(admin::serve(listener, world.broker.clone(), settings, std::future::pending()));
-    (address, world)
-}
-
-/// Sends all, says that no more comes, and reads to the end.
-async fn talk(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
-    stream.shutdown().await.unwrap();
-    to_the_end(&mut stream).await
-}
-
-async fn to_the_end(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    // A connection that is cut with data unread ends in an error: what came before counts.
-    let _ = tokio::time::timeout(LONG, stream.read_to_end(&mut answer)).await.expect("the connection ends");
-    String::from_utf8(answer).unwrap()
-}
-
-async fn read(stream: &mut TcpStream, length: usize) -> String {
-    let mut answer = vec![0; length];
-    tokio::time::timeout(LONG, stream.read_exact(&mut answer)).await.expect("an answer comes").unwrap();
-    String::from_utf8(answer).unwrap()
-}
+use crate::talk::{LONG, read, serve, settings, talk, to_the_end};
 
 #[actix_rt::test]
 async fn commands_in_one_piece_are_answered_in_their_order() {
@@ -91,6 +47,9 @@ async fn what_is_echoed_need_not_be_text() {
 async fn what_is_no_command_is_told_and_ends_the_connection() {
     let (address, _world) = serve(settings()).await;
     for (wrong, told) in [
+        ("*1\r\n$1099511627776\r\n", "a length is"),
+        ("*1099511627776\r\n", "a length is"),
+        ("*1\r\n$-1\r\n", "a length is"),
         ("*1\r\n$65537\r\n", "65536 bytes"),
         ("*1\r\n$x\r\n", "a length is"),
         ("*9999\r\n", "1024 arguments"),
@@ -142,7 +101,7 @@ async fn a_channel_is_paused_paced_and_resumed_and_why_says_so() {
     for (wrong, told) in [
         ("CHANNEL fax", "no such channel; there are govapp, sms"),
         ("CHANNEL sms RATE 0", "a rate is a whole number"),
-        ("CHANNEL sms FASTER", "use it as CHANNEL name [PAUSE|RESUME|RATE per_second]"),
+        ("CHANNEL sms FASTER", "use it as CHANNEL name [PAUSE|RESUME|DRAIN|RATE per_second]"),
         ("WHY nothing", "not an id of this broker"),
         ("WHY 01939f3a-7c1e-7000-8000-000000000001", "no message has this id"),
         ("FIND mobile 12", ""),
@@ -169,8 +128,8 @@ async fn every_command_is_in_help_and_in_the_documentation_for_clients() {
         assert!(help.contains(&format!("\n{}", name.to_uppercase())), "{name} is not in {help}");
         assert!(docs.contains(&format!("\r\n{name}\r\n")) && traits.contains(&format!("\r\n{name}\r\n")), "{name}");
     }
-    assert!(help.contains("CHANNEL name [PAUSE|RESUME|RATE per_second]"), "{help}");
-    assert!(talk(address, b"HELP channel\r\n").await.contains("CHANNEL name [PAUSE|RESUME|RATE per_second]\r\n"));
+    assert!(help.contains("CHANNEL name [PAUSE|RESUME|DRAIN|RATE per_second]"), "{help}");
+    assert!(talk(address, b"HELP channel\r\n").await.contains("CHANNEL name [PAUSE|RESUME|DRAIN|RATE per_second]\r\n"));
 }
 
 #[actix_rt::test]

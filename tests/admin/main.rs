@@ -1,0 +1,10 @@
+//! The admin port over real sockets.
+#![allow(clippy::unwrap_used)] // a failed step fails the test
+#[path = "../../actors/tests/support/mod.rs"]
+mod support;
+
+mod figures;
+mod port;
+mod roles;
+mod steering;
+mod talk;
