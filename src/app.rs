@@ -15,10 +15,11 @@ use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::intake::Intake;
 use estafette_actors::messages::Refused;
 use estafette_actors::nursery::{Budget, Child};
-use estafette_actors::ports::{Archive, Clock, Journal, SystemClock, Transport};
+use estafette_actors::ports::{Archive, Clock, Feed, Journal, SystemClock, Transport};
 use estafette_actors::registry::Registry;
 use estafette_actors::supervisor::{Parts, Supervisor};
 
+use crate::events::Cursors;
 use crate::store::index::KeyedHash;
 use crate::store::keys::Keys;
 use crate::store::persons::Persons;
@@ -79,6 +80,8 @@ pub struct Core {
     pub keys: Arc<Keys>,
     /// The hash of Idempotency-Keys and requests.
     pub hash: KeyedHash,
+    /// Seals places in the feed.
+    pub cursors: Cursors,
     store: Store,
     arbiters: Vec<Arbiter>,
     known_recipients: Option<PathBuf>,
@@ -134,6 +137,7 @@ impl Core {
         let persons = Arc::new(Persons::open(folder.path().join("persons.redb"))?);
         let keys = Arc::new(Keys::open(folder.path())?);
         let hash = KeyedHash::new(folder.secret("requests").map_err(store::Error::from)?);
+        let cursors = Cursors::new(&folder.secret("events").map_err(store::Error::from)?);
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let archive: Arc<dyn Archive> = Arc::new(store.clone());
 
@@ -178,7 +182,12 @@ impl Core {
             mint: Mint::default(),
         });
         let arbiters = vec![deciding, delivering];
-        Ok(Self { broker, persons, keys, hash, store, arbiters, known_recipients: blueprint.known_recipients })
+        Ok(Self { broker, persons, keys, hash, cursors, store, arbiters, known_recipients: blueprint.known_recipients })
+    }
+
+    /// What happened, by institution.
+    pub fn feed(&self) -> Arc<dyn Feed> {
+        Arc::new(self.store.clone())
     }
 
     /// Fills the registry with what was learned before. Ends when routing sees it.

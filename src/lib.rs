@@ -9,5 +9,6 @@ pub mod app;
 pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod events;
 pub mod store;
 pub mod telemetry;

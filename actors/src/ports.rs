@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::channel::Channel;
 use crate::domain::content::Rendition;
+use crate::domain::event::{Event, Place, Wanted};
 use crate::domain::fact::{Change, Fact};
 use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use crate::domain::life::{Outcome, State};
@@ -102,6 +103,13 @@ pub enum Entry {
     ResumeBroadcast(BroadcastId),
     /// A receipt that matches nothing yet.
     Park(Receipt),
+    /// What concerns an institution, and none of its messages: it goes into the feed and changes no state.
+    Tell {
+        /// Which.
+        institution: Institution,
+        /// What happened.
+        change: Change,
+    },
 }
 
 /// What is told after the commit, on the writer's thread: quick, and never blocking.
@@ -432,6 +440,55 @@ pub trait Archive: Send + Sync {
 
     /// Receipts parked under a channel's own reference: taken out when they are asked for.
     fn parked(&self, channel: Channel, channel_reference: &str) -> Vec<Receipt>;
+}
+
+// ---- Feed ---------------------------------------------------------------------------------
+
+/// Why a page of the feed can't be given.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FeedError {
+    /// What came after the place is not kept any more.
+    #[error("what came after this place is not kept any more; begin at the oldest event that is kept")]
+    TooOld,
+    /// A read failed.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+}
+
+/// A page of an institution's events, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct FeedPage {
+    /// The events wanted.
+    pub events: Vec<Event>,
+    /// Where to go on: everything up to here was looked at.
+    pub next: Place,
+    /// Whether there was more at that time. A page may be short, even empty, and yet not the last.
+    pub has_more: bool,
+}
+
+/// Each institution's events, without gaps: what is durable, in the order in which it became so.
+/// No read outlives its page.
+pub trait Feed: Send + Sync {
+    /// The events of `owner` after a place, at most `limit`.
+    fn page(
+        &self,
+        owner: Institution,
+        after: Place,
+        wanted: Wanted,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<FeedPage, FeedError>>;
+
+    /// The place before the oldest event that is kept.
+    fn oldest(&self) -> Place;
+
+    /// The place behind everything that is durable now.
+    fn newest(&self) -> Place;
+
+    /// The last position that holds something of `owner`; `None` when that is not known in memory.
+    fn last_of(&self, owner: Institution) -> Option<Position>;
+
+    /// Changes with each commit.
+    fn commits(&self) -> tokio::sync::watch::Receiver<Position>;
 }
 
 // ---- Transport ----------------------------------------------------------------------------

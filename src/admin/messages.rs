@@ -184,6 +184,9 @@ pub(super) fn told(change: &Change) -> Vec<(&'static str, Reply)> {
         Change::BroadcastPaused => vec![what("broadcast_paused")],
         Change::BroadcastResumed => vec![what("broadcast_resumed")],
         Change::RetryOf(old) => vec![what("retry_of"), ("message", Reply::text(old.to_string()))],
+        Change::WebhookDisabled { webhook, reason } => {
+            vec![what("webhook_disabled"), ("webhook", Reply::text(&**webhook)), ("reason", Reply::text(&**reason))]
+        }
     }
 }
 

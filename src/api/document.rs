@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{Problem, allow};
-use super::{broadcasts, callbacks, check, health, limits, listing, messages, recipients, report};
+use super::{broadcasts, callbacks, check, events, health, limits, listing, messages, recipients, report};
 
 /// Every handler, in the order in which they are looked for: the busiest first.
 pub fn routes(config: &mut ServiceConfig) {
@@ -32,6 +32,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(broadcasts::resume)
         .service(broadcasts::cancel)
         .service(report::report)
+        .service(events::events)
         .service(check::check)
         .service(limits::strategies)
         .service(limits::limits)
@@ -53,6 +54,7 @@ pub fn routes(config: &mut ServiceConfig) {
     tags(
         (name = "messages", description = "Single messages: submit, look up, cancel"),
         (name = "broadcasts", description = "One content to many recipients"),
+        (name = "events", description = "What happened, without gaps: pages and streams"),
         (name = "callbacks", description = "Receipts from the channels"),
         (name = "knowing beforehand", description = "Strategies and limits"),
         (name = "operation", description = "Health and metrics"),

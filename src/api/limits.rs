@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::answer::json;
 use super::caller::Caller;
+use super::events::MAX_EVENTS;
 use super::listing::MAX_PAGE;
 use super::problem::{Details, Problem};
 use super::rows::MAX_VALUE;
@@ -95,6 +96,12 @@ pub struct Limits {
     validity_default_s: u64,
     /// Seconds of validity at most.
     validity_max_s: u64,
+    /// Events on a page.
+    events_page: usize,
+    /// Seconds for which events can be read.
+    events_kept_s: u64,
+    /// Streams of events that you may have open.
+    event_streams: usize,
     /// Days for which your contents and recipients are kept after settlement.
     retention_days: u16,
     /// What each channel is sent in a second, by all senders together.
@@ -160,6 +167,9 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
         wait_max_s: settings.wait_max.as_secs(),
         validity_default_s: settings.validity_default.as_secs(),
         validity_max_s: settings.validity_max.as_secs(),
+        events_page: MAX_EVENTS,
+        events_kept_s: settings.events_kept.as_secs(),
+        event_streams: settings.event_streams_each,
         retention_days: caller.profile()?.retention_days,
         channels: channels.collect(),
     };

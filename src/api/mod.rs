@@ -28,6 +28,7 @@ mod callbacks;
 mod caller;
 mod check;
 mod document;
+mod events;
 mod health;
 mod idempotency;
 mod json;
@@ -43,6 +44,7 @@ mod submission;
 mod upload;
 
 pub use caller::{Authenticate, Principal};
+pub use events::Source;
 
 /// What bounds this face. Each has a key in the configuration.
 #[derive(Clone, Debug)]
@@ -75,6 +77,16 @@ pub struct Settings {
     pub uploads: usize,
     /// Where an upload is kept while it is checked.
     pub spool: PathBuf,
+    /// How long events can be read; for `GET /v1/limits`, the store keeps them.
+    pub events_kept: Duration,
+    /// Streams of events at once, of all institutions.
+    pub event_streams: usize,
+    /// Streams of events at once, of each institution.
+    pub event_streams_each: usize,
+    /// A stream on which nothing happens says so as often as this.
+    pub event_heartbeat: Duration,
+    /// A reader that does not take what it is sent for so long is cut off.
+    pub event_reader_timeout: Duration,
     /// Whether test keys are taken: only where every channel is simulated.
     pub sandbox: bool,
 }
@@ -96,6 +108,11 @@ impl Default for Settings {
             reported_rows: 1_000,
             uploads: 4,
             spool: std::env::temp_dir(),
+            events_kept: Duration::from_secs(30 * 24 * 3600),
+            event_streams: 256,
+            event_streams_each: 8,
+            event_heartbeat: Duration::from_secs(15),
+            event_reader_timeout: Duration::from_secs(30),
             sandbox: false,
         }
     }
@@ -149,6 +166,8 @@ pub struct Parts {
     pub transports: Vec<Arc<dyn Transport>>,
     /// Messages a second that each channel is allowed, for `GET /v1/limits`.
     pub rates: Vec<(Channel, u32)>,
+    /// Events and their cursors.
+    pub events: Source,
     /// The bounds.
     pub settings: Settings,
     /// Renders the metrics in Prometheus' text format.
@@ -164,6 +183,7 @@ pub struct App {
     keys_in_progress: Arc<DashMap<u64, u64>>,
     uploads_in_progress: Arc<DashSet<BroadcastId>>,
     upload_slots: Arc<tokio::sync::Semaphore>,
+    streams: events::Streams,
     remember: Option<Remember>,
 }
 
@@ -185,9 +205,15 @@ impl App {
             keys_in_progress: Arc::default(),
             uploads_in_progress: Arc::default(),
             upload_slots: Arc::new(tokio::sync::Semaphore::new(parts.settings.uploads)),
+            streams: events::Streams::new(parts.settings.event_streams, parts.settings.event_streams_each),
             remember,
             parts,
         })
+    }
+
+    /// Ends every stream of events, so that the server can stop: readers come again elsewhere or later.
+    pub fn end_streams(&self) {
+        self.streams.close();
     }
 
     /// The provider at a channel, as far as it has one name.
@@ -214,6 +240,12 @@ pub fn configure(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
 pub fn serve(listener: TcpListener, app: Arc<App>, workers: usize) -> std::io::Result<dev::Server> {
     let settings = app.parts.settings.clone();
     estafette_actors::domain::mobile::Mobile::warm();
+    // A reader that takes nothing for so long is cut off by the system, whatever is being sent.
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(
+        &listener,
+        u32::try_from(settings.event_reader_timeout.as_millis()).unwrap_or(u32::MAX),
+    )?;
     let server = HttpServer::new(move || Actix::new().configure(configure(Arc::clone(&app))))
         .workers(workers.max(1))
         .client_request_timeout(settings.head_timeout)

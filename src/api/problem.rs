@@ -9,7 +9,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use estafette_actors::messages::Refused;
-use estafette_actors::ports::{ArchiveError, JournalError};
+use estafette_actors::ports::{ArchiveError, FeedError, JournalError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -137,6 +137,15 @@ pub enum Problem {
     /// A callback in another form.
     #[error("the callback is not in the provider's form: {0}")]
     CallbackForm(String),
+    /// A place in the feed that was not given to this caller.
+    #[error("this cursor was not given to you here; use `next` of a page, the id of an event, oldest or newest")]
+    InvalidCursor,
+    /// What followed the place is gone.
+    #[error("what followed this cursor is not kept any more; begin anew with after=oldest, and look your messages up")]
+    CursorTooOld,
+    /// All streams are taken.
+    #[error("too many streams of events are open; close one, or ask for pages")]
+    TooManyStreams,
     /// Too much under way.
     #[error("too many requests are under way; try again in {} s", .0.as_secs().max(1))]
     Overloaded(Duration),
@@ -205,6 +214,9 @@ impl Problem {
             Self::UploadInProgress => ("upload-in-progress", StatusCode::CONFLICT, "One upload at a time"),
             Self::CallbackSecret => ("callback-secret", StatusCode::UNAUTHORIZED, "The secret is missing or wrong"),
             Self::CallbackForm(_) => ("callback-form", StatusCode::BAD_REQUEST, "Not a callback of this provider"),
+            Self::InvalidCursor => ("invalid-cursor", StatusCode::BAD_REQUEST, "Not a cursor of yours"),
+            Self::CursorTooOld => ("cursor-too-old", StatusCode::GONE, "The events are not kept any more"),
+            Self::TooManyStreams => ("too-many-streams", StatusCode::TOO_MANY_REQUESTS, "Too many streams"),
             Self::Overloaded(_) => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too much is under way"),
             Self::Restarting => ("restarting", StatusCode::SERVICE_UNAVAILABLE, "A part is being restarted"),
             Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "Nothing can be written"),
@@ -225,6 +237,7 @@ impl Problem {
         match self {
             Self::Overloaded(after) => Some(after.as_secs().max(1)),
             Self::Restarting | Self::IdempotencyInProgress | Self::UploadInProgress => Some(1),
+            Self::TooManyStreams => Some(5),
             Self::ReadOnly => Some(60),
             _ => None,
         }
@@ -300,6 +313,15 @@ impl From<ArchiveError> for Problem {
     fn from(error: ArchiveError) -> Self {
         tracing::error!(%error, "a read for the HTTP face failed");
         Self::Unreadable
+    }
+}
+
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::TooOld => Self::CursorTooOld,
+            FeedError::Archive(error) => error.into(),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ impl Configured {
         store.cache_bytes = config.journal.cache_bytes;
         store.flush_after = config.journal.flush_after;
         store.park_for = config.journal.parked;
+        store.events_kept = config.events.kept;
         let deliveries = config.delivery.iter().map(|(channel, given)| {
             let limits = Limits {
                 rate: given.rate,
@@ -82,6 +83,11 @@ impl Configured {
             max_connections: config.http.connections,
             spool: config.data_folder.join("spool"),
             body_timeout: config.http.request_timeout,
+            events_kept: config.events.kept,
+            event_streams: config.events.streams,
+            event_streams_each: config.events.institution_streams,
+            event_heartbeat: config.events.heartbeat,
+            event_reader_timeout: config.events.reader_timeout,
             ..api::Settings::default()
         };
         let faces = Faces {

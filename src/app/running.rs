@@ -40,6 +40,7 @@ pub struct Running {
     pub http: SocketAddr,
     /// Where the admin port listens.
     pub admin: SocketAddr,
+    app: Arc<api::App>,
     server: ServerHandle,
     closing: oneshot::Sender<()>,
 }
@@ -81,13 +82,15 @@ impl Running {
             prices: faces.prices,
             transports,
             rates: faces.rates,
+            events: api::Source { feed: core.feed(), cursors: core.cursors.clone() },
             settings: faces.http,
             metrics: Arc::new(move || metrics.render(&observed)),
             hash: Arc::new(move |bytes| hash.hash("request", bytes)),
         };
         let persons = Arc::clone(&core.persons);
         let remember = Arc::new(move |told: &[Person]| persons.put_all(told).map_err(|error| error.to_string()));
-        let server = api::serve(http, api::App::remembering(parts, remember), faces.workers)?;
+        let app = api::App::remembering(parts, remember);
+        let server = api::serve(http, Arc::clone(&app), faces.workers)?;
         let handle = server.handle();
         actix_rt::spawn(server);
         let (closing, closed) = oneshot::channel::<()>();
@@ -97,13 +100,14 @@ impl Running {
             // Also when the sender is gone: then everything is.
             let _ = closed.await;
         }));
-        Ok(Self { core, http: http_address, admin: admin_address, server: handle, closing })
+        Ok(Self { core, http: http_address, admin: admin_address, app, server: handle, closing })
     }
 
     /// Takes nothing more, answers what is under way, writes, and seals.
     pub async fn stop(self) {
         // Nobody listens when the admin port ended by itself.
         let _ = self.closing.send(());
+        self.app.end_streams();
         self.server.stop(true).await;
         self.core.stop().await;
     }

@@ -11,7 +11,7 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::{Money, PriceList, Tariff};
 use estafette_actors::ports::Polling;
 
-use super::checked::{Admin, Admission, Config, Delivery, Http, Journal, Log, LogFormat, Secret};
+use super::checked::{Admin, Admission, Config, Delivery, Events, Http, Journal, Log, LogFormat, Secret};
 use super::{Mistake, raw};
 
 const MICROS_IN_EURO: f64 = 1_000_000.0;
@@ -114,6 +114,7 @@ impl<'m> Checker<'m> {
             admin: self.admin(&raw.admin),
             data_folder: self.folder(&raw.data.folder),
             journal: self.journal(&raw.journal),
+            events: self.events(&raw.events),
             admission: Admission {
                 submissions: self.count("admission.submissions", raw.admission.submissions, 1, 1_000_000),
                 chunks: self.count("admission.chunks", raw.admission.chunks, 1, 1_024),
@@ -138,6 +139,16 @@ impl<'m> Checker<'m> {
             connections: self.count("http.connections", raw.connections, 1, 100_000),
             // A waiting call takes up to 30 s, and must not be cut off by this limit.
             request_timeout: self.seconds("http.request_timeout_seconds", raw.request_timeout_seconds, 31, 3_600),
+        }
+    }
+
+    fn events(&mut self, raw: &raw::Events) -> Events {
+        Events {
+            kept: Duration::from_secs(self.within("events.kept_days", raw.kept_days, 1, 365) * DAY),
+            streams: self.count("events.streams", raw.streams, 1, 10_000),
+            institution_streams: self.count("events.institution_streams", raw.institution_streams, 1, 1_000),
+            heartbeat: self.seconds("events.heartbeat_seconds", raw.heartbeat_seconds, 1, 300),
+            reader_timeout: self.seconds("events.reader_timeout_seconds", raw.reader_timeout_seconds, 1, 300),
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Config {
     pub data_folder: PathBuf,
     /// The journal.
     pub journal: Journal,
+    /// What happened, for senders.
+    pub events: Events,
     /// What may be under way at once.
     pub admission: Admission,
     /// How each channel is fed.
@@ -134,6 +136,21 @@ pub struct Journal {
     pub retention: Duration,
     /// A receipt that matches nothing is kept so long.
     pub parked: Duration,
+}
+
+/// What happened, for senders.
+#[derive(Clone, Copy, Debug)]
+pub struct Events {
+    /// Events can be read for so long at least.
+    pub kept: Duration,
+    /// Streams at once.
+    pub streams: usize,
+    /// Streams at once, of each institution.
+    pub institution_streams: usize,
+    /// A stream on which nothing happens says so as often as this.
+    pub heartbeat: Duration,
+    /// Whoever takes nothing of what is sent for so long is cut off.
+    pub reader_timeout: Duration,
 }
 
 /// What may be under way at once.

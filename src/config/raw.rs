@@ -20,6 +20,8 @@ pub struct Raw {
     pub data: Data,
     /// The journal.
     pub journal: Journal,
+    /// What happened, for senders.
+    pub events: Events,
     /// What may be under way at once.
     pub admission: Admission,
     /// How each channel is fed.
@@ -81,6 +83,17 @@ pub struct Journal {
     pub flush_after_ms: u64,
     pub retention_days: u64,
     pub parked_days: u64,
+}
+
+/// `[events]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Events {
+    pub kept_days: u64,
+    pub streams: u64,
+    pub institution_streams: u64,
+    pub heartbeat_seconds: u64,
+    pub reader_timeout_seconds: u64,
 }
 
 /// `[admission]`.
@@ -190,6 +203,7 @@ impl Default for Raw {
             admin: Admin::default(),
             data: Data::default(),
             journal: Journal::default(),
+            events: Events::default(),
             admission: Admission::default(),
             delivery: CHANNELS.map(|name| (name.to_owned(), Delivery::default())).into(),
             channels: BTreeMap::new(),
@@ -246,6 +260,12 @@ impl Default for Journal {
             retention_days: 7,
             parked_days: 3,
         }
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { kept_days: 30, streams: 256, institution_streams: 8, heartbeat_seconds: 15, reader_timeout_seconds: 30 }
     }
 }
 

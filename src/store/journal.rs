@@ -212,6 +212,17 @@ impl<'i> Applied<'i> {
             Entry::ResumeBroadcast(id) => {
                 self.about(id, Change::BroadcastResumed);
             }
+            Entry::Tell { institution, change } => {
+                self.bytes += 256;
+                self.told.push(Told {
+                    institution: Some(institution),
+                    subject: Subject::Nobody,
+                    at: self.at,
+                    changes: vec![change],
+                    items: Vec::new(),
+                    ready: Vec::new(),
+                });
+            }
             Entry::Park(receipt) => {
                 self.inner.parked.park(self.at, receipt.clone());
                 let change = Change::Parked(Box::new(receipt));

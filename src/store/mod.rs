@@ -12,6 +12,7 @@ pub mod persons;
 mod archive;
 mod broadcasts;
 mod codec;
+mod feed;
 mod flusher;
 mod history;
 mod indexes;
@@ -113,6 +114,8 @@ pub struct Settings {
     pub max_parked: usize,
     /// How long recipients, references and channels' references can be looked up.
     pub retention: Duration,
+    /// How long an institution's events can be read at least, by their age.
+    pub events_kept: Duration,
     /// How long an Idempotency-Key is known.
     pub idempotency_retention: Duration,
 }
@@ -137,6 +140,7 @@ impl Settings {
             park_for: DAY * 3,
             max_parked: 100_000,
             retention: DAY * 90,
+            events_kept: DAY * 30,
             idempotency_retention: DAY,
         }
     }
@@ -160,6 +164,8 @@ struct Inner {
     queues: Queues,
     broadcasts: Broadcasts,
     parked: Parked,
+    /// For those who follow the feed.
+    news: feed::News,
     /// Batches on their way to the writer.
     orders: crossbeam_channel::Sender<writer::Order>,
     /// Held while a batch is applied and handed on, so that both happen in one order.

@@ -63,6 +63,7 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
         queues: Queues::default(),
         broadcasts: Broadcasts::default(),
         parked: Parked::new(settings.max_parked),
+        news: super::feed::News::default(),
         orders,
         owner: Mutex::new(journal::Owner::default()),
         backlog_bytes: AtomicUsize::new(0),
@@ -87,6 +88,7 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
     let applied = inner.read_derived()?;
     inner.replay_all(applied)?;
     inner.recount()?;
+    inner.news.committed(inner.position.load(Ordering::Acquire));
     lock(&inner.figures).recovery_ms = begun.elapsed().as_millis() as u64;
     Ok(Opened { inner, orders: for_writer, flushes: for_flusher })
 }

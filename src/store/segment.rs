@@ -198,6 +198,14 @@ impl Segments {
         (list.len() as u32, list.iter().map(|segment| segment.bytes()).sum())
     }
 
+    /// The first position of the oldest segment that holds something younger than `kept`.
+    pub fn first_kept(&self, now: Timestamp, kept: std::time::Duration) -> Position {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        let is_old = |next: &Arc<Segment>| now.since(next.begun_at) > kept;
+        let old = list.iter().skip(1).take_while(|next| is_old(next)).count();
+        list.get(old).map_or(1, |segment| segment.first)
+    }
+
     /// A view of all segments as they are when each is first asked.
     pub fn reader(&self) -> Reader {
         Reader { segments: self.list().into_iter().map(|segment| (segment, OnceLock::new())).collect() }
@@ -362,6 +370,10 @@ impl Reader {
     pub fn feed_of(&self, institution: u32, position: Position, limit: usize) -> Result<Vec<Position>, Error> {
         let mut positions = Vec::new();
         for place in 0..self.segments.len() {
+            let next = self.segments.get(place + 1).map(|(segment, _)| segment.first);
+            if positions.len() >= limit || next.is_some_and(|next| next <= position.saturating_add(1)) {
+                continue;
+            }
             let table = self.tables(place)?.read.open_table(FEED_OF)?;
             let range = table.range((institution, position.saturating_add(1))..=(institution, u64::MAX))?;
             for entry in range.take(limit.saturating_sub(positions.len())) {

@@ -165,6 +165,7 @@ fn write(inner: &Inner, works: Vec<Work>) {
     };
     settle(inner, &works, &placed.of);
     inner.position.store(placed.last, Ordering::Release);
+    inner.news.committed(placed.last);
     if let Some(number) = works.last().map(|work| work.number) {
         *lock(&inner.durable) = number;
         inner.durable_changed.notify_all();
@@ -191,6 +192,11 @@ fn commit(inner: &Inner, works: &[Work]) -> Result<Placed, Error> {
     put(&write, works)?;
     feed(&write, works, &values, &placed)?;
     write.commit()?;
+    for value in &values {
+        if let Some(institution) = value.institution {
+            inner.news.written(institution, value.position);
+        }
+    }
     let mut figures = lock(&inner.figures);
     figures.commits += 1;
     figures.facts += works.iter().flat_map(|work| &work.told).map(|told| told.changes.len() as u64).sum::<u64>();

@@ -4,15 +4,18 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use estafette::api::{App, Authenticate, InstitutionProfile, Parts, Principal, Settings, serve};
+use estafette::api::{App, Authenticate, InstitutionProfile, Parts, Principal, Settings, Source, serve};
+use estafette::events::Cursors;
 use estafette_actors::broker::Broker;
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::event::{Place, Wanted};
 use estafette_actors::domain::language::Language;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy;
 use estafette_actors::domain::submission::Institution;
-use estafette_actors::ports::Transport;
+use estafette_actors::ports::{Feed, FeedError, FeedPage, Position, Transport};
 use estafette_actors::registry::Person;
+use futures_util::future::BoxFuture;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -44,6 +47,37 @@ impl Authenticate for Keys {
     }
 }
 
+/// A feed in which nothing ever happens.
+struct NoFeed;
+
+impl Feed for NoFeed {
+    fn page(
+        &self,
+        _: Institution,
+        next: Place,
+        _: Wanted,
+        _: usize,
+    ) -> BoxFuture<'static, Result<FeedPage, FeedError>> {
+        Box::pin(async move { Ok(FeedPage { next, ..FeedPage::default() }) })
+    }
+
+    fn oldest(&self) -> Place {
+        Place::default()
+    }
+
+    fn newest(&self) -> Place {
+        Place::default()
+    }
+
+    fn last_of(&self, _: Institution) -> Option<Position> {
+        Some(0)
+    }
+
+    fn commits(&self) -> tokio::sync::watch::Receiver<Position> {
+        tokio::sync::watch::Sender::new(0).subscribe()
+    }
+}
+
 fn profile(cbe: &str) -> InstitutionProfile {
     InstitutionProfile {
         institution: Institution(cbe.parse().unwrap()),
@@ -65,6 +99,11 @@ pub struct Face {
 
 impl Face {
     pub fn over(broker: Broker, transports: Vec<Arc<dyn Transport>>) -> Self {
+        let events = Source { feed: Arc::new(NoFeed), cursors: Cursors::new(&[7; 32]) };
+        Self::with(broker, transports, events, Settings { body_bytes: 4096, ..Settings::default() })
+    }
+
+    pub fn with(broker: Broker, transports: Vec<Arc<dyn Transport>>, events: Source, settings: Settings) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let told: Arc<Mutex<Vec<Person>>> = Arc::default();
         let parts = Parts {
@@ -75,7 +114,8 @@ impl Face {
             prices: PriceList::default(),
             transports,
             rates: vec![(Channel::SMS, 100)],
-            settings: Settings { body_bytes: 4096, ..Settings::default() },
+            events,
+            settings,
             metrics: Arc::new(|| "up 1\n".to_owned()),
             hash: Arc::new(|bytes| {
                 use std::hash::{DefaultHasher, Hasher};

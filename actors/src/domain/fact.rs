@@ -21,7 +21,7 @@ pub enum Subject {
     Rows(ChunkId, Vec<u16>),
     /// A broadcast as a whole.
     Broadcast(BroadcastId),
-    /// None that is known here (a parked receipt).
+    /// No message: a parked receipt, or what concerns the institution itself.
     Nobody,
 }
 
@@ -154,4 +154,11 @@ pub enum Change {
     BroadcastResumed,
     /// This message is another try of a settled one.
     RetryOf(MessageId),
+    /// A webhook of the institution was switched off: nothing is sent there until it is switched on again.
+    WebhookDisabled {
+        /// Its name.
+        webhook: Box<str>,
+        /// Why.
+        reason: Box<str>,
+    },
 }

@@ -286,7 +286,8 @@ impl State {
             | Change::Parked(_)
             | Change::BroadcastPaused
             | Change::BroadcastResumed
-            | Change::RetryOf(_) => {}
+            | Change::RetryOf(_)
+            | Change::WebhookDisabled { .. } => {}
         }
     }
 }

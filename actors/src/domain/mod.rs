@@ -3,6 +3,7 @@ pub mod backoff;
 pub mod cbe;
 pub mod channel;
 pub mod content;
+pub mod event;
 pub mod fact;
 pub mod failure;
 pub mod html;

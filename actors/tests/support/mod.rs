@@ -98,6 +98,7 @@ impl Journal for Memory {
                     kept.changes.extend(changes);
                     kept.queued_at = position;
                 }
+                Entry::Tell { .. } => {}
                 Entry::Park(receipt) => {
                     let reference = receipt.channel_reference.clone().unwrap_or_default();
                     book.parked.entry((receipt.channel, reference)).or_default().push(receipt);

@@ -1,0 +1,197 @@
+//! Events as senders see them, the same in the feed and in callbacks: `id`, `type`, `time`, `data`.
+//!
+//! No recipient and no content is in them: an event names the message and the sender's own
+//! reference. The form is promised; fields are added and never taken away.
+use estafette_actors::domain::event::{About, Event, Kind};
+use estafette_actors::domain::fact::Change;
+use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+mod cursor;
+
+pub use cursor::{Cursors, LENGTH};
+
+/// One event.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct Written {
+    /// Its id, the same whenever and wherever it is told: drop repetitions by it. In the feed it is also the cursor
+    /// that goes on behind it.
+    #[schema(example = "evt_o1BvTn0pGQ6V3yXq0lO4bP9cM2sKdR7u")]
+    pub id: String,
+    /// Its name.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "message.settled")]
+    pub kind: &'static str,
+    /// When it happened.
+    #[schema(format = DateTime, example = "2026-11-23T08:30:00.000Z")]
+    pub time: String,
+    /// What happened.
+    pub data: Data,
+}
+
+/// What happened. A field that means nothing for the type is left out.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = EventData)]
+pub struct Data {
+    /// The message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid, example = "01939f3a-7c1e-7000-8000-000000000001")]
+    pub message: Option<String>,
+    /// The broadcast that it is, or belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid)]
+    pub broadcast: Option<String>,
+    /// The sender's own reference; of a row of a broadcast, its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "dossier-17")]
+    pub sender_reference: Option<Box<str>>,
+    /// `message.settled`: sent, delivered, read, acted, failed, expired or cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "delivered")]
+    pub status: Option<&'static str>,
+    /// Why it failed, was left out or was switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Box<str>>,
+    /// The attempt, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
+    /// The webhook, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub webhook: Option<Box<str>>,
+}
+
+/// An attempt: one step of the strategy, on one channel.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = EventAttempt)]
+pub struct Attempt {
+    /// The step, from 0.
+    pub step: u8,
+    /// Attempts of this step that failed before.
+    pub retry: u8,
+    /// The channel, as long as the message's record is kept.
+    #[schema(example = "sms")]
+    pub channel: Option<String>,
+    /// attempting, sent, delivered, read, acted, failed, channel_expired, unknown; null for a step that was left out.
+    #[schema(value_type = Option<String>, example = "delivered")]
+    pub status: Option<&'static str>,
+    /// Why it failed.
+    #[schema(value_type = Option<String>)]
+    pub failure: Option<&'static str>,
+    /// The channel's own reference, when it just told it.
+    #[schema(value_type = Option<String>)]
+    pub channel_reference: Option<Box<str>>,
+    /// The channel may have got it before.
+    pub possible_duplicate: bool,
+}
+
+impl Written {
+    /// Of an event.
+    pub fn of(event: Event, cursors: &Cursors) -> Self {
+        let Event { place, institution, at, about, kind, reference, channel, change } = event;
+        let mut data = Data {
+            message: if let About::Message(id) = &about { Some(id.to_string()) } else { None },
+            broadcast: about.broadcast().map(|id| id.to_string()),
+            sender_reference: reference,
+            ..Data::default()
+        };
+        let attempt = |step, retry, status: Option<AttemptStatus>| Attempt {
+            step,
+            retry,
+            channel: channel.map(|channel| channel.to_string()),
+            status: status.map(AttemptStatus::as_str),
+            failure: status.and_then(|status| Some(status.failure()?.as_str())),
+            ..Attempt::default()
+        };
+        match change {
+            Change::Skipped { step, failure, .. } => {
+                data.reason = Some(failure.as_str().into());
+                data.attempt = Some(attempt(step, 0, None));
+            }
+            Change::Began { step, retry, possible_duplicate, .. } => {
+                let begun = attempt(step, retry, Some(AttemptStatus::Attempting));
+                data.attempt = Some(Attempt { possible_duplicate, ..begun });
+            }
+            Change::Moved { step, retry, status, reference } => {
+                let moved = attempt(step, retry, Some(status));
+                data.attempt = Some(Attempt { channel_reference: reference, ..moved });
+            }
+            Change::Noted { step, retry, status } => data.attempt = Some(attempt(step, retry, Some(status))),
+            Change::Settled { status } => {
+                data.status = Some(status.as_str());
+                if let MessageStatus::Failed(failure) = status {
+                    data.reason = Some(failure.as_str().into());
+                }
+            }
+            Change::WebhookDisabled { webhook, reason } => {
+                data.webhook = Some(webhook);
+                data.reason = Some(reason);
+            }
+            _ => {}
+        }
+        Self { id: cursors.write(institution, place), kind: kind.as_str(), time: at.to_string(), data }
+    }
+
+    /// Its bytes in JSON.
+    pub fn json(&self) -> String {
+        // Plain data with text keys: it can't fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The names of every kind, for documents and messages.
+pub fn names() -> String {
+    Kind::ALL.map(Kind::as_str).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use estafette_actors::domain::channel::Channel;
+    use estafette_actors::domain::event::Place;
+    use estafette_actors::domain::failure::Failure;
+    use estafette_actors::domain::id::MessageId;
+    use estafette_actors::domain::submission::Institution;
+    use estafette_actors::domain::time::Timestamp;
+
+    use super::*;
+
+    fn written(change: Change) -> serde_json::Value {
+        let event = Event {
+            place: Place { position: 5, index: 2 },
+            institution: Institution("0403019261".parse().unwrap()),
+            at: Timestamp::from_millis(1_763_886_600_000),
+            about: About::Message(MessageId::single(Timestamp::from_millis(1), 0, 1)),
+            kind: Kind::of(&change).unwrap(),
+            reference: Some("dossier-17".into()),
+            channel: Some(Channel::SMS),
+            change,
+        };
+        let written = Written::of(event, &Cursors::new(&[1; 32]));
+        serde_json::from_str(&written.json()).unwrap()
+    }
+
+    #[test]
+    fn an_event_keeps_the_form_that_senders_were_promised() {
+        let settled = written(Change::Settled { status: MessageStatus::Failed(Failure::Unreachable) });
+        assert_eq!(settled["type"], "message.settled");
+        assert_eq!(settled["time"], "2025-11-23T08:30:00.000Z");
+        assert_eq!(settled["data"]["status"], "failed");
+        assert_eq!(settled["data"]["reason"], "unreachable");
+        assert_eq!(settled["data"]["sender_reference"], "dossier-17");
+        assert!(settled["data"].get("attempt").is_none());
+        let moved = Change::Moved {
+            step: 1,
+            retry: 2,
+            status: AttemptStatus::Failed(Failure::Timeout),
+            reference: Some("007".into()),
+        };
+        let failed = written(moved);
+        assert_eq!(failed["type"], "attempt.failed");
+        let expected = serde_json::json!({"step": 1, "retry": 2, "channel": "sms", "status": "failed",
+            "failure": "timeout", "channel_reference": "007", "possible_duplicate": false});
+        assert_eq!(failed["data"]["attempt"], expected);
+    }
+}
