@@ -23,6 +23,7 @@ use crate::events::Cursors;
 use crate::store::index::KeyedHash;
 use crate::store::keys::Keys;
 use crate::store::persons::Persons;
+use crate::store::suppressions::Lists;
 use crate::store::{self, Store};
 
 mod configured;
@@ -53,6 +54,8 @@ pub struct Blueprint {
     pub budget: Budget,
     /// A file of known recipients, read at each start.
     pub known_recipients: Option<PathBuf>,
+    /// Entries that the suppression lists of all institutions hold together.
+    pub suppressions: usize,
 }
 
 impl Blueprint {
@@ -66,6 +69,7 @@ impl Blueprint {
             admission: Admission::default(),
             budget: Budget::default(),
             known_recipients: None,
+            suppressions: 1_000_000,
         }
     }
 }
@@ -96,6 +100,9 @@ pub enum Error {
     /// The persons.
     #[error(transparent)]
     Persons(#[from] store::persons::Error),
+    /// The suppression lists.
+    #[error(transparent)]
+    Suppressions(#[from] store::suppressions::Error),
     /// The keys.
     #[error(transparent)]
     Keys(#[from] store::keys::Error),
@@ -138,12 +145,15 @@ impl Core {
         let keys = Arc::new(Keys::open(folder.path())?);
         let hash = KeyedHash::new(folder.secret("requests").map_err(store::Error::from)?);
         let cursors = Cursors::new(&folder.secret("events").map_err(store::Error::from)?);
+        let list_hash = KeyedHash::new(folder.secret("suppressions").map_err(store::Error::from)?);
+        let lists = folder.path().join("suppressions.redb");
+        let lists = Arc::new(Lists::open(lists, list_hash, Arc::clone(&clock), blueprint.suppressions)?);
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let archive: Arc<dyn Archive> = Arc::new(store.clone());
 
         // One for what decides, one for what waits on the network.
         let (deciding, delivering) = (Arbiter::new(), Arbiter::new());
-        let registry = Registry::start(&deciding.handle(), blueprint.budget, BELIEVED);
+        let registry = Registry::start(&deciding.handle(), blueprint.budget, BELIEVED).with_suppressions(lists);
         let desk = |transport: &Arc<dyn Transport>| {
             let settings = blueprint.deliveries.get(&transport.channel()).copied().unwrap_or_default();
             Arc::new(Desk::new(settings, Arc::clone(transport), Arc::clone(&clock)))

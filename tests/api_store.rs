@@ -135,6 +135,37 @@ async fn a_key_gives_the_same_message_again_and_no_other_request_under_it() {
 }
 
 #[actix_rt::test]
+async fn whom_an_institution_may_not_write_to_is_not_written_to_and_others_still_may() {
+    let told = Told::new(Channel::SMS, taken);
+    let (face, core, _folder) = over(Arc::clone(&told));
+    let put = |body: Value| face.ask(Method::PUT, "/v1/suppressions").json(&body).send();
+    let wrong = json!([{"mobile": "0470123456"}, {"mobile": "0470123456", "channel": "fax"}, {"why": "x"}]);
+    let wrong = put(wrong).await.unwrap();
+    assert_eq!(problem(wrong).await, (422, "invalid-request".to_owned()));
+    let entries: Value = put(json!({"mobile": "0470123456", "channel": "sms"})).await.unwrap().json().await.unwrap();
+    let entry = &entries["suppressions"][0];
+    assert_eq!((&entry["channel"], &entry["why"]), (&json!("sms"), &json!("suppressed")));
+
+    let answer: Value = face.submit(&[], &message()).await.json().await.unwrap();
+    assert_eq!((&answer["status"], &answer["reason"]), (&json!("failed"), &json!("suppressed")));
+    assert!(told.ledger.lock().unwrap().is_empty(), "nothing of it was sent");
+    let others = face.ask_as(OTHERS, Method::POST, "/v1/messages").json(&message()).send().await.unwrap();
+    assert_eq!(others.json::<Value>().await.unwrap()["status"], "delivered");
+    assert_eq!(told.ledger.lock().unwrap().len(), 1);
+
+    let listed = face.get("/v1/suppressions?recipient=mobile:%2B32470123456").await;
+    assert_eq!(listed["suppressions"], entries["suppressions"]);
+    assert!(!listed.to_string().contains("470123456"));
+    let path = format!("/v1/suppressions/{}", entry["id"].as_str().unwrap());
+    let others = face.ask_as(OTHERS, Method::DELETE, &path).send().await.unwrap();
+    assert_eq!(problem(others).await, (404, "not-found".to_owned()));
+    assert_eq!(face.ask(Method::DELETE, &path).send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let answer: Value = face.submit(&[], &message()).await.json().await.unwrap();
+    assert_eq!(answer["status"], "delivered");
+    core.stop().await;
+}
+
+#[actix_rt::test]
 async fn what_is_scheduled_can_be_cancelled_once_and_found_by_its_recipient_or_reference() {
     let (face, core, _folder) = over(Told::new(Channel::SMS, taken));
     let mut later = message();

@@ -123,6 +123,11 @@ impl Broker {
         &self.0.registry
     }
 
+    /// The lists of those to whom a sender may not write.
+    pub fn suppressions(&self) -> &Arc<dyn crate::ports::Suppressions> {
+        self.0.registry.suppressions()
+    }
+
     /// The channels.
     pub fn desks(&self) -> &[Arc<Desk>] {
         &self.0.desks

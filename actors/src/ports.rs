@@ -20,6 +20,10 @@ use crate::domain::submission::{Broadcast, Envelope, Identifier, Institution, La
 use crate::domain::time::Timestamp;
 use crate::latency::Quantiles;
 
+mod suppressions;
+
+pub use suppressions::{Bar, Suppressed, Suppression, SuppressionError, Suppressions, Unsuppressed};
+
 /// A place in the feed; grows with each value written, from 1.
 pub type Position = u64;
 

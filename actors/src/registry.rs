@@ -18,10 +18,11 @@ use crate::domain::language::Language;
 use crate::domain::life::Reach;
 use crate::domain::mobile::Mobile;
 use crate::domain::niss::Niss;
-use crate::domain::submission::{Identifier, Recipient};
+use crate::domain::submission::{Identifier, Institution, Recipient};
 use crate::domain::time::Timestamp;
 use crate::messages::Refused;
 use crate::nursery::{Budget, Child, Vitals};
+use crate::ports::{Suppressions, Unsuppressed};
 
 /// What is known of one recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,7 @@ pub struct RegistryFigures {
 pub struct Registry {
     snapshot: Arc<Snapshot>,
     child: Child<Keeper>,
+    suppressions: Arc<dyn Suppressions>,
     /// How long a channel's "not reachable" is believed.
     believed: Duration,
 }
@@ -80,7 +82,19 @@ impl Registry {
         let child = Child::named("registry");
         let shared = Arc::clone(&snapshot);
         child.start(arbiter, budget, 1_024, move |_| Keeper { snapshot: Arc::clone(&shared) });
-        Self { snapshot, child, believed }
+        Self { snapshot, child, suppressions: Arc::new(Unsuppressed), believed }
+    }
+
+    /// With the lists of those to whom a sender may not write.
+    #[must_use]
+    pub fn with_suppressions(mut self, suppressions: Arc<dyn Suppressions>) -> Self {
+        self.suppressions = suppressions;
+        self
+    }
+
+    /// The lists of those to whom a sender may not write.
+    pub fn suppressions(&self) -> &Arc<dyn Suppressions> {
+        &self.suppressions
     }
 
     /// How the actor fares.
@@ -147,6 +161,15 @@ impl Registry {
             Some(false) => Reach::No,
             None if !self.snapshot.unreachable.is_empty() && recipient.identifiers().any(unreachable) => Reach::No,
             None => Reach::Ask,
+        }
+    }
+
+    /// As [`Self::reach`], and whether this sender may write to the recipient there at all. What the
+    /// registry adds to a recipient counts too: a number that said STOP is not reached by its NISS.
+    pub fn reach_of(&self, sender: Institution, recipient: &Recipient, channel: Channel, now: Timestamp) -> Reach {
+        match self.suppressions.bar(sender, &self.resolve(recipient), channel) {
+            Some(bar) => Reach::Barred(bar.failure()),
+            None => self.reach(recipient, channel, now),
         }
     }
 

@@ -38,7 +38,7 @@ pub struct StepForecast {
     track: u8,
     /// The channel.
     channel: String,
-    /// yes, no, or ask: the channel is asked when the step is taken.
+    /// yes, no, ask (the channel is asked when the step is taken), suppressed or consent_withdrawn.
     #[schema(example = "ask")]
     reachable: &'static str,
     /// Whether the step would be left out.
@@ -63,6 +63,7 @@ fn name(reach: Reach) -> &'static str {
         Reach::Yes => "yes",
         Reach::No => "no",
         Reach::Ask => "ask",
+        Reach::Barred(bar) => bar.as_str(),
     }
 }
 
@@ -91,14 +92,15 @@ pub async fn check(app: web::Data<App>, caller: Caller, body: JsonBody) -> Resul
     let rendition = single.terms.content.in_language(single.language, preferred, profile.default_language);
     let measured = segment::measure(&rendition.text);
     let steps = single.terms.strategy.steps.iter().enumerate().map(|(place, step)| {
-        let reach = registry.reach(&single.recipient, step.channel, rules.now);
+        let reach = registry.reach_of(caller.institution(), &single.recipient, step.channel, rules.now);
         let parts = if step.channel == Channel::SMS { measured.parts } else { 1 };
         StepForecast {
             step: place,
             track: step.track,
             channel: step.channel.to_string(),
             reachable: name(reach),
-            skipped: reach == Reach::No && step.condition == Condition::Reachable,
+            skipped: matches!(reach, Reach::Barred(_))
+                || (reach == Reach::No && step.condition == Condition::Reachable),
             price_micro_eur: app.parts.prices.price(step.channel.as_str(), parts).0,
         }
     });

@@ -13,7 +13,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{Problem, allow};
-use super::{broadcasts, callbacks, check, events, health, limits, listing, messages, recipients, report};
+use super::{
+    broadcasts, callbacks, check, events, health, limits, listing, messages, recipients, report, suppressions,
+};
 
 /// Every handler, in the order in which they are looked for: the busiest first.
 pub fn routes(config: &mut ServiceConfig) {
@@ -37,6 +39,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(limits::strategies)
         .service(limits::limits)
         .service(recipients::learn)
+        .service(suppressions::suppress)
+        .service(suppressions::list)
+        .service(suppressions::remove)
         .service(health::alive)
         .service(health::ready)
         .service(health::metrics);
@@ -55,6 +60,7 @@ pub fn routes(config: &mut ServiceConfig) {
         (name = "messages", description = "Single messages: submit, look up, cancel"),
         (name = "broadcasts", description = "One content to many recipients"),
         (name = "events", description = "What happened, without gaps: pages and streams"),
+        (name = "suppressions", description = "Whom an institution may not write to"),
         (name = "callbacks", description = "Receipts from the channels"),
         (name = "knowing beforehand", description = "Strategies and limits"),
         (name = "operation", description = "Health and metrics"),

@@ -70,7 +70,8 @@ pub fn unknown(name: &str, known: &str) -> Problem {
     Problem::InvalidQuery(vec![Fault::new(name, format!("unknown here: give {known}"))])
 }
 
-fn identifier(text: &str, today: Date) -> Result<Identifier, String> {
+/// Reads `niss:`, `mobile:` or `cbe:` and a number.
+pub fn identifier(text: &str, today: Date) -> Result<Identifier, String> {
     match text.split_once(':') {
         Some(("niss", niss)) => Niss::parse(niss, today).map(Identifier::Niss).map_err(|error| error.to_string()),
         Some(("mobile", mobile)) => {

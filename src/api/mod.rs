@@ -41,6 +41,7 @@ mod recipients;
 mod report;
 mod rows;
 mod submission;
+mod suppressions;
 mod upload;
 
 pub use caller::{Authenticate, Principal};

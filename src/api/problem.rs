@@ -161,6 +161,9 @@ pub enum Problem {
     /// No room to keep an upload while it is checked.
     #[error("the upload can't be kept while it is checked; try again, then tell the operator")]
     Spool,
+    /// The suppression lists hold no more.
+    #[error("the suppression lists hold as many entries as they may: take some off, or ask the operator for more room")]
+    ListFull,
 }
 
 fn parts(count: usize) -> String {
@@ -222,6 +225,7 @@ impl Problem {
             Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "Nothing can be written"),
             Self::Unreadable => ("unreadable", StatusCode::INTERNAL_SERVER_ERROR, "A read failed"),
             Self::Spool => ("spool", StatusCode::INSUFFICIENT_STORAGE, "No room for the upload"),
+            Self::ListFull => ("list-full", StatusCode::INSUFFICIENT_STORAGE, "No room on the lists"),
         }
     }
 

@@ -64,6 +64,7 @@ impl Configured {
             admission,
             budget: Budget::default(),
             known_recipients: config.registry_file.clone(),
+            suppressions: config.suppressions,
         };
         let institutions = config.institutions.iter().map(|known| api::InstitutionProfile {
             institution: known.id,

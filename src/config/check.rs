@@ -124,6 +124,7 @@ impl<'m> Checker<'m> {
             channels: raw.channels,
             prices: self.prices(&raw.prices),
             registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
+            suppressions: self.count("suppressions.entries", raw.suppressions.entries, 0, 50_000_000),
             log: self.log(raw.log),
             institutions: self.institutions(&raw.institution, &strategies),
             strategies,

@@ -39,6 +39,8 @@ pub struct Config {
     pub prices: PriceList,
     /// A file with known recipients.
     pub registry_file: Option<PathBuf>,
+    /// Entries that the suppression lists of all institutions hold together.
+    pub suppressions: usize,
     /// The log.
     pub log: Log,
     /// Institutions, in the order of the file.

@@ -32,6 +32,8 @@ pub struct Raw {
     pub prices: BTreeMap<String, Price>,
     /// Known recipients.
     pub registry: Registry,
+    /// Suppression lists.
+    pub suppressions: Suppressions,
     /// The log.
     pub log: Log,
     /// Institutions.
@@ -148,6 +150,13 @@ pub struct Registry {
     pub file: String,
 }
 
+/// `[suppressions]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Suppressions {
+    pub entries: u64,
+}
+
 /// `[log]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -209,6 +218,7 @@ impl Default for Raw {
             channels: BTreeMap::new(),
             prices: prices.map(|(name, price)| (name.to_owned(), price)).into(),
             registry: Registry::default(),
+            suppressions: Suppressions::default(),
             log: Log::default(),
             institution: Vec::new(),
             strategy: Vec::new(),
@@ -303,6 +313,12 @@ impl Default for Retry {
             jitter: backoff.jitter,
             attempts: backoff.attempts.into(),
         }
+    }
+}
+
+impl Default for Suppressions {
+    fn default() -> Self {
+        Self { entries: 1_000_000 }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod folder;
 pub mod index;
 pub mod keys;
 pub mod persons;
+pub mod suppressions;
 
 mod archive;
 mod broadcasts;

@@ -91,6 +91,9 @@ pub enum Reach {
     No,
     /// The channel must be asked.
     Ask,
+    /// The sender may not write to the recipient there, whatever its strategy says: suppressed, or a
+    /// consent withdrawn.
+    Barred(Failure),
 }
 
 /// What a decision may look at besides the state.
@@ -315,8 +318,13 @@ impl<'d> Decision<'d> {
         let mut next = step;
         while let Some(step) = next {
             let Some(here) = self.context.strategy.step(step) else { break };
-            if here.condition == Condition::Reachable && (self.context.reach)(here.channel) == Reach::No {
-                failure = Failure::Unreachable;
+            let left_out = match (self.context.reach)(here.channel) {
+                Reach::Barred(bar) => Some(bar),
+                Reach::No if here.condition == Condition::Reachable => Some(Failure::Unreachable),
+                _ => None,
+            };
+            if let Some(left_out) = left_out {
+                failure = left_out;
                 self.push(Change::Skipped { step, channel: here.channel, failure });
                 next = if here.otherwise == Otherwise::Next { self.context.strategy.next(step) } else { None };
                 continue;
@@ -383,9 +391,14 @@ pub fn begin(state: &State, context: &Context<'_>, channel: Channel) -> Vec<Chan
         } else {
             let step = context.strategy.step(track.step);
             let conditional = step.is_none_or(|step| step.condition == Condition::Reachable);
-            if conditional && track.resends == 0 && (context.reach)(channel) == Reach::No {
-                decision.push(Change::Skipped { step: track.step, channel, failure: Failure::Unreachable });
-                decision.fall_back(number, Failure::Unreachable);
+            let left_out = match (context.reach)(channel) {
+                Reach::Barred(bar) => Some(bar),
+                Reach::No if conditional && track.resends == 0 => Some(Failure::Unreachable),
+                _ => None,
+            };
+            if let Some(failure) = left_out {
+                decision.push(Change::Skipped { step: track.step, channel, failure });
+                decision.fall_back(number, failure);
             } else {
                 decision.push(Change::Began {
                     track: number,

@@ -16,6 +16,7 @@ struct World {
     strategy: Strategy,
     now: Timestamp,
     unreachable: Vec<Channel>,
+    barred: Vec<Channel>,
     backoff: Backoff,
     state: State,
     changes: Vec<Change>,
@@ -27,6 +28,7 @@ impl World {
             strategy: strategy(name),
             now: NOW,
             unreachable: Vec::new(),
+            barred: Vec::new(),
             backoff: Backoff::default(),
             state: State::default(),
             changes: Vec::new(),
@@ -35,7 +37,12 @@ impl World {
 
     fn decide(&mut self, run: impl FnOnce(&State, &Context<'_>) -> Vec<Change>) -> Vec<Change> {
         let unreachable = self.unreachable.clone();
-        let reach = move |channel: Channel| if unreachable.contains(&channel) { Reach::No } else { Reach::Ask };
+        let barred = self.barred.clone();
+        let reach = move |channel: Channel| match channel {
+            channel if barred.contains(&channel) => Reach::Barred(Failure::Suppressed),
+            channel if unreachable.contains(&channel) => Reach::No,
+            _ => Reach::Ask,
+        };
         let context = Context {
             strategy: &self.strategy,
             now: self.now,
@@ -67,6 +74,20 @@ impl World {
         self.now = self.now.plus(span);
         self.decide(due);
     }
+}
+
+#[test]
+fn a_bar_that_comes_while_a_step_waits_leaves_it_out_and_a_fallback_goes_on() {
+    let mut world = World::new("govapp-first");
+    world.accept();
+    world.barred.push(Channel::GOVAPP);
+    assert!(!world.begin(Channel::GOVAPP));
+    assert!(world.begin(Channel::SMS), "only GovApp is barred");
+    let mut world = World::new("sms-only");
+    world.strategy.steps[0].condition = Condition::Always;
+    world.barred.push(Channel::SMS);
+    world.accept();
+    assert_eq!(world.state.status(), MessageStatus::Failed(Failure::Suppressed), "whatever the condition says");
 }
 
 #[test]
