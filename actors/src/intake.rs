@@ -10,6 +10,9 @@ use crate::messages::{Progress, Refused, Submit, Submitted};
 use crate::nursery::Child;
 use crate::supervisor::Supervisor;
 
+/// So many go at once: while a batch is decided and committed, the next is still being read.
+const BATCH: usize = 16;
+
 type Acceptance = oneshot::Sender<Result<Progress, Refused>>;
 
 /// Submissions on their way to the supervisor. What it holds is bounded by the admission permits.
@@ -31,39 +34,55 @@ impl Intake {
 
     /// Hands one in. Ends when it is durable, or refused.
     pub async fn submit(&self, submitted: Submitted) -> Result<Progress, Refused> {
-        let (accepted, acceptance) = oneshot::channel();
-        let is_first = {
-            let mut arrived = self.arrived();
-            arrived.push((submitted, accepted));
-            arrived.len() == 1
-        };
-        if is_first {
-            tokio::spawn(self.clone().carry());
-        }
-        acceptance.await.map_err(|_| Refused::Restarting)?
+        self.hand_in(submitted).await.map_err(|_| Refused::Restarting)?
     }
 
-    /// Takes all that arrived in this turn of the event loop to the supervisor, and its word back.
-    async fn carry(self) {
-        // The requests that are ready now come first.
-        tokio::task::yield_now().await;
-        let (submitted, acceptances): (Vec<_>, Vec<_>) = std::mem::take(&mut *self.arrived()).into_iter().unzip();
-        let (accepted, done) = oneshot::channel();
-        let outcome = match self.supervisor.tell(Submit { submitted, accepted }) {
-            Ok(()) => done.await.unwrap_or(Err(Refused::Restarting)),
-            Err(refused) => Err(refused),
-        };
-        match outcome {
-            Ok(progress) => {
-                for (acceptance, progress) in acceptances.into_iter().zip(progress) {
-                    let _ = acceptance.send(Ok(progress));
-                }
-            }
-            Err(refused) => {
-                for acceptance in acceptances {
-                    let _ = acceptance.send(Err(refused.clone()));
-                }
-            }
+    fn hand_in(&self, submitted: Submitted) -> oneshot::Receiver<Result<Progress, Refused>> {
+        let (accepted, acceptance) = oneshot::channel();
+        let mut arrived = self.arrived();
+        arrived.push((submitted, accepted));
+        let count = arrived.len();
+        if count == BATCH {
+            let batch = std::mem::take(&mut *arrived);
+            drop(arrived);
+            self.carry(batch);
+        } else if count == 1 {
+            let intake = self.clone();
+            tokio::spawn(async move {
+                // The requests that are ready now come first.
+                tokio::task::yield_now().await;
+                let batch = std::mem::take(&mut *intake.arrived());
+                intake.carry(batch);
+            });
         }
+        acceptance
+    }
+
+    /// Takes a batch to the supervisor, and its word back.
+    fn carry(&self, batch: Vec<(Submitted, Acceptance)>) {
+        if batch.is_empty() {
+            return;
+        }
+        let (submitted, acceptances): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let (accepted, done) = oneshot::channel();
+        let told = self.supervisor.tell(Submit { submitted, accepted });
+        tokio::spawn(async move {
+            let outcome = match told {
+                Ok(()) => done.await.unwrap_or(Err(Refused::Restarting)),
+                Err(refused) => Err(refused),
+            };
+            match outcome {
+                Ok(progress) => {
+                    for (acceptance, progress) in acceptances.into_iter().zip(progress) {
+                        let _ = acceptance.send(Ok(progress));
+                    }
+                }
+                Err(refused) => {
+                    for acceptance in acceptances {
+                        let _ = acceptance.send(Err(refused.clone()));
+                    }
+                }
+            }
+        });
     }
 }

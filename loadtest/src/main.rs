@@ -37,6 +37,10 @@ enum Command {
     Restart(load::restart::Arguments),
 }
 
+/// As the broker's, so that neither side of a figure has it alone.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match Arguments::parse().command {

@@ -262,7 +262,7 @@ impl Default for Data {
 impl Default for Journal {
     fn default() -> Self {
         Self {
-            trigger_ms: 1,
+            trigger_ms: 0,
             segment_bytes: 2 * 1024 * 1024 * 1024,
             segment_age_hours: 24,
             cache_mib: 64,

@@ -40,7 +40,7 @@ pub enum Order {
 
 /// Items written since the last durable transaction after which the next is durable: a crash
 /// replays no more than about so many.
-const LAG_ITEMS: usize = 65_536;
+const LAG_ITEMS: usize = 262_144;
 
 /// The thread.
 pub fn run(inner: &Inner, orders: &Receiver<Order>) {

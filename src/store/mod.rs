@@ -129,7 +129,7 @@ impl Settings {
             dir: dir.into(),
             segment_bytes: 1 << 30,
             segment_age: DAY,
-            trigger: Duration::from_millis(1),
+            trigger: Duration::ZERO,
             cache_bytes: 64 << 20,
             flush_after: Duration::from_secs(1),
             derived_sync: Duration::from_secs(10),

@@ -47,7 +47,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 64)]
     connections: usize,
     /// How long a commit waits for more rows, on both sides; a running broker must be set to the same.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 0)]
     trigger_ms: u64,
 }
 

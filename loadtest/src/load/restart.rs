@@ -59,7 +59,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     settings.address.set_port(0);
     let simulators = Simulators::start(settings.clone()).await?;
     let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
-    let plan = Plan { sms_per_second: PACE, trigger_ms: 1 };
+    let plan = Plan { sms_per_second: PACE, trigger_ms: 0 };
     let program = broker::program(arguments.estafette)?;
     let mut own = Own::prepare(&program, &parent, &simulators, &settings, plan)?;
     own.start()?;

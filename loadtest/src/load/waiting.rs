@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 20)]
     channel_ms: u64,
     /// How long a commit waits for more.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 0)]
     trigger_ms: u64,
 }
 

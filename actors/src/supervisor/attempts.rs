@@ -1,0 +1,141 @@
+//! What deliveries ask and tell: which attempts may begin, and how those that were sent ended.
+use std::sync::Arc;
+
+use actix::{Handler, Message};
+
+use super::aftermath::Aftermath;
+use super::{Pauses, Supervisor};
+use crate::domain::id::AttemptRef;
+use crate::domain::life::{self, Context as Situation, Outcome};
+use crate::messages::{Begin, Deliver, Ended, Record, Recorded};
+
+impl Supervisor {
+    pub(super) fn begin(&self, begin: Begin, loaded: bool) {
+        let Some(desk) = self.desk(begin.channel).map(Arc::clone) else { return };
+        let channel = begin.channel;
+        let mut missing = Vec::new();
+        let mut after = Aftermath::default();
+        let mut decided = Vec::with_capacity(begin.work.len());
+        let mut pauses = Pauses::default();
+        for envelope in &begin.work {
+            if pauses.holds(&*self.parts.journal, envelope.id) {
+                continue;
+            }
+            match self.live(envelope.id) {
+                Some(state) => {
+                    let changes = self.decide(envelope, Some(channel), |now| life::begin(&state, now, channel));
+                    decided.push((envelope, state, changes));
+                }
+                None => missing.push(Arc::clone(envelope)),
+            }
+        }
+        let asked = begin.work.len() - if loaded { 0 } else { missing.len() };
+        let entries = self.decide_all(decided.into_iter(), &mut after);
+        if !loaded && !missing.is_empty() {
+            let ids = missing.iter().map(|envelope| envelope.id).collect();
+            let again = Begin { channel, generation: begin.generation, work: missing };
+            self.load_then(ids, move |_| BeginLoaded(again));
+        }
+        let generation = begin.generation;
+        if entries.is_empty() {
+            after.committed(Some((&desk, asked, generation)));
+            return;
+        }
+        self.append(entries, after, move |after, committed| {
+            if committed.is_ok() {
+                after.committed(Some((&desk, asked, generation)));
+                return;
+            }
+            after.failed();
+            let _ = desk.child.tell(Deliver { assignments: Vec::new(), asked, generation });
+            // What was not begun is read again from the queue, by the next generation at the latest.
+            desk.queued();
+        });
+    }
+
+    pub(super) fn record(&self, record: Record, loaded: bool) {
+        let Some(desk) = self.desk(record.channel).map(Arc::clone) else { return };
+        let mut missing: Vec<Ended> = Vec::new();
+        let mut confirmed = Vec::with_capacity(record.ended.len());
+        let mut references = Vec::new();
+        let mut after = Aftermath::default();
+        let mut decided = Vec::with_capacity(record.ended.len());
+        for ended in &record.ended {
+            let Some(state) = self.live(ended.attempt.message) else {
+                missing.push(ended.clone());
+                continue;
+            };
+            let AttemptRef { step, retry, .. } = ended.attempt;
+            let outcome = ended.outcome.clone();
+            if let Outcome::Is(_, Some(reference)) = &outcome {
+                references.push((ended.attempt, reference.clone()));
+            }
+            let run = |now: &Situation<'_>| life::outcome(&state, now, step, retry, outcome);
+            let changes = self.decide(&ended.envelope, Some(record.channel), run);
+            confirmed.push(ended.attempt);
+            decided.push((&ended.envelope, state, changes));
+        }
+        let entries = self.decide_all(decided.into_iter(), &mut after);
+        if !loaded && !missing.is_empty() {
+            let ids = missing.iter().map(|ended| ended.attempt.message).collect();
+            let again = Record { channel: record.channel, ended: missing };
+            self.load_then(ids, move |_| RecordLoaded(again));
+        }
+        self.unpark(record.channel, references);
+        let recorded = move |after: Aftermath| {
+            let _ = desk.child.tell(Recorded(confirmed));
+            after.committed(None);
+        };
+        if entries.is_empty() {
+            recorded(after);
+            return;
+        }
+        self.append(entries, after, move |after, committed| match committed {
+            Ok(()) => recorded(after),
+            // Not confirmed: the delivery tells it again.
+            Err(_) => after.failed(),
+        });
+    }
+}
+
+/// Loaded for [`Begin`].
+#[derive(Message)]
+#[rtype(result = "()")]
+struct BeginLoaded(Begin);
+
+/// Loaded for [`Record`].
+#[derive(Message)]
+#[rtype(result = "()")]
+struct RecordLoaded(Record);
+
+impl Handler<Begin> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, begin: Begin, _: &mut Self::Context) {
+        self.begin(begin, false);
+    }
+}
+
+impl Handler<BeginLoaded> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, BeginLoaded(begin): BeginLoaded, _: &mut Self::Context) {
+        self.begin(begin, true);
+    }
+}
+
+impl Handler<Record> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, record: Record, _: &mut Self::Context) {
+        self.record(record, false);
+    }
+}
+
+impl Handler<RecordLoaded> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, RecordLoaded(record): RecordLoaded, _: &mut Self::Context) {
+        self.record(record, true);
+    }
+}
