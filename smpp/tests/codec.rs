@@ -98,7 +98,9 @@ proptest! {
     ) {
         let pdus: Vec<Pdu> = bodies.into_iter().map(|body| Pdu::request(sequence, body)).collect();
         let mut octets = BytesMut::new();
-        pdus.iter().for_each(|pdu| pdu.write(&mut octets));
+        for pdu in &pdus {
+            pdu.write(&mut octets);
+        }
         let mut first = octets.split_to(cut.index(octets.len()));
         let (mut read, error) = frames(&mut first, 72 * 1_024);
         prop_assert!(error.is_none());
