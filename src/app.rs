@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
+use arc_swap::ArcSwap;
 use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint};
 use estafette_actors::delivery::{self, Delivery, Desk};
 use estafette_actors::domain::backoff::Backoff;
@@ -27,10 +28,12 @@ use crate::store::suppressions::Lists;
 use crate::store::{self, Store};
 
 mod configured;
+mod controls;
 mod known_recipients;
 mod running;
 
 pub use configured::Configured;
+pub use controls::{Controls, Stop};
 pub use running::{Faces, Running};
 
 /// Messages in an actor's mailbox; what must not be lost is bounded by permits before it.
@@ -87,6 +90,7 @@ pub struct Core {
     /// Seals places in the feed.
     pub cursors: Cursors,
     store: Store,
+    backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
     arbiters: Vec<Arbiter>,
     known_recipients: Option<PathBuf>,
 }
@@ -160,13 +164,14 @@ impl Core {
         };
         let desks: Vec<Arc<Desk>> = blueprint.transports.iter().map(desk).collect();
         let supervisor: Child<Supervisor> = Child::named("supervisor");
+        let backoff = Arc::new(ArcSwap::from_pointee(blueprint.backoff));
         let parts = Parts::new(
             Arc::clone(&journal),
             Arc::clone(&archive),
             Arc::clone(&clock),
             desks.clone(),
             registry.clone(),
-            blueprint.backoff,
+            Arc::clone(&backoff),
             supervisor.clone(),
         );
         supervisor.start(&deciding.handle(), blueprint.budget, MAILBOX, move |generation| {
@@ -192,7 +197,17 @@ impl Core {
             mint: Mint::default(),
         });
         let arbiters = vec![deciding, delivering];
-        Ok(Self { broker, persons, keys, hash, cursors, store, arbiters, known_recipients: blueprint.known_recipients })
+        Ok(Self {
+            broker,
+            persons,
+            keys,
+            hash,
+            cursors,
+            store,
+            backoff,
+            arbiters,
+            known_recipients: blueprint.known_recipients,
+        })
     }
 
     /// What happened, by institution.

@@ -62,17 +62,41 @@ pub mod names {
 const CHANNEL_STATES: [&str; 5] = ["running", "recovering", "paused", "down", "throttled"];
 const MICROS: f64 = 1_000_000.0;
 
+type SetLevel = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Changes the level of the log that was started, if one was.
+static LEVEL: OnceLock<SetLevel> = OnceLock::new();
+
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+/// Another level of the log from now on: what was checked as `log.level`.
+pub fn set_level(level: &str) {
+    if let Some(set) = LEVEL.get() {
+        set(level);
+    }
+}
+
 /// Starts the log, on standard error. Once a process; later calls change nothing.
 pub fn start_log(log: &Log) {
     static STARTED: OnceLock<()> = OnceLock::new();
     STARTED.get_or_init(|| {
-        let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-        let writer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let writer = tracing_subscriber::fmt().with_env_filter(filter(&log.level)).with_writer(std::io::stderr);
         // An error means that somebody else (a test's harness) logs already: then so be it.
-        let _ = match log.format {
-            LogFormat::Text => writer.with_ansi(false).try_init(),
-            LogFormat::Json => writer.json().flatten_event(true).try_init(),
+        let (_, set): (_, SetLevel) = match log.format {
+            LogFormat::Text => {
+                let writer = writer.with_ansi(false).with_filter_reloading();
+                let handle = writer.reload_handle();
+                (writer.try_init(), Box::new(move |level| drop(handle.reload(filter(level)))))
+            }
+            LogFormat::Json => {
+                let writer = writer.json().flatten_event(true).with_filter_reloading();
+                let handle = writer.reload_handle();
+                (writer.try_init(), Box::new(move |level| drop(handle.reload(filter(level)))))
+            }
         };
+        let _ = LEVEL.set(set);
     });
 }
 

@@ -159,6 +159,11 @@ pub trait Journal: Send + Sync {
     /// Why nothing can be written, when that is so.
     fn read_only(&self) -> Option<String>;
 
+    /// The last position that is durable.
+    fn position(&self) -> Position {
+        self.figures().position
+    }
+
     /// What `INFO` and the metrics tell about it.
     fn figures(&self) -> JournalFigures;
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
+use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use self::aftermath::Aftermath;
@@ -54,8 +55,8 @@ pub struct Parts {
     pub desks: Vec<Arc<Desk>>,
     /// What is known of recipients.
     pub registry: Registry,
-    /// When to try again, by channel; the default for others.
-    pub backoff: HashMap<Channel, Backoff>,
+    /// When to try again, by channel; the default for others. Changed while the program runs.
+    pub backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
     /// The supervisor's own handle, for what it loads for itself.
     pub me: Child<Supervisor>,
     waiters: Waiters,
@@ -69,7 +70,7 @@ impl Parts {
         clock: Arc<dyn Clock>,
         desks: Vec<Arc<Desk>>,
         registry: Registry,
-        backoff: HashMap<Channel, Backoff>,
+        backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
         me: Child<Supervisor>,
     ) -> Self {
         Self { journal, archive, clock, desks, registry, backoff, me, waiters: Waiters::default() }
@@ -103,7 +104,8 @@ impl Supervisor {
             // A channel that this installation doesn't have reaches nobody.
             None => life::Reach::No,
         };
-        let backoff = channel.and_then(|channel| self.parts.backoff.get(&channel)).unwrap_or(&self.default_backoff);
+        let backoffs = self.parts.backoff.load();
+        let backoff = channel.and_then(|channel| backoffs.get(&channel)).unwrap_or(&self.default_backoff);
         let random = rand::random();
         let strategy = &envelope.strategy;
         run(&Situation { strategy, now, valid_until: envelope.valid_until, reach: &reach, backoff, random })

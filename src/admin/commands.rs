@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::connection::Session;
 use super::reply::{Reply, Version};
-use super::{Desk, Role, broadcasts, dead, docs, info, limits, messages};
+use super::{Desk, Role, broadcasts, dead, docs, info, limits, messages, monitor, program};
 
 /// A command.
 pub struct Command {
@@ -23,10 +23,21 @@ pub struct Command {
     pub words: (usize, usize),
     /// Whether it may be given before AUTH.
     pub open: bool,
-    /// With more words than this behind its name it changes something; `None` when it only shows.
-    pub alters_beyond: Option<usize>,
+    /// Whether it changes something: not for viewers then.
+    pub alters: Alters,
     /// Does it.
     pub handler: Handler,
+}
+
+/// When a command changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alters {
+    /// It only shows.
+    Never,
+    /// Whatever follows its name.
+    Always,
+    /// With more words behind its name than these.
+    Beyond(usize),
 }
 
 /// An argument.
@@ -95,12 +106,17 @@ const fn command(
     words: (usize, usize),
     handler: Handler,
 ) -> Command {
-    Command { name, summary, since: "0.1.0", group, arguments, words, open: false, alters_beyond: None, handler }
+    Command { name, summary, since: "0.1.0", group, arguments, words, open: false, alters: Alters::Never, handler }
+}
+
+/// Changes something.
+const fn altering(command: Command) -> Command {
+    Command { alters: Alters::Always, ..command }
 }
 
 /// Changes something when more words than these follow the name.
-const fn altering(words: usize, command: Command) -> Command {
-    Command { alters_beyond: Some(words), ..command }
+const fn altering_beyond(words: usize, command: Command) -> Command {
+    Command { alters: Alters::Beyond(words), ..command }
 }
 
 const fn open(command: Command) -> Command {
@@ -122,11 +138,8 @@ pub static ALL: &[Command] = &[
         (2, 2),
         messages::find,
     ),
-    altering(0, command("messages", "cancel", "Send nothing more of a message", ID, (1, 1), messages::cancel)),
-    altering(
-        0,
-        command("messages", "retry", "Send a message again that failed: a new one", ID, (1, 1), messages::retry),
-    ),
+    altering(command("messages", "cancel", "Send nothing more of a message", ID, (1, 1), messages::cancel)),
+    altering(command("messages", "retry", "Send a message again that failed: a new one", ID, (1, 1), messages::retry)),
     command(
         "messages",
         "dead",
@@ -136,7 +149,7 @@ pub static ALL: &[Command] = &[
         dead::dead,
     ),
     command("broadcasts", "broadcasts", "Broadcasts, newest first", &[AFTER], (0, 2), broadcasts::broadcasts),
-    altering(
+    altering_beyond(
         1,
         command(
             "broadcasts",
@@ -155,7 +168,7 @@ pub static ALL: &[Command] = &[
     ),
     command("channels", "queues", "What waits, by channel, lane and institution", &[], (0, 0), info::queues),
     command("channels", "channels", "The state of every channel", &[], (0, 0), info::channels),
-    altering(
+    altering_beyond(
         1,
         command(
             "channels",
@@ -208,6 +221,56 @@ pub static ALL: &[Command] = &[
         (0, MOST),
         info::info,
     ),
+    command(
+        "server",
+        "monitor",
+        "What happens, as it happens, until you say something",
+        &[may("of", Kind::Text)],
+        (0, 1),
+        monitor::monitor,
+    ),
+    command(
+        "server",
+        "config",
+        "The configuration in force, or read it again and put in force what changed",
+        &[one_of(
+            "subcommand",
+            &[
+                Argument {
+                    name: "get",
+                    kind: Kind::Block(&[token("get", "GET"), may("pattern", Kind::Text)]),
+                    optional: false,
+                },
+                token("reload", "RELOAD"),
+            ],
+        )],
+        (1, 20),
+        program::config,
+    ),
+    altering(command(
+        "server",
+        "backup",
+        "Copy what is on disk, as of one moment, into the folder of backups",
+        &[text("name")],
+        (1, 1),
+        program::backup,
+    )),
+    command(
+        "server",
+        "journal",
+        "What lies in the journal, or whether all of it can be read",
+        &[one_of("subcommand", &[token("stats", "STATS"), token("verify", "VERIFY")])],
+        (1, 1),
+        program::journal,
+    ),
+    altering(command(
+        "server",
+        "shutdown",
+        "End the program once what is under way has ended, or now",
+        &[may("now", Kind::Token("NOW"))],
+        (0, 1),
+        program::shutdown,
+    )),
     command("server", "help", "All commands, or how one is used", &[may("command", Kind::Text)], (0, 2), docs::help),
     command(
         "server",
@@ -258,7 +321,11 @@ pub async fn call(session: &mut Session, desk: &Desk, words: &[Vec<u8>]) -> Repl
         let shown: String = name.chars().take(40).filter(|c| !c.is_control()).collect();
         return Reply::error(format_args!("unknown command '{shown}'; HELP lists those that there are"));
     };
-    let alters = command.alters_beyond.is_some_and(|words| rest.len() > words);
+    let alters = match command.alters {
+        Alters::Never => false,
+        Alters::Always => true,
+        Alters::Beyond(words) => rest.len() > words,
+    };
     if alters && session.role == Some(Role::Viewer) {
         return Reply::Error("NOPERM a viewer may look and change nothing; give AUTH as the operator".into());
     }

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::monitor::{self, Watch};
 use super::reply::{Reply, Version};
 use super::{Desk, Role, commands, request};
 use crate::config::Secret;
@@ -28,6 +29,8 @@ pub struct Session {
     pub version: Version,
     /// What it may do; nothing before AUTH, where that is needed.
     pub role: Option<Role>,
+    /// What it watches, after MONITOR.
+    pub watch: Option<Watch>,
     /// Whether the connection ends after this answer.
     pub leaving: bool,
     /// The name that the client gave itself.
@@ -87,6 +90,7 @@ impl Connection {
             number,
             version: Version::Two,
             role: desk.settings.load().password.is_none().then_some(Role::Operator),
+            watch: None,
             leaving: false,
             name: String::new(),
             wrong: 0,
@@ -103,6 +107,13 @@ impl Connection {
                 Ok(taken) => taken,
                 Err(Gone) => return,
             };
+            if let Some(watch) = self.session.watch.take() {
+                if self.monitor(watch).await.is_err() {
+                    return;
+                }
+                // What the client said ended it, and is answered now.
+                continue;
+            }
             begun = match (self.read.is_empty(), begun) {
                 (true, _) => None,
                 // The rest is the beginning of another command: its time starts now.
@@ -147,6 +158,9 @@ impl Connection {
                     self.session.leaving = true;
                 }
             }
+            if self.session.watch.is_some() {
+                break;
+            }
             if self.session.leaving {
                 let _ = self.flush().await;
                 let _ = self.stream.shutdown().await;
@@ -159,6 +173,45 @@ impl Connection {
         self.read.drain(..taken);
         self.flush().await?;
         Ok(taken)
+    }
+
+    /// Shows what happens until the client says something. It is behind by a page at most: the next
+    /// is read when the last one is with the system.
+    async fn monitor(&mut self, watch: Watch) -> Result<(), Gone> {
+        let broker = self.desk.broker.clone();
+        let mut after = broker.journal().position();
+        // What came in the same piece as MONITOR ends it too.
+        while self.read.is_empty() {
+            let now = broker.journal().position();
+            if now.saturating_sub(after) > monitor::BEHIND {
+                monitor::passed_over(now - after, &mut self.written);
+                after = now;
+            }
+            let page = match broker.archive().tail(after, monitor::PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    Reply::error(error).write(self.session.version, &mut self.written);
+                    self.flush().await?;
+                    return Err(Gone);
+                }
+            };
+            let is_last = page.len() < monitor::PAGE;
+            for (position, fact) in page {
+                after = position;
+                if watch.wants(&fact) {
+                    monitor::line(&fact, &mut self.written);
+                }
+            }
+            self.flush().await?;
+            let pause = if is_last { monitor::LOOK } else { Duration::ZERO };
+            let mut piece = [0; 1024];
+            match timeout(pause, self.stream.read(&mut piece)).await {
+                Ok(Ok(count)) if count > 0 => self.read.extend_from_slice(&piece[..count]),
+                Ok(_) => return Err(Gone),
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Gone> {

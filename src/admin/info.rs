@@ -62,7 +62,7 @@ fn server(lines: &mut Lines<'_>, desk: &Desk) {
     lines.put("process_id", std::process::id());
     lines.put("uptime_in_seconds", desk.started.elapsed().as_secs());
     lines.put("used_memory_rss", telemetry::resident_bytes());
-    let connections = desk.settings.load().connections;
+    let connections = desk.connections;
     lines.put("connected_clients", connections - desk.places.available_permits());
     lines.put("maxclients", connections);
 }

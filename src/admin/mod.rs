@@ -7,11 +7,14 @@
 mod broadcasts;
 mod commands;
 mod connection;
+mod control;
 mod dead;
 mod docs;
 mod info;
 mod limits;
 mod messages;
+mod monitor;
+mod program;
 mod reply;
 mod request;
 
@@ -26,6 +29,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config;
+
+pub use control::{Control, Nothing, Outcome};
 
 /// How the port behaves.
 pub type Settings = config::Admin;
@@ -45,17 +50,42 @@ enum Role {
 /// What all connections share.
 struct Desk {
     broker: Broker,
-    settings: ArcSwap<Settings>,
+    settings: Arc<ArcSwap<Settings>>,
+    control: Arc<dyn Control>,
+    /// For work that reads all of the disk.
+    heavy: Semaphore,
     started: Instant,
+    connections: usize,
     places: Arc<Semaphore>,
     next: AtomicU64,
 }
 
-/// Serves until `shutdown` ends; connections end with it.
+/// Serves a broker of which only the actors are there; see [`serve_with`].
 pub async fn serve(listener: TcpListener, broker: Broker, settings: Settings, shutdown: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(settings.connections));
-    let settings = ArcSwap::from_pointee(settings);
-    let desk = Arc::new(Desk { broker, settings, started: Instant::now(), places, next: AtomicU64::new(1) });
+    let settings = Arc::new(ArcSwap::from_pointee(settings));
+    serve_with(listener, broker, settings, Arc::new(Nothing), shutdown).await;
+}
+
+/// Serves until `shutdown` ends; connections end with it. Other `settings` hold at once, but for the
+/// number of connections.
+pub async fn serve_with(
+    listener: TcpListener,
+    broker: Broker,
+    settings: Arc<ArcSwap<Settings>>,
+    control: Arc<dyn Control>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let connections = settings.load().connections;
+    let desk = Arc::new(Desk {
+        broker,
+        settings,
+        control,
+        heavy: Semaphore::new(1),
+        started: Instant::now(),
+        connections,
+        places: Arc::new(Semaphore::new(connections)),
+        next: AtomicU64::new(1),
+    });
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {

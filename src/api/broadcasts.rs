@@ -128,7 +128,7 @@ impl App {
 #[post("/v1/broadcasts")]
 pub async fn create(app: web::Data<App>, caller: Caller, body: JsonBody) -> Result<HttpResponse, Problem> {
     let profile = caller.profile()?;
-    let rules = app.rules(profile);
+    let rules = caller.rules()?;
     let terms = submission::broadcast(&body.0, &rules)?;
     let broker = &app.parts.broker;
     let broadcast = Broadcast {

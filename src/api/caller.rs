@@ -8,7 +8,8 @@ use actix_web::{FromRequest, HttpRequest, web};
 use estafette_actors::domain::submission::Institution;
 
 use super::problem::Problem;
-use super::{App, InstitutionProfile};
+use super::submission::Rules;
+use super::{App, InstitutionProfile, Known};
 
 /// The one behind a key.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub trait Authenticate: Send + Sync {
 pub struct Caller {
     /// Who.
     pub principal: Principal,
+    /// What the configuration said when the request began.
+    pub known: Arc<Known>,
     app: Arc<App>,
 }
 
@@ -44,7 +47,20 @@ impl Caller {
 
     /// Their institution's profile.
     pub fn profile(&self) -> Result<&InstitutionProfile, Problem> {
-        self.app.institutions.get(&self.principal.institution).ok_or(Problem::UnknownInstitution)
+        self.known.institution(self.principal.institution).ok_or(Problem::UnknownInstitution)
+    }
+
+    /// What this request is checked against.
+    pub(super) fn rules(&self) -> Result<Rules<'_>, Problem> {
+        let settings = &self.app.parts.settings;
+        Ok(Rules {
+            now: self.app.parts.broker.now(),
+            strategies: &self.known.strategies,
+            profile: self.profile()?,
+            prices: &self.known.prices,
+            validity_default: settings.validity_default,
+            validity_max: settings.validity_max,
+        })
     }
 
     /// Refuses who is no operator.
@@ -63,7 +79,7 @@ impl Caller {
         if principal.test && !app.parts.settings.sandbox {
             return Err(Problem::TestKey);
         }
-        Ok(Self { principal, app: Arc::clone(app) })
+        Ok(Self { principal, known: app.known(), app: Arc::clone(app) })
     }
 }
 

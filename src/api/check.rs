@@ -83,7 +83,7 @@ fn name(reach: Reach) -> &'static str {
 #[post("/v1/check")]
 pub async fn check(app: web::Data<App>, caller: Caller, body: JsonBody) -> Result<HttpResponse, Problem> {
     let profile = caller.profile()?;
-    let rules = app.rules(profile);
+    let rules = caller.rules()?;
     let single = submission::single(&body.0, &rules)?;
     // Whether a channel reaches somebody, and their language, is personal: it follows from the
     // recipient given, and no other identifier of theirs is told.
@@ -101,7 +101,7 @@ pub async fn check(app: web::Data<App>, caller: Caller, body: JsonBody) -> Resul
             reachable: name(reach),
             skipped: matches!(reach, Reach::Barred(_))
                 || (reach == Reach::No && step.condition == Condition::Reachable),
-            price_micro_eur: app.parts.prices.price(step.channel.as_str(), parts).0,
+            price_micro_eur: caller.known.prices.price(step.channel.as_str(), parts).0,
         }
     });
     let steps: Vec<StepForecast> = steps.collect();

@@ -128,9 +128,9 @@ pub struct ChannelLimit {
     ),
 )]
 #[get("/v1/strategies")]
-pub async fn strategies(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn strategies(caller: Caller) -> Result<HttpResponse, Problem> {
     let profile = caller.profile()?;
-    let allowed = app.parts.strategies.iter().filter(|strategy| profile.may_use(&strategy.name));
+    let allowed = caller.known.strategies.iter().filter(|strategy| profile.may_use(&strategy.name));
     let allowed: Vec<_> = allowed.map(|strategy| StrategyAnswer::of(strategy)).collect();
     Ok(json(HttpResponse::Ok(), &allowed))
 }
@@ -146,7 +146,7 @@ pub async fn strategies(app: web::Data<App>, caller: Caller) -> Result<HttpRespo
 #[get("/v1/limits")]
 pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     let settings = &app.parts.settings;
-    let channels = app.parts.rates.iter().map(|(channel, per_second)| ChannelLimit {
+    let channels = caller.known.rates.iter().map(|(channel, per_second)| ChannelLimit {
         channel: channel.to_string(),
         provider: app.provider(*channel),
         per_second: *per_second,

@@ -14,22 +14,8 @@ use super::document;
 use super::idempotency::{self, InProgress};
 use super::prefer::Prefer;
 use super::problem::{Details, Problem};
-use super::submission::{self, Rules, Single};
+use super::submission::{self, Single};
 use super::{App, InstitutionProfile};
-
-impl App {
-    /// What requests of an institution are checked against.
-    pub(super) fn rules<'r>(&'r self, profile: &'r InstitutionProfile) -> Rules<'r> {
-        Rules {
-            now: self.parts.broker.now(),
-            strategies: &self.parts.strategies,
-            profile,
-            prices: &self.parts.prices,
-            validity_default: self.parts.settings.validity_default,
-            validity_max: self.parts.settings.validity_max,
-        }
-    }
-}
 
 fn envelope(
     id: MessageId,
@@ -97,7 +83,7 @@ pub async fn submit(
     let prefer = Prefer::of(request.headers());
     let patience = prefer.patience(settings.wait_default, settings.wait_max);
     let idempotency = idempotency::of(&request, &app.parts.hash, caller.institution(), &body.0)?;
-    let rules = app.rules(profile);
+    let rules = caller.rules()?;
     let mut answer = if let Some(given) = idempotency {
         let marked = InProgress::mark(&app, given)?;
         if let Some(answer) = earlier(&app, &caller, given).await? {

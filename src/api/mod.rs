@@ -3,13 +3,13 @@
 //!
 //! It turns bytes into domain types and answers from what is durable. It knows the ports and the
 //! broker's handle; store and channels it doesn't know.
-use std::collections::HashMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{App as Actix, HttpServer, dev, web};
+use arc_swap::ArcSwap;
 use dashmap::{DashMap, DashSet};
 use estafette_actors::broker::Broker;
 use estafette_actors::domain::channel::Channel;
@@ -177,10 +177,37 @@ pub struct Parts {
     pub hash: Hash,
 }
 
+/// What the configuration says of senders and of what they may use: changed while the program runs.
+#[derive(Clone, Default)]
+pub struct Known {
+    /// The institutions.
+    pub institutions: Vec<InstitutionProfile>,
+    /// The strategies, built in and configured.
+    pub strategies: Vec<Arc<Strategy>>,
+    /// What channels cost.
+    pub prices: PriceList,
+    /// Messages a second that each channel is allowed.
+    pub rates: Vec<(Channel, u32)>,
+}
+
+impl Known {
+    /// What is known of an institution.
+    pub fn institution(&self, institution: Institution) -> Option<&InstitutionProfile> {
+        let place = self.institutions.binary_search_by_key(&institution, |profile| profile.institution).ok()?;
+        self.institutions.get(place)
+    }
+
+    /// In the order in which they are looked up.
+    fn sorted(mut self) -> Self {
+        self.institutions.sort_by_key(|profile| profile.institution);
+        self
+    }
+}
+
 /// The state that all workers share.
 pub struct App {
     parts: Parts,
-    institutions: HashMap<Institution, InstitutionProfile>,
+    known: ArcSwap<Known>,
     keys_in_progress: Arc<DashMap<u64, u64>>,
     uploads_in_progress: Arc<DashSet<BroadcastId>>,
     upload_slots: Arc<tokio::sync::Semaphore>,
@@ -200,9 +227,14 @@ impl App {
     }
 
     fn with(mut parts: Parts, remember: Option<Remember>) -> Arc<Self> {
-        let profiles = std::mem::take(&mut parts.institutions);
+        let known = Known {
+            institutions: std::mem::take(&mut parts.institutions),
+            strategies: std::mem::take(&mut parts.strategies),
+            prices: std::mem::take(&mut parts.prices),
+            rates: std::mem::take(&mut parts.rates),
+        };
         Arc::new(Self {
-            institutions: profiles.into_iter().map(|profile| (profile.institution, profile)).collect(),
+            known: ArcSwap::from_pointee(known.sorted()),
             keys_in_progress: Arc::default(),
             uploads_in_progress: Arc::default(),
             upload_slots: Arc::new(tokio::sync::Semaphore::new(parts.settings.uploads)),
@@ -215,6 +247,16 @@ impl App {
     /// Ends every stream of events, so that the server can stop: readers come again elsewhere or later.
     pub fn end_streams(&self) {
         self.streams.close();
+    }
+
+    /// What the configuration says now. A request keeps the one with which it began.
+    pub fn known(&self) -> Arc<Known> {
+        self.known.load_full()
+    }
+
+    /// Puts another configuration in force for requests that begin from now on.
+    pub fn know(&self, known: Known) {
+        self.known.store(Arc::new(known.sorted()));
     }
 
     /// The provider at a channel, as far as it has one name.

@@ -99,6 +99,8 @@ impl Configured {
             strategies: config.strategies.iter().cloned().map(Arc::new).collect(),
             prices: config.prices.clone(),
             rates: rates.collect(),
+            drain: config.drain,
+            source: None,
         };
         Ok(Self { blueprint, faces })
     }

@@ -99,7 +99,7 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let agree = compare::show(&stage, &broadcasts).await?;
     if arguments.exit {
-        stage.strike().await;
+        Box::pin(stage.strike()).await;
         return Ok(if agree { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     println!();
@@ -115,8 +115,8 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
     println!("  curl -H 'Authorization: Bearer {}' {}/v1/strategies", stage.key, stage.api);
     println!("  redis-cli -h {host} -p {port} CHANNELS");
     println!("Ctrl-C ends it.");
-    super::until_stopped().await?;
-    stage.strike().await;
+    let stop = super::until_told(stage.running()).await?;
+    Box::pin(stage.strike_as(stop)).await?;
     Ok(ExitCode::SUCCESS)
 }
 

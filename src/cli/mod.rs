@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::app::{Running, Stop};
+
 mod broadcast;
 mod check_config;
 mod client;
@@ -86,6 +88,30 @@ impl Cli {
 /// Runs a future on actix's runtime, which the actors need.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     actix_rt::System::new().block_on(future)
+}
+
+/// Runs until the program is to end: at Ctrl-C, at the service manager's word, or at an operator's.
+/// Reads the configuration again at each SIGHUP.
+async fn until_told(running: &Running) -> std::io::Result<Stop> {
+    let mut hung_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            stopped = until_stopped() => return stopped.map(|()| Stop::Drained),
+            stop = running.asked_to_stop() => return Ok(stop),
+            _ = hung_up.recv() => match running.reload().await {
+                Ok(difference) => tracing::info!(keys = difference.len(), "the configuration was read again"),
+                Err(error) => tracing::error!(error, "the configuration was not read again: nothing is changed"),
+            },
+        }
+    }
+}
+
+/// Stops; a second word to stop ends it at once, as a crash would, which costs nothing that was told.
+async fn stop(running: Running, stop: Stop) -> std::io::Result<()> {
+    tokio::select! {
+        () = running.stop_as(stop) => Ok(()),
+        again = until_stopped() => again,
+    }
 }
 
 /// Ends at Ctrl-C or at the service manager's word.

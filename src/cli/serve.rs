@@ -21,15 +21,17 @@ pub struct Arguments {
 
 /// Runs until it is stopped.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let config = config::load(arguments.config.as_deref(), std::env::vars())?;
+    let source = config::Source { path: arguments.config, environment: std::env::vars().collect() };
+    let config = source.load()?;
     telemetry::start_log(&config.log);
-    let configured = match Configured::of(&config) {
+    let mut configured = match Configured::of(&config) {
         Ok(configured) => configured,
         Err(mistakes) => {
             let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
             bail!("the channels can't be set up:\n  {}", all.join("\n  "))
         }
     };
+    configured.faces.source = Some((source, config.keys.clone()));
     let http = listen("the API", &config.http.address.to_string())?;
     let admin = listen("the admin port", &config.admin.address.to_string())?;
     super::block_on(async move {
@@ -38,8 +40,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             .context("the broker does not start")?;
         println!("API    http://{}", running.http);
         println!("Admin  {}", running.admin);
-        super::until_stopped().await?;
-        running.stop().await;
+        let stop = super::until_told(&running).await?;
+        super::stop(running, stop).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

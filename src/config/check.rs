@@ -126,6 +126,8 @@ impl<'m> Checker<'m> {
             registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
             suppressions: self.count("suppressions.entries", raw.suppressions.entries, 0, 50_000_000),
             log: self.log(raw.log),
+            drain: self.seconds("shutdown.drain_seconds", raw.shutdown.drain_seconds, 0, 300),
+            keys: super::Keys::default(),
             institutions: self.institutions(&raw.institution, &strategies),
             strategies,
         }

@@ -47,6 +47,10 @@ pub struct Config {
     pub institutions: Vec<Institution>,
     /// Strategies, the built-in ones first; names are unique.
     pub strategies: Vec<Strategy>,
+    /// What stops the program: how long what is under way may take to end.
+    pub drain: Duration,
+    /// Every key as it was read.
+    pub keys: super::Keys,
 }
 
 impl fmt::Debug for Config {

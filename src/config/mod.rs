@@ -4,6 +4,7 @@
 //! names every mistake with its key. It must not read the process's environment, nor show a secret.
 mod check;
 mod checked;
+mod difference;
 mod people;
 mod raw;
 mod source;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use checked::{Admin, Admission, Config, Delivery, Http, Institution, Journal, Log, LogFormat, Secret};
+pub use difference::{Applies, Difference, Keys};
 
 /// What the names of variables start with.
 pub const PREFIX: &str = "ESTAFETTE__";
@@ -55,6 +57,22 @@ fn listed(mistakes: &[Mistake]) -> String {
     mistakes.iter().fold(String::new(), |list, mistake| list + "\n  " + &mistake.to_string())
 }
 
+/// Where a configuration comes from, to read it again.
+#[derive(Clone)]
+pub struct Source {
+    /// The file; none for the defaults.
+    pub path: Option<PathBuf>,
+    /// The variables, as they were when the program began.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Source {
+    /// Reads and checks it.
+    pub fn load(&self) -> Result<Config, Error> {
+        load(self.path.as_deref(), self.environment.iter().cloned())
+    }
+}
+
 /// Reads the file (none for defaults only) and the variables, and checks everything.
 pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, Error> {
     let text = match path {
@@ -70,8 +88,9 @@ pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, 
 pub fn parse(toml: Option<&str>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, Error> {
     let mut mistakes = Vec::new();
     let raw = source::read(toml, source::Overrides::of(environment), &mut mistakes);
+    let keys = Keys::of(&raw);
     let config = check::Checker::new(&mut mistakes).config(raw);
-    if mistakes.is_empty() { Ok(config) } else { Err(Error::Mistakes(mistakes)) }
+    if mistakes.is_empty() { Ok(Config { keys, ..config }) } else { Err(Error::Mistakes(mistakes)) }
 }
 
 /// Every key with its default, as a table: for the test that compares it with the file, and for

@@ -34,6 +34,8 @@ pub struct Raw {
     pub registry: Registry,
     /// Suppression lists.
     pub suppressions: Suppressions,
+    /// How the program ends.
+    pub shutdown: Shutdown,
     /// The log.
     pub log: Log,
     /// Institutions.
@@ -157,6 +159,13 @@ pub struct Suppressions {
     pub entries: u64,
 }
 
+/// `[shutdown]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shutdown {
+    pub drain_seconds: u64,
+}
+
 /// `[log]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -219,6 +228,7 @@ impl Default for Raw {
             prices: prices.map(|(name, price)| (name.to_owned(), price)).into(),
             registry: Registry::default(),
             suppressions: Suppressions::default(),
+            shutdown: Shutdown::default(),
             log: Log::default(),
             institution: Vec::new(),
             strategy: Vec::new(),
@@ -319,6 +329,12 @@ impl Default for Retry {
 impl Default for Suppressions {
     fn default() -> Self {
         Self { entries: 1_000_000 }
+    }
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { drain_seconds: 10 }
     }
 }
 

@@ -53,6 +53,10 @@ impl Journal for Store {
         lock(&self.inner.read_only).clone()
     }
 
+    fn position(&self) -> estafette_actors::ports::Position {
+        self.inner.position.load(Ordering::Acquire)
+    }
+
     fn figures(&self) -> JournalFigures {
         let inner = &self.inner;
         let (segments, bytes) = inner.segments.size();

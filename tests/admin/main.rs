@@ -4,7 +4,9 @@
 mod support;
 
 mod figures;
+mod monitor;
 mod port;
+mod program;
 mod roles;
 mod steering;
 mod talk;

@@ -13,7 +13,8 @@ fn guarded() -> admin::Settings {
 async fn a_viewer_may_look_and_change_nothing() {
     let (address, _world) = serve(guarded()).await;
     let id = "01939f3a-7c1e-7000-8000-000000000001";
-    let alone = ["PING", "INFO", "CHANNELS", "CHANNEL sms", "LATENCY", "BOTTLENECK", "DEAD", "BROADCASTS", "HELP"];
+    let alone =
+        ["PING", "INFO", "CHANNELS", "CHANNEL sms", "LATENCY", "BOTTLENECK", "DEAD", "BROADCASTS", "HELP", "MONITOR"];
     for command in alone {
         let told = talk(address, format!("AUTH look\r\n{command}\r\n").as_bytes()).await;
         assert!(
@@ -26,6 +27,9 @@ async fn a_viewer_may_look_and_change_nothing() {
         "channel sms RATE 5".to_owned(),
         "CHANNEL sms DRAIN".to_owned(),
         format!("CANCEL {id}"),
+        "SHUTDOWN".to_owned(),
+        "SHUTDOWN NOW".to_owned(),
+        "CONFIG RELOAD".to_owned(),
         format!("RETRY {id}"),
         format!("BROADCAST {id} PAUSE"),
     ] {

@@ -42,12 +42,21 @@ pub async fn listen(broker: &estafette_actors::broker::Broker, settings: admin::
 
 /// A port over a broker with a real store.
 pub async fn over(sms: Arc<Told>, sms_settings: delivery::Settings) -> (SocketAddr, Core, tempfile::TempDir) {
+    over_with(sms, sms_settings, settings()).await
+}
+
+/// The same with settings of the port's own.
+pub async fn over_with(
+    sms: Arc<Told>,
+    sms_settings: delivery::Settings,
+    settings: admin::Settings,
+) -> (SocketAddr, Core, tempfile::TempDir) {
     let folder = tempfile::TempDir::new().unwrap();
     let transports: Vec<Arc<dyn Transport>> = vec![sms];
     let mut blueprint = Blueprint::new(store::Settings::new(folder.path()), transports);
     blueprint.deliveries.insert(Channel::SMS, sms_settings);
     let core = Core::start(blueprint).unwrap();
-    (listen(&core.broker, settings()).await, core, folder)
+    (listen(&core.broker, settings).await, core, folder)
 }
 
 /// Submits, and again while the actors are on their way.

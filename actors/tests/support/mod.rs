@@ -334,7 +334,7 @@ impl World {
             Arc::clone(&clock),
             desks.clone(),
             registry.clone(),
-            HashMap::new(),
+            Arc::default(),
             supervisor.clone(),
         );
         supervisor

@@ -12,7 +12,7 @@ use estafette_actors::domain::submission::Institution;
 use estafette_loadtest::{Settings, Simulators};
 use serde_json::json;
 
-use crate::app::{Blueprint, Faces, Running, listen};
+use crate::app::{Blueprint, Faces, Running, Stop, listen};
 use crate::channels::{self, Table};
 use crate::{api, config, store};
 
@@ -110,6 +110,18 @@ impl Stage {
         Ok(self.broker().archive().message(None, id).await?.is_some())
     }
 
+    /// What runs.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// Stops all of it as it was asked for.
+    pub async fn strike_as(self, stop: Stop) -> anyhow::Result<()> {
+        crate::cli::stop(self.running, stop).await?;
+        self.simulators.stop().await;
+        Ok(())
+    }
+
     /// Stops all of it.
     pub async fn strike(self) {
         self.running.stop().await;
@@ -140,5 +152,7 @@ fn faces(folder: &Path) -> anyhow::Result<Faces> {
         strategies: built_in().into_iter().map(Arc::new).collect(),
         prices: defaults.prices,
         rates: Vec::new(),
+        drain: defaults.drain,
+        source: None,
     })
 }

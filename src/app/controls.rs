@@ -1,0 +1,104 @@
+//! What an operator may ask of the running program: stop, and another configuration.
+//!
+//! Invariant: a configuration is put in force whole, as far as it holds without a stop, or not at
+//! all; it was checked in the same way as at the start.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use estafette_actors::broker::Broker;
+use estafette_actors::delivery;
+use estafette_actors::domain::backoff::Backoff;
+use estafette_actors::domain::channel::Channel;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::Configured;
+use crate::config::{Applies, Config, Difference, Keys, Source};
+use crate::{admin, api, telemetry};
+
+/// How the program is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// What is under way may end, within the bound of the configuration.
+    Drained,
+    /// Nothing is waited for.
+    AtOnce,
+}
+
+/// See the head of this file.
+pub struct Controls {
+    pub(super) broker: Broker,
+    pub(super) api: Arc<api::App>,
+    pub(super) admin: Arc<ArcSwap<admin::Settings>>,
+    pub(super) backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
+    /// Where the configuration came from, and the one in force; none for a demo.
+    pub(super) config: Option<Mutex<(Source, Keys)>>,
+    pub(super) stop: watch::Sender<Option<Stop>>,
+}
+
+impl Controls {
+    /// Reads the configuration again and puts in force what can be; says what differs. What needs
+    /// a restart stays said at each reload until there was one.
+    pub fn read_again(&self) -> Result<Vec<Difference>, String> {
+        let known = self.config.as_ref().ok_or("this broker was started without a configuration")?;
+        // Held throughout: two reloads at once must not mix.
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (source, now) = &mut *known;
+        let config = source.load().map_err(|error| error.to_string())?;
+        let configured = Configured::of(&config).map_err(|mistakes| {
+            let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            format!("the channels can't be set up:\n  {}", mistakes.join("\n  "))
+        })?;
+        let difference = now.difference(&config.keys);
+        for one in &difference {
+            tracing::info!(key = one.key, old = %one.old, new = %one.new, applies = ?one.applies, "the configuration changed");
+        }
+        self.put_in_force(&config, configured);
+        now.follow(&config.keys);
+        Ok(difference)
+    }
+
+    fn put_in_force(&self, config: &Config, configured: Configured) {
+        let Configured { blueprint, faces } = configured;
+        for desk in self.broker.desks() {
+            let settings: delivery::Settings = blueprint.deliveries.get(&desk.channel).copied().unwrap_or_default();
+            desk.set(settings);
+        }
+        self.broker.admit(blueprint.admission);
+        self.backoff.store(Arc::new(blueprint.backoff));
+        self.api.know(faces.known());
+        self.admin.store(Arc::new(faces.admin));
+        telemetry::set_level(&config.log.level);
+    }
+}
+
+impl admin::Control for Arc<Controls> {
+    fn shut_down(&self, at_once: bool) -> Result<(), String> {
+        self.stop.send_replace(Some(if at_once { Stop::AtOnce } else { Stop::Drained }));
+        Ok(())
+    }
+
+    fn configuration(&self) -> admin::Outcome {
+        let known = self.config.as_ref().ok_or("this broker was started without a configuration")?;
+        let shown = known.lock().unwrap_or_else(PoisonError::into_inner).1.shown();
+        serde_json::to_value(shown).map_err(|error| error.to_string())
+    }
+
+    fn reload(&self) -> BoxFuture<'static, admin::Outcome> {
+        let controls = Arc::clone(self);
+        async move {
+            let done = tokio::task::spawn_blocking(move || controls.read_again()).await;
+            done.map_err(|error| error.to_string())?.map(|difference| told(&difference))
+        }
+        .boxed()
+    }
+}
+
+/// What a reload came to.
+fn told(difference: &[Difference]) -> Value {
+    let needs = difference.iter().filter(|one| one.applies == Applies::Restart).count();
+    json!({ "changed": difference, "in_force": difference.len() - needs, "after_a_restart": needs })
+}
