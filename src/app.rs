@@ -13,10 +13,11 @@ use estafette_actors::delivery::{self, Delivery, Desk};
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::mobile::Mobile;
+use estafette_actors::domain::submission::Institution;
 use estafette_actors::intake::Intake;
 use estafette_actors::messages::Refused;
 use estafette_actors::nursery::{Budget, Child};
-use estafette_actors::ports::{Archive, Clock, Feed, Journal, SystemClock, Transport};
+use estafette_actors::ports::{Archive, Clock, Ear, Feed, Journal, SystemClock, Transport};
 use estafette_actors::registry::Registry;
 use estafette_actors::supervisor::{Parts, Supervisor};
 
@@ -29,11 +30,13 @@ use crate::store::{self, Store};
 
 mod configured;
 mod controls;
+mod hearing;
 mod known_recipients;
 mod running;
 
 pub use configured::Configured;
 pub use controls::{Controls, Stop};
+pub use hearing::Hearing;
 pub use running::{Faces, Running};
 
 /// Messages in an actor's mailbox; what must not be lost is bounded by permits before it.
@@ -51,6 +54,8 @@ pub struct Blueprint {
     pub backoff: HashMap<Channel, Backoff>,
     /// The channels.
     pub transports: Vec<Arc<dyn Transport>>,
+    /// Numbers and names that citizens write to, and whose they are.
+    pub numbers: HashMap<Box<str>, Institution>,
     /// What may be under way at once.
     pub admission: Admission,
     /// How often a child may be replaced.
@@ -69,6 +74,7 @@ impl Blueprint {
             deliveries: HashMap::new(),
             backoff: HashMap::new(),
             transports,
+            numbers: HashMap::new(),
             admission: Admission::default(),
             budget: Budget::default(),
             known_recipients: None,
@@ -196,6 +202,12 @@ impl Core {
             admission: Gate::new(blueprint.admission),
             mint: Mint::default(),
         });
+        let ear: Arc<dyn Ear> = Arc::new(Hearing::new(broker.clone(), blueprint.numbers));
+        for transport in &blueprint.transports {
+            if let Some(listening) = transport.listen(Arc::clone(&ear)) {
+                delivering.spawn(listening);
+            }
+        }
         let arbiters = vec![deciding, delivering];
         Ok(Self {
             broker,

@@ -11,13 +11,14 @@ use tokio::sync::oneshot;
 use crate::delivery::Desk;
 use crate::domain::channel::Channel;
 use crate::domain::id::{BroadcastId, ChunkId, Kind, MessageId};
+use crate::domain::inbound::Heard;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{MessageStatus, WaitReason};
 use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
 use crate::domain::time::Timestamp;
 use crate::intake::Intake;
 use crate::latency::Quantiles;
-use crate::messages::{BroadcastOrder, Cancel, Command, Progress, Receive, Refused, Steer, Submitted};
+use crate::messages::{BroadcastOrder, Cancel, Command, Hear, Progress, Receive, Refused, Steer, Submitted};
 use crate::nursery::{Child, Vitals};
 use crate::ports::{Archive, Clock, Journal, Loaded};
 use crate::registry::Registry;
@@ -184,6 +185,14 @@ impl Broker {
         let _permit = self.0.admission.receipts.enter().ok_or(OVERLOADED)?;
         let (recorded, done) = oneshot::channel();
         self.0.supervisor.tell(Receive { receipts, recorded })?;
+        done.await.map_err(|_| Refused::Restarting)?
+    }
+
+    /// What citizens wrote, each with the institution that it was written to. Ends when it is durable.
+    pub async fn hear(&self, heard: Vec<(Option<Institution>, Heard)>) -> Result<(), Refused> {
+        let _permit = self.0.admission.receipts.enter().ok_or(OVERLOADED)?;
+        let (recorded, done) = oneshot::channel();
+        self.0.supervisor.tell(Hear { heard, recorded })?;
         done.await.map_err(|_| Refused::Restarting)?
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::channel::Channel;
 use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
+use crate::domain::inbound::Heard;
 use crate::domain::life::Outcome;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::MessageStatus;
@@ -141,6 +142,16 @@ pub struct Recorded(pub Vec<AttemptRef>);
 pub struct Receive {
     /// What it said.
     pub receipts: Vec<Receipt>,
+    /// Told after the commit.
+    pub recorded: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// To the supervisor: citizens wrote this. Answered after the commit.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Hear {
+    /// What was written, and to whom.
+    pub heard: Vec<(Option<Institution>, Heard)>,
     /// Told after the commit.
     pub recorded: oneshot::Sender<Result<(), Refused>>,
 }

@@ -13,12 +13,14 @@ use crate::domain::content::Rendition;
 use crate::domain::event::{Event, Place, Wanted};
 use crate::domain::fact::{Change, Fact};
 use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
+use crate::domain::inbound::{Heard, Inbound};
 use crate::domain::life::{Outcome, State};
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{AttemptStatus, MessageStatus};
 use crate::domain::submission::{Broadcast, Envelope, Identifier, Institution, Lane, Recipient, Row};
 use crate::domain::time::Timestamp;
 use crate::latency::Quantiles;
+use crate::messages::Refused;
 
 mod suppressions;
 
@@ -114,6 +116,8 @@ pub enum Entry {
         /// What happened.
         change: Change,
     },
+    /// What a citizen wrote, to the institution if one is known.
+    Heard(Option<Institution>, Heard),
 }
 
 /// What is told after the commit, on the writer's thread: quick, and never blocking.
@@ -566,6 +570,16 @@ pub struct Received {
     pub ignored: usize,
 }
 
+/// Where a transport with a connection of its own tells what it hears there. Each future ends when all of it is durable:
+/// only then may the channel be told that it was heard. A refusal passes: the channel says it again.
+pub trait Ear: Send + Sync {
+    /// Receipts.
+    fn receipts(&self, receipts: Vec<Receipt>) -> BoxFuture<'static, Result<(), Refused>>;
+
+    /// Messages of citizens.
+    fn inbound(&self, inbound: Vec<Inbound>) -> BoxFuture<'static, Result<(), Refused>>;
+}
+
 /// One provider of a channel. It owns its connections and its time limits; every future ends.
 pub trait Transport: Send + Sync {
     /// The channel.
@@ -589,6 +603,12 @@ pub trait Transport: Send + Sync {
 
     /// Asks for receipts since `since`, where the channel has to be asked; otherwise `None`.
     fn poll(&self, since: Timestamp) -> Option<BoxFuture<'static, Result<Vec<Receipt>, String>>>;
+
+    /// Keeps the channel's connections, where it has some that outlive a letter, and tells what is heard there. Never ends;
+    /// it is dropped at the stop.
+    fn listen(&self, _: Arc<dyn Ear>) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
 /// How long to wait between polls, and how far each looks back.

@@ -16,19 +16,22 @@ pub enum Channel {
     Govapp,
     /// The RingRing gateway; the reference is `Reference`.
     Sms,
+    /// The SMSC; the reference is the optional parameter that its settings name.
+    Smsc,
     /// The e-Box provider; the reference is the business data with key `reference`.
     Ebox,
 }
 
 impl Channel {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Govapp, Self::Sms, Self::Ebox];
+    pub const ALL: [Self; 4] = [Self::Govapp, Self::Sms, Self::Smsc, Self::Ebox];
 
     /// The name in paths, files and statistics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Govapp => "govapp",
             Self::Sms => "sms",
+            Self::Smsc => "smsc",
             Self::Ebox => "ebox",
         }
     }

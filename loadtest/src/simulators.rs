@@ -13,6 +13,7 @@ mod parts;
 mod receipt;
 mod ringring;
 mod settings;
+mod smsc;
 mod text;
 
 use std::net::SocketAddr;
@@ -29,7 +30,7 @@ use tokio::sync::oneshot;
 
 use callbacks::{Callbacks, GovAppTarget};
 use desk::{Desk, Hangup, Refusal};
-pub use settings::{CallbackSettings, EboxSettings, GovAppSettings, Settings, SmsSettings};
+pub use settings::{CallbackSettings, EboxSettings, GovAppSettings, MessageIds, Settings, SmsSettings, SmscSettings};
 
 use crate::ledger::book::Book;
 use crate::ledger::{Channel, Count, Page};
@@ -42,6 +43,7 @@ pub(crate) struct World {
     settings: Settings,
     govapp: Desk,
     sms: Desk,
+    smsc: Arc<smsc::Smsc>,
     ebox: Desk,
     callbacks: Arc<Callbacks>,
     sms_targets: ringring::Targets,
@@ -58,6 +60,7 @@ impl World {
         Ok(Self {
             govapp: Desk::open(Channel::Govapp, settings.govapp.faults, &settings)?,
             sms: Desk::open(Channel::Sms, settings.sms.faults, &settings)?,
+            smsc: Arc::new(smsc::Smsc::open(&settings)?),
             ebox: Desk::open(Channel::Ebox, settings.ebox.faults, &settings)?,
             callbacks,
             sms_targets: ringring::Targets::default(),
@@ -70,6 +73,7 @@ impl World {
         match channel {
             Channel::Govapp => &self.govapp,
             Channel::Sms => &self.sms,
+            Channel::Smsc => &self.smsc.desk,
             Channel::Ebox => &self.ebox,
         }
     }
@@ -85,6 +89,7 @@ fn govapp_target(url: Option<&str>, secret: &str) -> anyhow::Result<Option<GovAp
 /// Simulators that run until they are stopped or dropped.
 pub struct Simulators {
     address: SocketAddr,
+    smsc: Option<SocketAddr>,
     world: Data<World>,
     server: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -98,21 +103,51 @@ impl Simulators {
         settings.check()?;
         // reqwest is built without a provider of its own; somebody may have installed it before, which is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let address = settings.address;
+        let (address, smsc) = (settings.address, settings.smsc.address);
+        let smsc = match smsc {
+            Some(address) => {
+                let listener = std::net::TcpListener::bind(address);
+                let listener = listener.with_context(|| format!("listen on {address} as an SMSC: is it taken?"))?;
+                listener.set_nonblocking(true)?;
+                Some(listener)
+            }
+            None => None,
+        };
+        let smsc_address = smsc.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
         let world = Data::new(World::open(settings)?);
         let (tell, told) = oneshot::channel();
         let shared = world.clone();
         let thread = std::thread::Builder::new()
             .name("simulators".into())
-            .spawn(move || actix_web::rt::System::new().block_on(serve(address, shared, tell)))
+            .spawn(move || actix_web::rt::System::new().block_on(serve(address, smsc, shared, tell)))
             .context("start the thread of the simulators")?;
         let (address, server) = told.await.context("the thread of the simulators ended at its start")??;
-        Ok(Self { address, world, server, thread: Some(thread) })
+        Ok(Self { address, smsc: smsc_address, world, server, thread: Some(thread) })
     }
 
     /// Where they listen.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the SMSC listens, when it does.
+    pub fn smsc_address(&self) -> Option<SocketAddr> {
+        self.smsc
+    }
+
+    /// Drops every link to the SMSC, as a failing network does.
+    pub fn drop_links(&self) {
+        self.world.smsc.drop_links();
+    }
+
+    /// A citizen writes `text` to `to`; whether there was room for it.
+    pub fn write(&self, from: &str, to: &str, text: &str) -> bool {
+        self.world.smsc.write(from, to, text)
+    }
+
+    /// What goes wrong at the SMSC besides its faults, from now on.
+    pub fn set_smsc(&self, settings: SmscSettings) {
+        self.world.smsc.set(settings);
     }
 
     /// How many messages a channel took so far.
@@ -150,8 +185,11 @@ impl Drop for Simulators {
 
 type Told = oneshot::Sender<anyhow::Result<(SocketAddr, ServerHandle)>>;
 
-async fn serve(address: SocketAddr, world: Data<World>, tell: Told) {
+async fn serve(address: SocketAddr, smsc: Option<std::net::TcpListener>, world: Data<World>, tell: Told) {
     let callbacks = Arc::clone(&world.callbacks);
+    if let Some(listener) = smsc {
+        actix_web::rt::spawn(smsc::serve(listener, Arc::clone(&world.smsc)));
+    }
     let started = listen(address, world).and_then(|(address, server)| Ok((address, server, client(&callbacks)?)));
     match started {
         Ok((address, server, client)) => {
@@ -221,6 +259,7 @@ fn routes(app: &mut web::ServiceConfig, world: Data<World>) {
         .route("/ledger/{channel}", web::get().to(control::page))
         .route("/ledger/{channel}/count", web::get().to(control::count))
         .service(web::resource("/faults").get(control::faults).put(control::set_faults))
+        .route("/smsc/inbound", web::post().to(control::inbound))
         .route("/sandbox", web::get().to(control::sandbox))
         .route("/stats", web::get().to(control::stats));
 }

@@ -187,6 +187,14 @@ pub(super) fn told(change: &Change) -> Vec<(&'static str, Reply)> {
         Change::WebhookDisabled { webhook, reason } => {
             vec![what("webhook_disabled"), ("webhook", Reply::text(&**webhook)), ("reason", Reply::text(&**reason))]
         }
+        Change::Via { step, retry, provider } => {
+            let mut pairs = vec![what("via")];
+            pairs.extend(place(*step, *retry));
+            pairs.push(("provider", Reply::text(&**provider)));
+            pairs
+        }
+        // Who wrote what is the institution's to read, not the operator's.
+        Change::Heard(heard) => vec![what("heard"), ("stop", Reply::Boolean(heard.stop.is_some()))],
     }
 }
 

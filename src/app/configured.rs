@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use estafette_actors::broker::Admission;
 use estafette_actors::delivery::{self, Limits};
+use estafette_actors::domain::submission::Institution;
 use estafette_actors::nursery::Budget;
 
 use super::{Blueprint, Faces};
@@ -61,6 +62,7 @@ impl Configured {
             deliveries: deliveries.collect(),
             backoff: config.delivery.iter().map(|(channel, given)| (*channel, given.retry)).collect::<HashMap<_, _>>(),
             transports,
+            numbers: numbers(config),
             admission,
             budget: Budget::default(),
             known_recipients: config.registry_file.clone(),
@@ -104,4 +106,15 @@ impl Configured {
         };
         Ok(Self { blueprint, faces })
     }
+}
+
+/// Sender names that one institution has for itself: what is written to them is for it.
+fn numbers(config: &Config) -> HashMap<Box<str>, Institution> {
+    let named = config.institutions.iter().filter_map(|known| Some((known.sender_name.as_deref()?, known.id)));
+    let shared = |name: &str| named.clone().filter(|(other, _)| *other == name).count() > 1;
+    named
+        .clone()
+        .filter(|(name, _)| !shared(name))
+        .map(|(name, id)| (name.trim_start_matches('+').into(), id))
+        .collect()
 }

@@ -14,6 +14,9 @@ pub struct Arguments {
     /// Where to listen; port 0 takes a free one
     #[arg(long)]
     address: Option<SocketAddr>,
+    /// Where the SMSC listens for SMPP; without it port 2775, or a free one where --address has port 0
+    #[arg(long)]
+    smsc: Option<SocketAddr>,
     /// Faults, latencies and receipts, as TOML
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -33,11 +36,16 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     settings.address = arguments.address.unwrap_or(settings.address);
     settings.seed = arguments.seed.unwrap_or(settings.seed);
+    let usual = SocketAddr::new(settings.address.ip(), if settings.address.port() == 0 { 0 } else { 2775 });
+    settings.smsc.address = arguments.smsc.or(settings.smsc.address).or(Some(usual));
     super::block_on(async move {
         let simulators = Simulators::start(settings).await?;
         let address = simulators.address();
         println!("GovApp   http://{address}/govapp");
         println!("SMS      http://{address}/ringring");
+        if let Some(smsc) = simulators.smsc_address() {
+            println!("SMPP     {smsc} (estafette, sandbox)");
+        }
         println!("e-Box    http://{address}/ebox");
         println!("Ledgers  http://{address}/ledger");
         super::until_stopped().await?;

@@ -1,9 +1,10 @@
 //! Events as senders see them, the same in the feed and in callbacks: `id`, `type`, `time`, `data`.
 //!
 //! No recipient and no content is in them: an event names the message and the sender's own
-//! reference. The form is promised; fields are added and never taken away.
+//! reference. The one exception is what a citizen wrote to the sender, which is the event itself. The form is promised; fields are added and never taken away.
 use estafette_actors::domain::event::{About, Event, Kind};
 use estafette_actors::domain::fact::Change;
+use estafette_actors::domain::inbound::Heard;
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -62,6 +63,26 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub webhook: Option<Box<str>>,
+    /// `sms.received`: who wrote what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sms: Option<Sms>,
+}
+
+/// An SMS that a citizen wrote.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventSms)]
+pub struct Sms {
+    /// The citizen's mobile number.
+    #[schema(example = "+32470123456")]
+    pub from: String,
+    /// The number or the name that it was written to.
+    #[schema(value_type = String, example = "8686")]
+    pub to: Box<str>,
+    /// The words, at most 3,000 bytes of them.
+    #[schema(value_type = String, example = "STOP")]
+    pub text: Box<str>,
+    /// Whether it asks for no more: then the number is on the sender's suppression list for SMS.
+    pub stop: bool,
 }
 
 /// An attempt: one step of the strategy, on one channel.
@@ -129,6 +150,11 @@ impl Written {
             Change::WebhookDisabled { webhook, reason } => {
                 data.webhook = Some(webhook);
                 data.reason = Some(reason);
+            }
+            Change::Heard(heard) => {
+                let Heard { inbound, stop } = *heard;
+                let (from, stop) = (inbound.from.e164(), stop.is_some());
+                data.sms = Some(Sms { from, to: inbound.to, text: inbound.text, stop });
             }
             _ => {}
         }

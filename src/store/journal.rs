@@ -227,6 +227,17 @@ impl<'i> Applied<'i> {
                     ready: Vec::new(),
                 });
             }
+            Entry::Heard(institution, heard) => {
+                self.bytes += 256 + heard.inbound.text.len();
+                self.told.push(Told {
+                    institution,
+                    subject: Subject::Nobody,
+                    at: self.at,
+                    changes: vec![Change::Heard(Box::new(heard))],
+                    items: Vec::new(),
+                    ready: Vec::new(),
+                });
+            }
             Entry::Park(receipt) => {
                 self.inner.parked.park(self.at, receipt.clone());
                 let change = Change::Parked(Box::new(receipt));

@@ -9,3 +9,5 @@ mod govapp;
 mod letter;
 mod ringring;
 mod simulators;
+#[cfg(feature = "sandbox")]
+mod smpp;

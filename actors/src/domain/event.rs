@@ -70,11 +70,13 @@ pub enum Kind {
     BroadcastResumed,
     /// One of the sender's webhooks was switched off.
     WebhookDisabled,
+    /// A citizen wrote an SMS to the sender.
+    SmsReceived,
 }
 
 impl Kind {
     /// Every one.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Accepted,
         Self::Skipped,
         Self::Started,
@@ -93,6 +95,7 @@ impl Kind {
         Self::BroadcastPaused,
         Self::BroadcastResumed,
         Self::WebhookDisabled,
+        Self::SmsReceived,
     ];
 
     /// The name, as in the API.
@@ -116,6 +119,7 @@ impl Kind {
             Self::BroadcastPaused => "broadcast.paused",
             Self::BroadcastResumed => "broadcast.resumed",
             Self::WebhookDisabled => "webhook.disabled",
+            Self::SmsReceived => "sms.received",
         }
     }
 
@@ -148,6 +152,7 @@ impl Kind {
             Change::BroadcastPaused => Self::BroadcastPaused,
             Change::BroadcastResumed => Self::BroadcastResumed,
             Change::WebhookDisabled { .. } => Self::WebhookDisabled,
+            Change::Heard(_) => Self::SmsReceived,
             // Steps on the way that mean nothing outside.
             Change::Queued { .. }
             | Change::Returned { .. }
@@ -157,6 +162,7 @@ impl Kind {
             | Change::Stopped
             | Change::Stored { .. }
             | Change::RetryOf(_)
+            | Change::Via { .. }
             | Change::Parked(_) => return None,
         })
     }

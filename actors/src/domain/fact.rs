@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::Channel;
 use super::failure::Failure;
 use super::id::{BroadcastId, ChunkId, MessageId};
+use super::inbound::Heard;
 use super::receipt::Receipt;
 use super::status::{AttemptStatus, MessageStatus};
 use super::submission::Institution;
@@ -161,4 +162,15 @@ pub enum Change {
         /// Why.
         reason: Box<str>,
     },
+    /// An attempt went over this provider of its channel, where the channel has several.
+    Via {
+        /// The step.
+        step: u8,
+        /// The retry.
+        retry: u8,
+        /// The provider's name.
+        provider: Box<str>,
+    },
+    /// A citizen wrote to us. About nobody's message; the fact is of the institution that was written to.
+    Heard(Box<Heard>),
 }

@@ -290,7 +290,9 @@ impl State {
             | Change::BroadcastPaused
             | Change::BroadcastResumed
             | Change::RetryOf(_)
-            | Change::WebhookDisabled { .. } => {}
+            | Change::WebhookDisabled { .. }
+            | Change::Via { .. }
+            | Change::Heard(_) => {}
         }
     }
 }

@@ -144,6 +144,13 @@ pub fn split(text: &str) -> Vec<&str> {
     if parts == 1 { vec![text] } else { Parts { rest: text, alphabet }.collect() }
 }
 
+/// The parts of a text in UCS-2, whatever its own alphabet, for a provider that takes nothing else.
+pub fn split_as_ucs2(text: &str) -> Vec<&str> {
+    let units: u32 = text.chars().map(|character| character.len_utf16() as u32).sum();
+    let alphabet = Alphabet::Ucs2;
+    if units <= alphabet.alone() { vec![text] } else { Parts { rest: text, alphabet }.collect() }
+}
+
 /// The characters, with their byte offsets, that make a text UCS-2: those that the GSM tables don't have.
 pub fn forces_ucs2(text: &str) -> impl Iterator<Item = (usize, char)> {
     text.char_indices().filter(|&(_, character)| septet(character) == OUTSIDE)

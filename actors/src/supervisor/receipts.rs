@@ -11,7 +11,7 @@ use crate::domain::channel::Channel;
 use crate::domain::id::{AttemptRef, MessageId};
 use crate::domain::life::{self, Context as Situation, Outcome, State};
 use crate::domain::receipt::{About, Receipt};
-use crate::messages::{Receive, Refused};
+use crate::messages::{Hear, Receive, Refused};
 use crate::ports::{Entry, Loaded};
 
 impl Supervisor {
@@ -107,23 +107,79 @@ impl Handler<ReceiveLoaded> for Supervisor {
             state.apply_all(&changes);
             entries.extend(self.decide_all(std::iter::once((&loaded.envelope, before, changes)), &mut after));
         }
+        let by_reference = |receipt: &Receipt| match &receipt.about {
+            About::ChannelReference(reference) => Some((receipt.channel, reference.clone())),
+            About::Attempt(_) => None,
+        };
+        let parked: Vec<_> = received.unmatched.iter().filter_map(by_reference).collect();
         entries.extend(received.unmatched.into_iter().map(Entry::Park));
-        let recorded = received.recorded;
-        let tell = move |told: Result<(), Refused>| {
+        let tell = |recorded: Option<oneshot::Sender<_>>, told: Result<(), Refused>| {
             if let Some(recorded) = recorded {
                 let _ = recorded.send(told);
             }
         };
+        let recorded = received.recorded;
         if entries.is_empty() {
-            tell(Ok(()));
+            tell(recorded, Ok(()));
             return;
         }
+        let me = self.parts.me.clone();
         self.append(entries, after, move |after, committed| {
             match &committed {
                 Ok(()) => after.committed(None),
                 Err(_) => after.failed(),
             }
-            tell(committed);
+            if parked.is_empty() || committed.is_err() {
+                tell(recorded, committed);
+            } else {
+                // When it is being replaced, the lost reply tells: the channel says it again.
+                let _ = me.tell(LookAgain { parked, recorded });
+            }
+        });
+    }
+}
+
+/// These were parked: their attempt may have been named in the meantime.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct LookAgain {
+    parked: Vec<(Channel, Box<str>)>,
+    recorded: Option<oneshot::Sender<Result<(), Refused>>>,
+}
+
+impl Handler<LookAgain> for Supervisor {
+    type Result = ();
+
+    /// The answer that names an attempt may have been recorded while its receipt was looked for and not found yet: both are
+    /// durable now, so one look decides.
+    fn handle(&mut self, LookAgain { parked, recorded }: LookAgain, _: &mut Self::Context) {
+        let (archive, me) = (Arc::clone(&self.parts.archive), self.parts.me.clone());
+        actix_rt::spawn(async move {
+            let mut receipts = Vec::new();
+            for (channel, reference) in parked {
+                match archive.attempt_of(channel, reference.clone()).await {
+                    Ok(Some(_)) => receipts.extend(archive.parked(channel, &reference)),
+                    Ok(None) => {}
+                    Err(error) => tracing::error!(%error, "a parked receipt can't be looked up; it stays parked"),
+                }
+            }
+            let Some(recorded) = recorded else { return };
+            if receipts.is_empty() {
+                let _ = recorded.send(Ok(()));
+            } else {
+                let _ = me.tell(Receive { receipts, recorded });
+            }
+        });
+    }
+}
+
+impl Handler<Hear> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Hear { heard, recorded }: Hear, _: &mut Self::Context) {
+        let entries = heard.into_iter().map(|(institution, heard)| Entry::Heard(institution, heard)).collect();
+        self.append(entries, Aftermath::default(), move |_, committed| {
+            let _ = recorded.send(committed);
         });
     }
 }

@@ -47,6 +47,7 @@ pub(crate) async fn clear(world: Data<World>) -> HttpResponse {
 struct AllFaults {
     govapp: Faults,
     sms: Faults,
+    smsc: Faults,
     ebox: Faults,
 }
 
@@ -55,6 +56,7 @@ pub(crate) async fn faults(world: Data<World>) -> HttpResponse {
     HttpResponse::Ok().json(AllFaults {
         govapp: world.govapp.faults(),
         sms: world.sms.faults(),
+        smsc: world.smsc.desk.faults(),
         ebox: world.ebox.faults(),
     })
 }
@@ -65,12 +67,14 @@ pub(crate) async fn faults(world: Data<World>) -> HttpResponse {
 pub(crate) struct NewFaults {
     govapp: Option<Faults>,
     sms: Option<Faults>,
+    smsc: Option<Faults>,
     ebox: Option<Faults>,
 }
 
 /// `PUT /faults`
 pub(crate) async fn set_faults(new: Json<NewFaults>, world: Data<World>) -> HttpResponse {
-    let given = [(Channel::Govapp, new.govapp), (Channel::Sms, new.sms), (Channel::Ebox, new.ebox)];
+    let given =
+        [(Channel::Govapp, new.govapp), (Channel::Sms, new.sms), (Channel::Smsc, new.smsc), (Channel::Ebox, new.ebox)];
     for (channel, faults) in given {
         if let Some(Err(error)) = faults.map(|faults| faults.check()) {
             let message = format!("{}: {error}", channel.name());
@@ -95,7 +99,27 @@ pub(crate) async fn stats(world: Data<World>) -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({
         "govapp": world.govapp.figures(),
         "sms": world.sms.figures(),
+        "smsc": world.smsc.desk.figures(),
         "ebox": world.ebox.figures(),
         "callbacks": world.callbacks.figures(),
     }))
+}
+
+/// A message of a citizen to somebody who is bound here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Written {
+    /// E.164 digits.
+    from: String,
+    to: String,
+    text: String,
+}
+
+/// `POST /smsc/inbound`
+pub(crate) async fn inbound(written: Json<Written>, world: Data<World>) -> HttpResponse {
+    if world.smsc.write(&written.from, &written.to, &written.text) {
+        HttpResponse::Accepted().finish()
+    } else {
+        super::no_room()
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Passed {
     pub(crate) seed: u64,
     /// Whether the answer is to be lost once the message is recorded.
     pub(crate) lose_answer: bool,
-    silence_ms: u64,
+    pub(crate) silence_ms: u64,
 }
 
 /// Why a request may not.
@@ -131,6 +131,25 @@ impl Desk {
         key: u64,
         behaviour: Option<(Behaviour, u64)>,
     ) -> Result<Passed, Refusal> {
+        let (latency_ms, passed, course) = self.judge(key, behaviour);
+        if latency_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(latency_ms)).await;
+        }
+        let refusal = match course {
+            Course::Pass | Course::LoseAfter => return Ok(passed),
+            Course::LoseBefore => {
+                self.hang_up(request, passed).await;
+                return Err(Refusal::Dropped);
+            }
+            Course::ServerError => Refusal::ServerError,
+            Course::Unavailable => Refusal::Unavailable,
+            Course::Throttle => Refusal::Throttled(self.faults().retry_after_seconds),
+        };
+        Err(refusal)
+    }
+
+    /// What the faults make of a request, and after how many milliseconds: for who has a wire format of its own.
+    pub(crate) fn judge(&self, key: u64, behaviour: Option<(Behaviour, u64)>) -> (u64, Passed, Course) {
         self.counters.requests.fetch_add(1, Relaxed);
         let faults = self.faults();
         // A reserved recipient fails by its own number: senders may give each try another reference.
@@ -141,9 +160,6 @@ impl Desk {
         if fate.course == Course::Pass && self.is_above(faults.throttle_above_per_second) {
             fate.course = Course::Throttle;
         }
-        if fate.latency_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(fate.latency_ms)).await;
-        }
         if fate.course == Course::Pass {
             if failures > 0 {
                 lock(&self.failures).forget(failing);
@@ -153,23 +169,23 @@ impl Desk {
         }
         let passed =
             Passed { seed: !seed, lose_answer: fate.course == Course::LoseAfter, silence_ms: faults.loss_silence_ms };
-        let refusal = match fate.course {
-            Course::Pass | Course::LoseAfter => return Ok(passed),
+        match fate.course {
+            Course::Pass | Course::LoseAfter => {}
             Course::LoseBefore => {
-                self.hang_up(request, passed).await;
-                return Err(Refusal::Dropped);
+                self.counters.lost.fetch_add(1, Relaxed);
             }
-            Course::ServerError => Refusal::ServerError,
-            Course::Unavailable => Refusal::Unavailable,
-            Course::Throttle => Refusal::Throttled(faults.retry_after_seconds),
-        };
-        self.counters.refused.fetch_add(1, Relaxed);
-        Err(refusal)
+            Course::ServerError | Course::Unavailable | Course::Throttle => {
+                self.counters.refused.fetch_add(1, Relaxed);
+            }
+        }
+        (fate.latency_ms, passed, fate.course)
     }
 
     /// Drops the connection, after the silence that is set.
     pub(crate) async fn hang_up(&self, request: &HttpRequest, passed: Passed) {
-        self.counters.lost.fetch_add(1, Relaxed);
+        if passed.lose_answer {
+            self.counters.lost.fetch_add(1, Relaxed);
+        }
         if passed.silence_ms > 0 {
             tokio::time::sleep(Duration::from_millis(passed.silence_ms)).await;
         }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub govapp: GovAppSettings,
     /// The RingRing gateway.
     pub sms: SmsSettings,
+    /// The SMSC.
+    pub smsc: SmscSettings,
     /// The e-Box provider.
     pub ebox: EboxSettings,
 }
@@ -87,6 +89,57 @@ pub struct SmsSettings {
     pub faults: Faults,
 }
 
+/// The SMSC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmscSettings {
+    /// Where to listen; none for not at all.
+    pub address: Option<SocketAddr>,
+    /// Who may bind; none lets anybody.
+    pub system_id: Option<String>,
+    /// The password that is accepted; none accepts any.
+    pub password: Option<String>,
+    /// How message ids are written in answers and in receipts.
+    pub message_ids: MessageIds,
+    /// Whether receipts have optional parameters besides their text.
+    pub receipt_tlvs: bool,
+    /// Whether receipts have a text besides their optional parameters.
+    pub receipt_text: bool,
+    /// deliver_sm without an answer on each link at most.
+    pub window: usize,
+    /// The tag of the optional parameter in which senders give their reference.
+    pub reference_tlv: u16,
+    /// Share of messages that are reported as not delivered.
+    pub undelivered: f64,
+    /// Probability that a bind is closed as soon as it was asked for.
+    pub close_on_bind: f64,
+    /// Probability that a PDU that makes no sense goes before an answer, or that the answer has a malformed parameter.
+    pub rubbish: f64,
+    /// Probability that a length that can't be believed follows an answer, and the link is closed.
+    pub bad_length: f64,
+    /// Probability that an answer is cut in its middle, and the link closed.
+    pub cut: f64,
+    /// Probability that there is no answer at all.
+    pub silent: f64,
+    /// Whether what came together is answered in the opposite order.
+    pub reversed: bool,
+    /// What goes wrong.
+    pub faults: Faults,
+}
+
+/// How an SMSC writes message ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageIds {
+    /// A text with leading zeros, the same everywhere.
+    #[default]
+    Text,
+    /// Hexadecimal in the answer, decimal in the receipt.
+    HexThenDec,
+    /// Decimal in the answer, hexadecimal in the receipt.
+    DecThenHex,
+}
+
 /// The e-Box provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -117,6 +170,7 @@ impl Default for Settings {
             callbacks: CallbackSettings::default(),
             govapp: GovAppSettings::default(),
             sms: SmsSettings::default(),
+            smsc: SmscSettings::default(),
             ebox: EboxSettings::default(),
         }
     }
@@ -162,6 +216,29 @@ impl Default for SmsSettings {
     }
 }
 
+impl Default for SmscSettings {
+    fn default() -> Self {
+        Self {
+            address: None,
+            system_id: Some("estafette".into()),
+            password: Some("sandbox".into()),
+            message_ids: MessageIds::Text,
+            receipt_tlvs: true,
+            receipt_text: true,
+            window: 100,
+            reference_tlv: 0x1501,
+            undelivered: 0.0,
+            close_on_bind: 0.0,
+            rubbish: 0.0,
+            bad_length: 0.0,
+            cut: 0.0,
+            silent: 0.0,
+            reversed: false,
+            faults: Faults::default(),
+        }
+    }
+}
+
 impl Default for EboxSettings {
     fn default() -> Self {
         Self {
@@ -184,6 +261,12 @@ impl Settings {
             ("govapp.opened", self.govapp.opened),
             ("govapp.acted", self.govapp.acted),
             ("sms.undelivered", self.sms.undelivered),
+            ("smsc.undelivered", self.smsc.undelivered),
+            ("smsc.close_on_bind", self.smsc.close_on_bind),
+            ("smsc.rubbish", self.smsc.rubbish),
+            ("smsc.bad_length", self.smsc.bad_length),
+            ("smsc.cut", self.smsc.cut),
+            ("smsc.silent", self.smsc.silent),
             ("ebox.active", self.ebox.active),
             ("ebox.read", self.ebox.read),
         ];
@@ -197,10 +280,17 @@ impl Settings {
             ("callbacks.waiting", self.callbacks.waiting),
             ("callbacks.concurrency", self.callbacks.concurrency),
             ("callbacks.batch", self.callbacks.batch),
+            ("smsc.window", self.smsc.window),
             ("govapp.devices", usize::from(self.govapp.devices)),
         ];
         wrong.extend(counts.iter().filter(|(_, count)| *count == 0).map(|(key, _)| format!("{key}: give at least 1")));
-        for (key, faults) in [("govapp", &self.govapp.faults), ("sms", &self.sms.faults), ("ebox", &self.ebox.faults)] {
+        let faults = [
+            ("govapp", &self.govapp.faults),
+            ("sms", &self.sms.faults),
+            ("smsc", &self.smsc.faults),
+            ("ebox", &self.ebox.faults),
+        ];
+        for (key, faults) in faults {
             wrong.extend(faults.check().err().map(|error| format!("{key}.faults: {error}")));
         }
         anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));

@@ -40,14 +40,12 @@ use serde_json::Value;
 use crate::channels::Error;
 use crate::channels::http::{Effect, Peer, Trouble, failed};
 use crate::channels::settings::{Secret, Table, address, span};
+use crate::channels::sms::{NAME, sender};
 
-const NAME: &str = "sms";
 /// The provider's name.
 pub const PROVIDER: &str = "ringring";
 /// Characters of a message at most.
 const CHARACTERS: usize = 758;
-/// Characters of an alphanumeric sender at most (3GPP TS 23.040, 9.1.2.5: eleven septet characters).
-const SENDER_CHARACTERS: usize = 11;
 /// Minutes for which the gateway is asked to try at most: operators keep an SMS for two days or so.
 const VALIDITY_MAX_MIN: u64 = 2 * 24 * 60;
 
@@ -271,16 +269,6 @@ impl Inner {
     }
 }
 
-/// A name as an alphanumeric sender: letters, digits and spaces of ASCII, cut to what operators show.
-fn sender(name: &str) -> Option<Cow<'_, str>> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == ' ';
-    let name = name.trim();
-    if name.is_empty() || !name.chars().all(plain) {
-        return None;
-    }
-    Some(Cow::Borrowed(name[..name.len().min(SENDER_CHARACTERS)].trim_end()))
-}
-
 /// A text or a number as a text; ids keep their leading zeros.
 fn text_of(value: &Value) -> Option<Box<str>> {
     match value {
@@ -358,15 +346,6 @@ mod tests {
         let receipt = receipt(&serde_json::json!({ "MessageId": "007", "Reference": "x", "StatusCode": 200 })).unwrap();
         assert_eq!(receipt.about, About::ChannelReference("007".into()));
         assert_eq!(receipt.channel_reference.as_deref(), Some("007"));
-    }
-
-    #[test]
-    fn a_sender_is_a_name_that_operators_show() {
-        assert_eq!(sender("SPF Finances").as_deref(), Some("SPF Finance"));
-        assert_eq!(sender("ONSS RSZ").as_deref(), Some("ONSS RSZ"));
-        for wrong in ["", "  ", "Sécurité", "a\nb"] {
-            assert_eq!(sender(wrong), None, "{wrong}");
-        }
     }
 
     proptest! {

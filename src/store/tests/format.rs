@@ -7,6 +7,7 @@ use crate::store::codec::{
 };
 use estafette_actors::domain::fact::Subject;
 use estafette_actors::domain::failure::Failure;
+use estafette_actors::domain::inbound::{Heard, Inbound};
 use estafette_actors::domain::life::{Attempt, Phase, Track};
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::MessageStatus;
@@ -55,6 +56,19 @@ fn a_value_of_the_feed_keeps_its_form() {
     let first = Group { subject: Subject::Message(id), at: Timestamp::from_millis(7), changes: changes.to_vec() };
     assert_eq!(packed.groups[0], first);
     assert_eq!(packed.groups[1].subject, Subject::Rows(chunk, vec![1, 300]));
+}
+
+#[test]
+fn what_is_heard_keeps_its_form() {
+    let from = Mobile::parse("0470123456").unwrap();
+    let heard = Heard::of(Inbound { from, to: "8686".into(), text: "STOP".into() });
+    let via = Change::Via { step: 1, retry: 2, provider: "gate".into() };
+    let changes = vec![via, Change::Heard(Box::new(heard))];
+    let mut packer = Packer::new(Some(institution()));
+    assert!(packer.push(&Subject::Nobody, Timestamp::from_millis(7), &changes));
+    let bytes = packer.finish();
+    assert_eq!(hex(&bytes), GOLDEN_HEARD);
+    assert_eq!(unpack(&bytes).unwrap().groups[0].changes, changes);
 }
 
 #[test]
@@ -150,6 +164,7 @@ fn an_institution_is_its_number() {
 
 const GOLDEN_FEED: &str = "01fcfd95051800fe010000000000008000701e7c3a9f93010703000100010203736d73000401020201017801feffffffff050000a00070010000000000030201fb2c01080109";
 const GOLDEN_LATER_FACTS: &str = "0100030703111213fe010000000000008000701e7c3a9f9301";
+const GOLDEN_HEARD: &str = "01fcfd950518030702150102046761746516fdc0c35e8f0700000004383638360453544f500103";
 const GOLDEN_MESSAGE_STATE: &str = "010901010203736d7302fb2c010301010205050106010a01010465626f7804";
 const GOLDEN_CHUNK_STATE: &str = "0109010465626f78040203020201ff01010000000000";
 const GOLDEN_BROADCAST_STATE: &str = "0101010203fb900101050600";

@@ -1,0 +1,270 @@
+//! SMPP 3.4: transceiver binds to an SMSC, each with its window; receipts and messages of citizens come in over them.
+//!
+//! Invariant: the outcome is unknown whenever a message was handed to a link that was lost before its answer, and a failure
+//! only when the SMSC said so or never got it. What the SMSC brings is acknowledged after the commit that holds it, so it
+//! brings again what a crash took. A number or a text is never logged.
+mod bind;
+mod letter;
+mod session;
+mod settings;
+mod tls;
+mod verdict;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::failure::Failure;
+use estafette_actors::domain::id::AttemptRef;
+use estafette_actors::domain::life::Outcome;
+use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::domain::time::Timestamp;
+use estafette_actors::ports::{
+    CallbackError, CallbackRequest, Clock, Ear, Inquiry, Letter, Received, SystemClock, Transport,
+};
+use estafette_smpp::pdu::{Address, Body};
+use estafette_smpp::receipt::State;
+use estafette_smpp::{Status, coding};
+use futures_util::future::{self, BoxFuture};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use bind::{Bind, Reply};
+use settings::Form;
+pub use settings::{Coding, Long, ReceiptId, Settings};
+
+use crate::channels::Error;
+use crate::channels::expiring::Expiring;
+use crate::channels::http::failed;
+use crate::channels::settings::Table;
+use crate::channels::sms::NAME;
+
+/// The provider's name.
+pub const PROVIDER: &str = "smpp";
+/// How long a letter waits for a bind at most, so that a start or a new connection costs it no retry.
+const BIND_WAIT: Duration = Duration::from_secs(2);
+/// What is remembered of parts and late answers: entries at most, and how long.
+const REMEMBERED: usize = 100_000;
+const REMEMBERED_FOR: Duration = Duration::from_secs(3 * 86_400);
+
+/// Makes the channel from its table.
+pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
+    Ok(Arc::new(Smpp::new(&table.read(NAME)?)?))
+}
+
+/// The provider.
+#[derive(Clone)]
+pub struct Smpp(Arc<Inner>);
+
+struct Inner {
+    form: Form,
+    query: bool,
+    response: Duration,
+    receipt_id: ReceiptId,
+    binds: Vec<Arc<Bind>>,
+    bound: watch::Receiver<usize>,
+    next: AtomicUsize,
+    number: AtomicU16,
+    memory: Arc<Memory>,
+}
+
+/// What is kept beside the journal, for a better answer; losing it loses no message.
+struct Memory {
+    /// Parts that are not the last of their letter, by this channel's reference.
+    parts: Expiring<Box<str>, AttemptRef>,
+    /// Answers that came after their time limit.
+    late: Expiring<AttemptRef, Late>,
+    /// Attempts whose answer may still come, since their link lives.
+    overdue: Expiring<AttemptRef, ()>,
+}
+
+#[derive(Clone)]
+enum Late {
+    Taken { message_id: bytes::Bytes, source: Address },
+    Refused,
+}
+
+impl Smpp {
+    /// Makes it; it connects once it listens.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let (terms, form) = settings.checked()?;
+        let memory = Arc::new(Memory {
+            parts: Expiring::new(REMEMBERED_FOR, REMEMBERED),
+            late: Expiring::new(REMEMBERED_FOR, REMEMBERED),
+            overdue: Expiring::new(terms.response * 2, REMEMBERED),
+        });
+        let terms = Arc::new(terms);
+        let (tell, bound) = watch::channel(0);
+        let tell = Arc::new(tell);
+        let make = |place| Arc::new(Bind::new(place, Arc::clone(&terms), Arc::clone(&tell), Arc::clone(&memory)));
+        Ok(Self(Arc::new(Inner {
+            form,
+            query: settings.query,
+            response: terms.response,
+            receipt_id: settings.receipt_id,
+            binds: (0..usize::from(settings.binds)).map(make).collect(),
+            bound,
+            next: AtomicUsize::new(0),
+            number: AtomicU16::new(rand::random()),
+            memory,
+        })))
+    }
+
+    /// How many of its binds stand now.
+    pub fn bound(&self) -> usize {
+        *self.0.bound.borrow()
+    }
+}
+
+impl Transport for Smpp {
+    fn channel(&self) -> Channel {
+        Channel::SMS
+    }
+
+    fn provider(&self) -> &'static str {
+        PROVIDER
+    }
+
+    fn send(&self, letter: Letter) -> BoxFuture<'static, Outcome> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.send(&letter, SystemClock.now()).await })
+    }
+
+    fn inquire(&self, letter: Letter) -> BoxFuture<'static, Inquiry> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.inquire(letter.reference).await })
+    }
+
+    fn can_tell(&self) -> &'static str {
+        if self.0.query {
+            "answers that come late, and by query_sm what became of them; nothing when the link was lost"
+        } else {
+            "answers that come late; nothing when the link was lost"
+        }
+    }
+
+    fn receipts(&self, _: &CallbackRequest) -> Result<Received, CallbackError> {
+        Err(CallbackError::None)
+    }
+
+    fn poll(
+        &self,
+        _: Timestamp,
+    ) -> Option<BoxFuture<'static, Result<Vec<estafette_actors::domain::receipt::Receipt>, String>>> {
+        None
+    }
+
+    fn listen(&self, ear: Arc<dyn Ear>) -> Option<BoxFuture<'static, ()>> {
+        let binds = self.0.binds.clone();
+        Some(Box::pin(async move {
+            let kept = binds.into_iter().map(|bind| bind.keep(Arc::clone(&ear)));
+            future::join_all(kept).await;
+        }))
+    }
+}
+
+impl Inner {
+    /// A bind that stands, in turn; waits a little for one.
+    async fn bind(&self, until: Instant) -> Option<&Arc<Bind>> {
+        let mut bound = self.bound.clone();
+        loop {
+            let start = self.next.fetch_add(1, Ordering::Relaxed);
+            let in_turn =
+                (0..self.binds.len()).map(|place| &self.binds[(start.wrapping_add(place)) % self.binds.len()]);
+            let mut standing = in_turn.filter(|bind| bind.stands());
+            if let Some(first) = standing.next() {
+                // One with a free place, if there is any.
+                return Some(if first.has_room() {
+                    first
+                } else {
+                    standing.find(|bind| bind.has_room()).unwrap_or(first)
+                });
+            }
+            bound.borrow_and_update();
+            if self.binds.iter().any(|bind| bind.stands()) {
+                continue;
+            }
+            if tokio::time::timeout_at(until, bound.changed()).await.is_err() {
+                return None;
+            }
+        }
+    }
+
+    /// Asks over some bind; a link that was lost before it took the request costs nothing.
+    async fn ask(&self, attempt: Option<AttemptRef>, body: Body) -> Option<Reply> {
+        let until = Instant::now() + BIND_WAIT.min(self.response);
+        let mut body = body;
+        loop {
+            match self.bind(until).await?.ask(attempt, body).await {
+                Err(unasked) => body = unasked,
+                Ok(reply) => return Some(reply),
+            }
+        }
+    }
+
+    async fn send(&self, letter: &Letter, now: Timestamp) -> Outcome {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let messages = match letter::messages(&self.form, letter, number, now) {
+            Ok(messages) => messages,
+            Err(failure) => return failed(failure),
+        };
+        let mut before: Vec<Box<str>> = Vec::new();
+        let mut last = None;
+        // One after the other: when a part is refused, those after it are not sent, and a handset shows nothing of a
+        // message that is not whole.
+        for message in messages {
+            if let Some(id) = last.take() {
+                self.memory.parts.set(Clone::clone(&id), letter.reference);
+                before.push(id);
+            }
+            match self.ask(Some(letter.reference), Body::SubmitSm(Box::new(message))).await {
+                Some(Reply::Answer(Status::OK, Body::SubmitSmResp(id))) => {
+                    last = Some(verdict::of_answer(self.receipt_id, &coding::from_latin_1(&id)));
+                }
+                Some(Reply::Answer(status, _)) if !status.is_ok() => {
+                    self.forget(&before);
+                    return verdict::refused(status);
+                }
+                None => {
+                    self.forget(&before);
+                    return failed(Failure::ChannelDown);
+                }
+                // No answer, or one that says nothing.
+                Some(_) => return Outcome::Unknown,
+            }
+        }
+        Outcome::Is(AttemptStatus::Sent, last.filter(|id| !id.is_empty()))
+    }
+
+    /// Parts of a letter that was not sent whole: what becomes of them says nothing of it.
+    fn forget(&self, parts: &[Box<str>]) {
+        for part in parts {
+            self.memory.parts.remove(part);
+        }
+    }
+
+    async fn inquire(&self, attempt: AttemptRef) -> Inquiry {
+        let until = Instant::now() + self.response;
+        while self.memory.late.get(&attempt).is_none()
+            && self.memory.overdue.get(&attempt).is_some()
+            && Instant::now() < until
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let (message_id, source) = match self.memory.late.get(&attempt) {
+            Some(Late::Taken { message_id, source }) => (message_id, source),
+            Some(Late::Refused) => return Inquiry::NotFound,
+            None => return Inquiry::CannotTell,
+        };
+        let reference = verdict::of_answer(self.receipt_id, &coding::from_latin_1(&message_id));
+        let mut status = AttemptStatus::Sent;
+        if self.query
+            && let Some(Reply::Answer(Status::OK, Body::QuerySmResp { state, .. })) =
+                self.ask(None, Body::QuerySm { message_id, source }).await
+        {
+            status = State::of(state).and_then(verdict::status).unwrap_or(status);
+        }
+        Inquiry::Known(status, Some(reference))
+    }
+}

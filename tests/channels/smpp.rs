@@ -1,0 +1,345 @@
+//! The SMPP client against the simulated SMSC over real sockets: both ends say the same, whatever goes wrong between them.
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use estafette::channels::sms::smpp::{Settings, Smpp};
+use estafette_actors::domain::failure::Failure;
+use estafette_actors::domain::inbound::Inbound;
+use estafette_actors::domain::life::Outcome;
+use estafette_actors::domain::receipt::{About, Receipt};
+use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::messages::Refused;
+use estafette_actors::ports::{Ear, Inquiry, Transport};
+use estafette_loadtest::Simulators;
+use estafette_loadtest::ledger::Channel;
+use estafette_loadtest::sandbox::Behaviour;
+use estafette_loadtest::simulators::{MessageIds, Settings as World, SmscSettings};
+use futures_util::future::{BoxFuture, join_all};
+use serde_json::{Value, json};
+
+use crate::letter::{MOBILE, letter, mobile, saying};
+
+/// What was heard; it can be told to refuse.
+#[derive(Default)]
+struct Heard {
+    receipts: Mutex<Vec<Receipt>>,
+    inbound: Mutex<Vec<Inbound>>,
+    deaf: AtomicBool,
+}
+
+impl Heard {
+    fn take<T>(&self, into: &Mutex<Vec<T>>, told: Vec<T>) -> BoxFuture<'static, Result<(), Refused>> {
+        if self.deaf.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(Refused::Restarting) });
+        }
+        into.lock().unwrap().extend(told);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+struct Ears(Arc<Heard>);
+
+impl Ear for Ears {
+    fn receipts(&self, receipts: Vec<Receipt>) -> BoxFuture<'static, Result<(), Refused>> {
+        self.0.take(&self.0.receipts, receipts)
+    }
+
+    fn inbound(&self, inbound: Vec<Inbound>) -> BoxFuture<'static, Result<(), Refused>> {
+        self.0.take(&self.0.inbound, inbound)
+    }
+}
+
+struct Line {
+    simulators: Simulators,
+    channel: Smpp,
+    heard: Arc<Heard>,
+    listening: tokio::task::JoinHandle<()>,
+}
+
+fn smsc() -> SmscSettings {
+    let mut smsc = SmscSettings { address: Some(([127, 0, 0, 1], 0).into()), ..SmscSettings::default() };
+    (smsc.faults.receipts.delay_min_ms, smsc.faults.receipts.delay_max_ms) = (0, 0);
+    smsc
+}
+
+impl Line {
+    async fn start(smsc: SmscSettings, more: Value) -> Self {
+        let settings = World { address: ([127, 0, 0, 1], 0).into(), smsc, ..World::default() };
+        let simulators = Simulators::start(settings).await.unwrap();
+        let mut table = json!({
+            "address": simulators.smsc_address().unwrap().to_string(),
+            "system_id": "estafette",
+            "password": "sandbox",
+            "reference_tlv": 0x1501,
+            "response_timeout_ms": 2_000,
+            "reconnect_min_ms": 20,
+            "reconnect_max_ms": 200,
+        });
+        let pairs = more.as_object().unwrap().clone();
+        table.as_object_mut().unwrap().extend(pairs);
+        let settings: Settings = serde_json::from_value(table).unwrap();
+        let channel = Smpp::new(&settings).unwrap();
+        let heard = Arc::new(Heard::default());
+        let listening = tokio::spawn(channel.listen(Arc::new(Ears(Arc::clone(&heard)))).unwrap());
+        Self { simulators, channel, heard, listening }
+    }
+
+    async fn send(&self, to: &str, text: &str) -> Outcome {
+        self.channel.send(saying(mobile(to), text)).await
+    }
+
+    /// Waits for receipts, so many of them.
+    async fn receipts(&self, count: usize) -> Vec<Receipt> {
+        let enough = async {
+            while self.heard.receipts.lock().unwrap().len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), enough).await.expect("the receipts come");
+        self.heard.receipts.lock().unwrap().clone()
+    }
+
+    async fn bound(&self, count: usize) {
+        let bound = async {
+            while self.channel.bound() != count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), bound).await.expect("it binds");
+    }
+
+    async fn stop(self) {
+        self.listening.abort();
+        self.simulators.stop().await;
+    }
+}
+
+fn id(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Is(AttemptStatus::Sent, Some(id)) => id,
+        other => panic!("not sent: {other:?}"),
+    }
+}
+
+fn failed(failure: Failure) -> Outcome {
+    Outcome::Is(AttemptStatus::Failed(failure), None)
+}
+
+#[tokio::test]
+async fn a_message_goes_out_and_its_receipt_names_it_in_each_form_of_id() {
+    for (message_ids, receipt_id) in
+        [(MessageIds::Text, "as_is"), (MessageIds::HexThenDec, "hex_to_dec"), (MessageIds::DecThenHex, "dec_to_hex")]
+    {
+        for (receipt_text, receipt_tlvs) in [(true, false), (false, true)] {
+            let smsc = SmscSettings { message_ids, receipt_text, receipt_tlvs, ..smsc() };
+            let line = Line::start(smsc, json!({ "receipt_id": receipt_id })).await;
+            let outcome = line.send(MOBILE, "Votre dossier est prêt").await;
+            let receipt = line.receipts(1).await.remove(0);
+            assert_eq!(receipt.about, About::ChannelReference(id(&outcome).into()), "{receipt_id}");
+            assert_eq!(receipt.status, AttemptStatus::Delivered);
+            let entry = line.simulators.ledger(Channel::Smsc, None, 0, 10).entries.remove(0);
+            assert_eq!((entry.recipient.as_str(), entry.reference.is_empty()), (MOBILE, false));
+            line.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_reserved_recipient_comes_out_as_its_table_says() {
+    let line = Line::start(smsc(), json!({ "response_timeout_ms": 500 })).await;
+    let to = |behaviour: Behaviour| line.channel.send(letter(mobile(&behaviour.mobile(7))));
+    assert!(matches!(to(Behaviour::Deliver).await, Outcome::Is(AttemptStatus::Sent, Some(_))));
+    assert_eq!(to(Behaviour::Reject).await, failed(Failure::RejectedByChannel));
+    assert_eq!(to(Behaviour::FailForAWhile).await, failed(Failure::ChannelDown));
+    // Neither takes the link of others with it.
+    let (slow, lost, fine) = tokio::join!(to(Behaviour::Slow), to(Behaviour::AnswerLost), to(Behaviour::Deliver));
+    assert_eq!((slow, lost), (Outcome::Unknown, Outcome::Unknown));
+    assert!(matches!(fine, Outcome::Is(AttemptStatus::Sent, Some(_))));
+    let undelivered = to(Behaviour::FailForGood).await;
+    let receipts = line.receipts(3).await;
+    let about = About::ChannelReference(id(&undelivered).into());
+    let last = receipts.iter().find(|receipt| receipt.about == about).expect("it is reported");
+    assert_eq!(last.status, AttemptStatus::Failed(Failure::RejectedByChannel));
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_long_message_is_one_letter_with_one_receipt_in_each_way_to_send_it() {
+    let texts = ["a".repeat(400), "Voilà l'été à Liège. ".repeat(20), "Ολα καλά 😀 ".repeat(30)];
+    for (long, coding) in [("udh", "gsm7"), ("udh", "latin1"), ("udh", "ucs2"), ("payload", "gsm7")] {
+        let line = Line::start(smsc(), json!({ "long": long, "coding": coding })).await;
+        for (place, text) in texts.iter().enumerate() {
+            let outcome = line.send(MOBILE, text).await;
+            let receipts = line.receipts(place + 1).await;
+            assert_eq!(receipts.len(), place + 1, "{long} {coding}");
+            assert_eq!(receipts[place].about, About::ChannelReference(id(&outcome).into()));
+        }
+        assert_eq!(line.simulators.count(Channel::Smsc).total, 3, "{long} {coding}");
+        line.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn rubbish_costs_no_message_its_answer() {
+    let smsc = SmscSettings { rubbish: 0.7, reversed: true, ..smsc() };
+    let line = Line::start(smsc, json!({ "window": 50 })).await;
+    let sent = join_all((0..300).map(|n| line.channel.send(saying(mobile(MOBILE), &format!("message {n}"))))).await;
+    let ids: HashSet<&str> = sent.iter().map(id).collect();
+    assert_eq!(ids.len(), 300);
+    assert_eq!(line.simulators.count(Channel::Smsc).total, 300);
+    line.receipts(300).await;
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_lost_link_makes_outcomes_unknown_and_is_found_again() {
+    for smsc in [
+        SmscSettings { bad_length: 0.05, ..smsc() },
+        SmscSettings { cut: 0.05, ..smsc() },
+        SmscSettings { close_on_bind: 0.5, bad_length: 0.02, ..smsc() },
+    ] {
+        let line = Line::start(smsc, json!({ "binds": 3, "window": 5 })).await;
+        let sent = join_all((0..200).map(|n| line.channel.send(saying(mobile(MOBILE), &format!("message {n}"))))).await;
+        let count = |wanted: fn(&Outcome) -> bool| sent.iter().filter(|outcome| wanted(outcome)).count();
+        let told = count(|outcome| matches!(outcome, Outcome::Is(AttemptStatus::Sent, Some(_))));
+        let unknown = count(|outcome| *outcome == Outcome::Unknown);
+        let down = count(|outcome| *outcome == failed(Failure::ChannelDown));
+        assert_eq!(told + unknown + down, 200);
+        assert!(told > 50, "{told} of 200");
+        let taken = line.simulators.count(Channel::Smsc).total as usize;
+        assert!((told..=told + unknown).contains(&taken), "told {told}, unknown {unknown}, taken {taken}");
+        line.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn binds_come_back_after_every_link_was_dropped() {
+    let line = Line::start(smsc(), json!({ "binds": 4 })).await;
+    line.bound(4).await;
+    line.simulators.drop_links();
+    line.bound(0).await;
+    line.bound(4).await;
+    id(&line.send(MOBILE, "again").await);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn who_asks_to_slow_down_is_heard() {
+    let mut smsc = smsc();
+    smsc.faults.throttle = 1.0;
+    let line = Line::start(smsc, json!({})).await;
+    assert_eq!(line.send(MOBILE, "one").await, Outcome::Throttled(None));
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_bind_a_letter_is_not_taken_and_says_so() {
+    let line = Line::start(smsc(), json!({ "password": "wrong" })).await;
+    assert_eq!(line.send(MOBILE, "one").await, failed(Failure::ChannelDown));
+    assert_eq!(line.simulators.count(Channel::Smsc).total, 0);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_could_not_be_kept_is_brought_again() {
+    let line = Line::start(smsc(), json!({})).await;
+    line.heard.deaf.store(true, Ordering::Relaxed);
+    let outcome = line.send(MOBILE, "one").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(line.heard.receipts.lock().unwrap().is_empty());
+    line.heard.deaf.store(false, Ordering::Relaxed);
+    let receipt = line.receipts(1).await.remove(0);
+    assert_eq!(receipt.about, About::ChannelReference(id(&outcome).into()));
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn receipts_come_before_the_answer_twice_and_of_strangers() {
+    let mut smsc = smsc();
+    smsc.faults.receipts.early = 1.0;
+    smsc.faults.receipts.double = 1.0;
+    smsc.faults.receipts.stranger = 1.0;
+    let line = Line::start(smsc, json!({})).await;
+    let outcome = line.send(MOBILE, "one").await;
+    let own = About::ChannelReference(id(&outcome).into());
+    let receipts = line.receipts(3).await;
+    assert_eq!(receipts[0].about, own);
+    assert_eq!(receipts.iter().filter(|receipt| receipt.about == own).count(), 2);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_late_is_known_when_it_is_asked_for() {
+    for query in [false, true] {
+        let mut smsc = smsc();
+        (smsc.faults.latency_min_ms, smsc.faults.latency_max_ms) = (600, 600);
+        let line = Line::start(smsc, json!({ "response_timeout_ms": 400, "query": query })).await;
+        let letter = saying(mobile(MOBILE), "one");
+        let other = line.channel.send(letter.clone());
+        assert_eq!(other.await, Outcome::Unknown);
+        let known = line.channel.inquire(letter).await;
+        let status = match known {
+            Inquiry::Known(status, Some(_)) => status,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(status, if query { AttemptStatus::Delivered } else { AttemptStatus::Sent });
+        line.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn who_never_answers_blocks_nothing_but_its_own() {
+    let line = Line::start(
+        SmscSettings { silent: 1.0, ..smsc() },
+        json!({ "response_timeout_ms": 200, "enquire_link_ms": 50, "window": 2 }),
+    )
+    .await;
+    let sent = join_all((0..6).map(|_| line.channel.send(saying(mobile(MOBILE), "one")))).await;
+    assert!(sent.iter().all(|outcome| *outcome == Outcome::Unknown), "{sent:?}");
+    assert_eq!(line.channel.inquire(saying(mobile(MOBILE), "another")).await, Inquiry::CannotTell);
+    // The link answers enquiries, so it stands.
+    assert_eq!(line.channel.bound(), 1);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn what_citizens_write_is_heard() {
+    let line = Line::start(smsc(), json!({})).await;
+    line.bound(1).await;
+    for text in ["STOP", "Arrêt, s'il vous plaît 😀"] {
+        assert!(line.simulators.write(MOBILE, "8686", text));
+        let heard = async {
+            loop {
+                if let Some(inbound) = line.heard.inbound.lock().unwrap().pop() {
+                    return inbound;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let inbound = tokio::time::timeout(Duration::from_secs(5), heard).await.expect("it is heard");
+        assert_eq!((inbound.from.e164().as_str(), &*inbound.to, &*inbound.text), (MOBILE, "8686", text));
+    }
+    line.stop().await;
+}
+
+#[test]
+fn settings_that_can_t_work_are_refused_with_their_key() {
+    for (key, value) in [
+        ("address", json!("smsc.example.be")),
+        ("system_id", json!("")),
+        ("system_id", json!("sixteen-letters!")),
+        ("password", json!("ninechars")),
+        ("binds", json!(0)),
+        ("window", json!(0)),
+        ("sender_id", json!("Sécurité")),
+        ("reconnect_max_ms", json!(1)),
+    ] {
+        let mut table = json!({ "address": "127.0.0.1:1", "system_id": "a", "password": "b" });
+        table[key] = value;
+        let settings: Settings = serde_json::from_value(table).unwrap();
+        let told = Smpp::new(&settings).map(|_| ()).expect_err("it is refused").to_string();
+        assert!(told.contains(key), "{told}");
+    }
+}
