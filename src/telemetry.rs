@@ -41,7 +41,7 @@ pub mod names {
     /// Messages that wait in queues.
     pub const QUEUED: &str = "estafette_queued_messages";
     /// Messages by status.
-    pub const MESSAGES: &str = "estafette_messages";
+    pub const MESSAGES: &str = "estafette_messages_since_start";
     /// Attempts that ended, by outcome.
     pub const ATTEMPTS: &str = "estafette_attempts_total";
     /// Attempts under way.
@@ -146,7 +146,7 @@ fn journal(broker: &Broker) {
     metrics::gauge!(names::PARKED).set(figures.parked as f64);
     let read_only = broker.journal().read_only().is_some();
     metrics::gauge!(names::READ_ONLY).set(f64::from(u8::from(read_only)));
-    for (status, count) in broker.archive().totals() {
+    for (status, count) in broker.archive().totals_since_start() {
         let failure = match status {
             estafette_actors::domain::status::MessageStatus::Failed(failure) => failure.as_str(),
             _ => "",

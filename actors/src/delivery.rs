@@ -360,6 +360,8 @@ impl Handler<crate::messages::Panic> for Delivery {
 /// the channel is asked first.
 async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, reopened: bool) {
     let letter = letter(&registry, &assignment);
+    // How a simulated channel fares must not slow the live one beside it.
+    let counts = !desk.transport.rehearses(&letter);
     let Assignment { attempt, envelope, .. } = assignment;
     let limit = desk.settings().attempt_timeout;
     let begun = tokio::time::Instant::now();
@@ -393,7 +395,9 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, re
     match &outcome {
         Outcome::Is(AttemptStatus::Failed(failure), _) => {
             count(&desk.counters.failed);
-            desk.pace.ended(!matches!(failure, Failure::ChannelDown | Failure::Timeout), now);
+            if counts {
+                desk.pace.ended(!matches!(failure, Failure::ChannelDown | Failure::Timeout), now);
+            }
             if *failure == Failure::Unreachable {
                 registry.notice_unreachable(desk.channel, envelope.recipient, now);
             }
@@ -401,16 +405,22 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, re
         Outcome::Is(..) => {
             count(&desk.counters.sent);
             desk.latency.end_to_end.record(now.since(envelope.accepted_at.max(envelope.not_before)));
-            desk.pace.ended(true, now);
+            if counts {
+                desk.pace.ended(true, now);
+            }
         }
         Outcome::Throttled(pause) => {
             count(&desk.counters.throttled);
             let sent = desk.counters.sent_last_second.load(Ordering::Relaxed);
-            desk.pace.throttled(now.plus(pause.unwrap_or(Duration::from_secs(1))), sent);
+            if counts {
+                desk.pace.throttled(now.plus(pause.unwrap_or(Duration::from_secs(1))), sent);
+            }
         }
         Outcome::Unknown => {
             count(&desk.counters.unknown);
-            desk.pace.ended(false, now);
+            if counts {
+                desk.pace.ended(false, now);
+            }
         }
     }
     desk.ended(Ended { attempt, envelope, outcome });

@@ -447,9 +447,9 @@ pub trait Archive: Send + Sync {
     /// What waits, by queue. Kept, not counted.
     fn depths(&self) -> Vec<Depth>;
 
-    /// Settled and waiting messages by channel and status since the start of the journal's
-    /// current segment, for people. Kept, not counted.
-    fn totals(&self) -> Vec<(MessageStatus, u64)>;
+    /// Messages by status as counted since this process started, for people: of those that were there
+    /// before, only what moved since. Kept, not counted.
+    fn totals_since_start(&self) -> Vec<(MessageStatus, u64)>;
 
     /// Receipts parked under a channel's own reference: taken out when they are asked for.
     fn parked(&self, channel: Channel, channel_reference: &str) -> Vec<Receipt>;
@@ -597,6 +597,12 @@ pub trait Transport: Send + Sync {
 
     /// What [`Self::inquire`] can answer, for people.
     fn can_tell(&self) -> &'static str;
+
+    /// Whether a letter goes to a simulated channel beside the live one: how that fares says nothing of
+    /// the channel.
+    fn rehearses(&self, _: &Letter) -> bool {
+        false
+    }
 
     /// The receipts of a callback request, after its secret was checked.
     fn receipts(&self, request: &CallbackRequest) -> Result<Received, CallbackError>;

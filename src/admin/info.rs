@@ -114,7 +114,8 @@ fn actors(lines: &mut Lines<'_>, desk: &Desk) {
 
 fn messages(lines: &mut Lines<'_>, desk: &Desk) {
     lines.title("Messages");
-    for (status, count) in desk.broker.archive().totals() {
+    lines.put("counted_since", "start of the process");
+    for (status, count) in desk.broker.archive().totals_since_start() {
         match status {
             MessageStatus::Failed(failure) => lines.put(format_args!("failed_{}", failure.as_str()), count),
             other => lines.put(other.as_str(), count),

@@ -234,6 +234,7 @@ pub async fn fill(
         form,
         variables: view.broadcast.variables.clone().into(),
         today: submission::today(app.parts.broker.now()),
+        reaches: caller.reaches(),
         reported: app.parts.settings.reported_rows,
     };
     let file = upload::spool(&app, payload).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
-use estafette_actors::domain::submission::Institution;
+use estafette_actors::domain::submission::{Institution, Recipient};
 
 use super::problem::Problem;
 use super::submission::Rules;
@@ -60,12 +60,22 @@ impl Caller {
             prices: &self.known.prices,
             validity_default: settings.validity_default,
             validity_max: settings.validity_max,
+            reaches: self.reaches(),
         })
     }
 
     /// Refuses who is no operator.
     pub fn operator(&self) -> Result<(), Problem> {
         if self.principal.operator || self.profile()?.operator { Ok(()) } else { Err(Problem::OperatorOnly) }
+    }
+
+    /// To whom the key may write, and whose messages it may see.
+    pub fn reaches(&self) -> Reaches {
+        match (self.app.parts.settings.sandbox, self.principal.test) {
+            (true, _) => Reaches::All,
+            (false, true) => Reaches::Sandbox,
+            (false, false) => Reaches::Live,
+        }
     }
 
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
@@ -76,8 +86,14 @@ impl Caller {
             return Err(Problem::Unauthorized);
         }
         let principal = app.parts.authenticate.authenticate(key.trim()).ok_or(Problem::Unauthorized)?;
-        if principal.test && !app.parts.settings.sandbox {
-            return Err(Problem::TestKey);
+        let settings = &app.parts.settings;
+        if principal.test && !settings.sandbox {
+            if !settings.rehearsal {
+                return Err(Problem::TestKey);
+            }
+            if !open_to_test_keys(request.path()) {
+                return Err(Problem::LiveOnly);
+            }
         }
         Ok(Self { principal, known: app.known(), app: Arc::clone(app) })
     }
@@ -90,4 +106,41 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::of(request))
     }
+}
+
+/// To whom a key may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaches {
+    /// To everybody: every channel is simulated.
+    All,
+    /// To all but the sandbox's recipients.
+    Live,
+    /// To the sandbox's recipients only.
+    Sandbox,
+}
+
+impl Reaches {
+    /// Whether it may write to this recipient; otherwise what to do.
+    pub fn check(self, recipient: &Recipient) -> Result<(), &'static str> {
+        match self {
+            Self::Live if recipient.is_reserved() => {
+                Err("reserved for the sandbox: a live channel doesn't take it; use a test key, or another recipient")
+            }
+            Self::Sandbox if !recipient.is_sandbox() => {
+                Err("a test key reaches the sandbox only: give a reserved mobile number or NISS, and nothing else")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it may see what was sent to this recipient.
+    pub fn sees(self, recipient: &Recipient) -> bool {
+        self != Self::Sandbox || recipient.is_sandbox()
+    }
+}
+
+/// A test key beside live channels sends and sees single messages to the sandbox, and nothing of what is live.
+fn open_to_test_keys(path: &str) -> bool {
+    let single = path.strip_prefix("/v1/messages/").is_some_and(|id| !id.is_empty());
+    single || matches!(path, "/v1/messages" | "/v1/check" | "/v1/strategies" | "/v1/limits")
 }

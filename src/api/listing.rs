@@ -171,7 +171,8 @@ pub async fn list(request: HttpRequest, app: web::Data<App>, caller: Caller) -> 
     if let Some(next) = &next {
         answer.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
     }
-    let messages = page.messages.into_iter().map(|found| Summary::of(found, &app)).collect();
+    let seen = page.messages.into_iter().filter(|found| caller.reaches().sees(&found.envelope.recipient));
+    let messages = seen.map(|found| Summary::of(found, &app)).collect();
     Ok(json(answer, &Messages { messages, next }))
 }
 

@@ -82,7 +82,7 @@ pub async fn submit(
     let settings = &app.parts.settings;
     let prefer = Prefer::of(request.headers());
     let patience = prefer.patience(settings.wait_default, settings.wait_max);
-    let idempotency = idempotency::of(&request, &app.parts.hash, caller.institution(), &body.0)?;
+    let idempotency = idempotency::of(&request, &app.parts.hash, &caller, &body.0)?;
     let rules = caller.rules()?;
     let mut answer = if let Some(given) = idempotency {
         let marked = InProgress::mark(&app, given)?;
@@ -162,6 +162,7 @@ fn id(path: &str) -> Result<MessageId, Problem> {
 #[get("/v1/messages/{id}")]
 pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let view = app.parts.broker.archive().message(Some(caller.institution()), id(&path)?).await?;
+    let view = view.filter(|view| caller.reaches().sees(&view.envelope.recipient));
     Ok(Answer::whole(view.ok_or(Problem::NotFound)?, &app).ok())
 }
 
@@ -181,7 +182,8 @@ pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
 pub async fn cancel(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (owner, id) = (Some(caller.institution()), id(&path)?);
     let archive = app.parts.broker.archive();
-    let before = archive.message(owner, id).await?.ok_or(Problem::NotFound)?;
+    let before = archive.message(owner, id).await?.filter(|view| caller.reaches().sees(&view.envelope.recipient));
+    let before = before.ok_or(Problem::NotFound)?;
     if before.state.settled.is_some() {
         return Err(Problem::Conflict(settled(before.state.status()).into()));
     }

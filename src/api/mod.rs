@@ -90,6 +90,8 @@ pub struct Settings {
     pub event_reader_timeout: Duration,
     /// Whether test keys are taken: only where every channel is simulated.
     pub sandbox: bool,
+    /// Whether test keys are taken beside live ones: where simulated channels stand beside the live ones.
+    pub rehearsal: bool,
 }
 
 impl Default for Settings {
@@ -115,6 +117,7 @@ impl Default for Settings {
             event_heartbeat: Duration::from_secs(15),
             event_reader_timeout: Duration::from_secs(30),
             sandbox: false,
+            rehearsal: false,
         }
     }
 }

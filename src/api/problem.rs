@@ -80,6 +80,9 @@ pub enum Problem {
     /// No key, or a wrong one.
     #[error("send a key of your institution as `Authorization: Bearer est_...`")]
     Unauthorized,
+    /// A test key, where it may not go.
+    #[error("a test key submits and looks up single messages to the sandbox here; use a live key for the rest")]
+    LiveOnly,
     /// A test key where only live channels are.
     #[error("this is a test key and no sandbox runs here; use a live key")]
     TestKey,
@@ -184,7 +187,7 @@ impl Problem {
             }
             Self::BadRows(_) => ("bad-rows", StatusCode::UNPROCESSABLE_ENTITY, "Rows of the upload have mistakes"),
             Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "A key is needed"),
-            Self::TestKey => ("test-key", StatusCode::FORBIDDEN, "Test keys reach the sandbox only"),
+            Self::TestKey | Self::LiveOnly => ("test-key", StatusCode::FORBIDDEN, "Test keys reach the sandbox only"),
             Self::UnknownInstitution => ("unknown-institution", StatusCode::FORBIDDEN, "The institution is not set up"),
             Self::OperatorOnly => ("operator-only", StatusCode::FORBIDDEN, "For operators only"),
             Self::UnknownPath => ("unknown-path", StatusCode::NOT_FOUND, "Nothing is here"),

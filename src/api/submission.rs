@@ -16,6 +16,7 @@ use estafette_actors::domain::time::Timestamp;
 use jiff::civil::Date;
 
 use super::InstitutionProfile;
+use super::caller::Reaches;
 use super::json::{Faults, Json, Object};
 use super::problem::Problem;
 
@@ -42,6 +43,8 @@ pub struct Rules<'r> {
     pub validity_default: Duration,
     /// The longest validity.
     pub validity_max: Duration,
+    /// To whom the key may write.
+    pub reaches: Reaches,
 }
 
 /// What a message and a broadcast have in common, checked.
@@ -85,7 +88,11 @@ pub fn single(body: &[u8], rules: &Rules<'_>) -> Result<Single, Problem> {
     let mut faults = Faults::default();
     let parsed = Object::of(Json::parse(body)?, "", &mut faults).and_then(|mut object| {
         let recipient = if let Some(recipient) = object.object("recipient", "/recipient", &mut faults) {
-            self::recipient(recipient, today(rules.now), &mut faults)
+            let found = self::recipient(recipient, today(rules.now), &mut faults);
+            if let Some(Err(what)) = found.map(|found| rules.reaches.check(&found)) {
+                faults.add("/recipient", what);
+            }
+            found
         } else {
             missing(&object, "recipient", "give the recipient's mobile, niss or cbe", &mut faults);
             None

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
 use super::App;
+use super::caller::Reaches;
 use super::problem::{Fault, Problem};
 use super::rows::{self, BadRow, Wrong};
 
@@ -60,6 +61,8 @@ pub struct Check {
     pub variables: Arc<[Box<str>]>,
     /// The date, for birth dates in the future.
     pub today: Date,
+    /// To whom the key may write.
+    pub reaches: Reaches,
     /// Bad rows described at most.
     pub reported: usize,
 }
@@ -178,7 +181,11 @@ impl Filler {
 fn read(file: &File, check: &Check, take: &mut dyn FnMut(Row) -> bool) -> Result<Tally, Problem> {
     let input = BufReader::with_capacity(256 * 1024, file);
     let mut tally = Tally::default();
-    let mut row = |line: u64, row: Result<Row, Wrong>| match row {
+    let may = |row: Row| match check.reaches.check(&row.recipient) {
+        Ok(()) => Ok(row),
+        Err(what) => Err(("recipient".to_owned(), what.to_owned())),
+    };
+    let mut row = |line: u64, row: Result<Row, Wrong>| match row.and_then(may) {
         Ok(row) => {
             tally.accepted += 1;
             take(row)

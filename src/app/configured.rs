@@ -7,6 +7,7 @@ use estafette_actors::broker::Admission;
 use estafette_actors::delivery::{self, Limits};
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::nursery::Budget;
+use estafette_actors::ports::Transport;
 
 use super::{Blueprint, Faces};
 use crate::config::Config;
@@ -23,10 +24,10 @@ pub struct Configured {
 impl Configured {
     /// Of a configuration; the channels' own mistakes all at once.
     pub fn of(config: &Config) -> Result<Self, Vec<channels::Error>> {
-        let tables = config.channel_tables();
-        let tables = tables.as_object().into_iter().flatten();
-        let tables = tables.map(|(name, table)| (name.clone(), channels::Table::of(table.clone()))).collect();
-        let transports = channels::build(&channels::Settings(tables))?;
+        let live = transports(&config.channel_tables())?;
+        let simulated = transports(&config.sandbox_tables())?;
+        let rehearsal = !simulated.is_empty();
+        let transports = if config.simulated { live } else { channels::guard(live, simulated)? };
         let mut store = store::Settings::new(&config.data_folder);
         store.segment_bytes = config.journal.segment_bytes;
         store.segment_age = config.journal.segment_age;
@@ -86,6 +87,8 @@ impl Configured {
             max_connections: config.http.connections,
             spool: config.data_folder.join("spool"),
             body_timeout: config.http.request_timeout,
+            sandbox: config.simulated,
+            rehearsal,
             events_kept: config.events.kept,
             event_streams: config.events.streams,
             event_streams_each: config.events.institution_streams,
@@ -117,4 +120,10 @@ fn numbers(config: &Config) -> HashMap<Box<str>, Institution> {
         .filter(|(name, _)| !shared(name))
         .map(|(name, id)| (name.trim_start_matches('+').into(), id))
         .collect()
+}
+
+fn transports(tables: &serde_json::Value) -> Result<Vec<Arc<dyn Transport>>, Vec<channels::Error>> {
+    let tables = tables.as_object().into_iter().flatten();
+    let tables = tables.map(|(name, table)| (name.clone(), channels::Table::of(table.clone()))).collect();
+    channels::build(&channels::Settings(tables))
 }

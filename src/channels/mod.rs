@@ -10,6 +10,7 @@ use estafette_actors::ports::Transport;
 
 mod expiring;
 mod http;
+mod rehearsal;
 mod settings;
 mod wording;
 
@@ -18,6 +19,7 @@ pub mod govapp;
 pub mod sms;
 
 pub use http::{Answer, Effect, Peer, Trouble};
+pub use rehearsal::Guarded;
 pub use settings::{Secret, Settings, Table};
 
 /// Makes the transport of a channel from its table in the configuration.
@@ -79,6 +81,11 @@ pub enum Error {
         /// What to do.
         message: String,
     },
+    /// A simulated channel without the live one that it stands beside.
+    #[error(
+        "[sandbox.channels]: {0} has no live channel of the same provider beside it: set up [channels], or remove it"
+    )]
+    Alone(&'static str),
     /// The machine gives no way out.
     #[error("[channels.{channel}]: no HTTPS client: {message}; install the certificates of the system")]
     Client {
@@ -111,4 +118,20 @@ pub fn build_from(registered: &[Registration], settings: &Settings) -> Result<Ve
 /// Makes every channel of [`REGISTERED`] that has a table.
 pub fn build(settings: &Settings) -> Result<Vec<Arc<dyn Transport>>, Vec<Error>> {
     build_from(REGISTERED, settings)
+}
+
+/// Guards live transports: reserved recipients go to the simulated one of the same channel, or nowhere.
+pub fn guard(
+    live: Vec<Arc<dyn Transport>>,
+    mut simulated: Vec<Arc<dyn Transport>>,
+) -> Result<Vec<Arc<dyn Transport>>, Vec<Error>> {
+    let guarded = live.into_iter().map(|live| {
+        let beside = simulated.iter().position(|simulated| simulated.provider() == live.provider());
+        let beside = beside.map(|place| simulated.swap_remove(place));
+        Arc::new(Guarded::new(live, beside)) as Arc<dyn Transport>
+    });
+    let guarded: Vec<_> = guarded.collect();
+    let alone = simulated.iter().map(|simulated| Error::Alone(simulated.provider()));
+    let alone: Vec<_> = alone.collect();
+    if alone.is_empty() { Ok(guarded) } else { Err(alone) }
 }

@@ -109,6 +109,13 @@ impl<'m> Checker<'m> {
         for name in raw.channels.keys() {
             self.channel(&format!("channels.{name}"), name);
         }
+        for name in raw.sandbox.channels.keys() {
+            self.channel(&format!("sandbox.channels.{name}"), name);
+        }
+        if raw.sandbox.simulated && !raw.sandbox.channels.is_empty() {
+            let what = "true means that [channels] are simulators already: remove [sandbox.channels], or give false";
+            self.wrong("sandbox.simulated", what);
+        }
         Config {
             http: self.http(&raw.http),
             admin: self.admin(&raw.admin),
@@ -124,6 +131,8 @@ impl<'m> Checker<'m> {
             channels: raw.channels,
             prices: self.prices(&raw.prices),
             registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
+            simulated: raw.sandbox.simulated,
+            sandbox: raw.sandbox.channels,
             suppressions: self.count("suppressions.entries", raw.suppressions.entries, 0, 50_000_000),
             log: self.log(raw.log),
             drain: self.seconds("shutdown.drain_seconds", raw.shutdown.drain_seconds, 0, 300),

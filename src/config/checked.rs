@@ -39,6 +39,10 @@ pub struct Config {
     pub prices: PriceList,
     /// A file with known recipients.
     pub registry_file: Option<PathBuf>,
+    /// Whether every channel is a simulator.
+    pub simulated: bool,
+    /// The simulated channels beside the live ones.
+    pub(super) sandbox: BTreeMap<String, Dict>,
     /// Entries that the suppression lists of all institutions hold together.
     pub suppressions: usize,
     /// The log.

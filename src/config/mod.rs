@@ -106,6 +106,11 @@ impl Config {
         serde_json::to_value(&self.channels).unwrap_or_default()
     }
 
+    /// As [`Self::channel_tables`], of the simulated channels beside the live ones.
+    pub fn sandbox_tables(&self) -> serde_json::Value {
+        serde_json::to_value(&self.sandbox).unwrap_or_default()
+    }
+
     /// The institution with this number.
     pub fn institution(&self, id: estafette_actors::domain::submission::Institution) -> Option<&Institution> {
         self.institutions.iter().find(|institution| institution.id == id)

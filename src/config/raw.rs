@@ -32,6 +32,8 @@ pub struct Raw {
     pub prices: BTreeMap<String, Price>,
     /// Known recipients.
     pub registry: Registry,
+    /// The sandbox.
+    pub sandbox: Sandbox,
     /// Suppression lists.
     pub suppressions: Suppressions,
     /// How the program ends.
@@ -152,6 +154,14 @@ pub struct Registry {
     pub file: String,
 }
 
+/// `[sandbox]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sandbox {
+    pub simulated: bool,
+    pub channels: BTreeMap<String, Dict>,
+}
+
 /// `[suppressions]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -227,6 +237,7 @@ impl Default for Raw {
             channels: BTreeMap::new(),
             prices: prices.map(|(name, price)| (name.to_owned(), price)).into(),
             registry: Registry::default(),
+            sandbox: Sandbox::default(),
             suppressions: Suppressions::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

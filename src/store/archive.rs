@@ -117,7 +117,7 @@ impl Archive for Store {
         self.inner.queues.depths()
     }
 
-    fn totals(&self) -> Vec<(MessageStatus, u64)> {
+    fn totals_since_start(&self) -> Vec<(MessageStatus, u64)> {
         self.inner.live.totals()
     }
 

@@ -87,6 +87,11 @@ impl Mobile {
         format!("+{}", self.0)
     }
 
+    /// Whether it is reserved for the sandbox: +32 460 00 and four digits. Nobody has such a number.
+    pub const fn is_reserved(self) -> bool {
+        matches!(self.0, 32_460_000_000..=32_460_009_999)
+    }
+
     /// The E.164 digits without +. Only for a channel, or the owner's and the operator's own view.
     pub fn digits(&self) -> String {
         self.0.to_string()

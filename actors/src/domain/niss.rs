@@ -138,6 +138,12 @@ impl Niss {
         self.0
     }
 
+    /// Whether it is reserved for the sandbox: a National Register number of 1 January 1900. (Of 2000 they are
+    /// citizens': the check digits tell them apart.)
+    pub fn is_reserved(&self) -> bool {
+        self.0 / 100_000 == 101 && self.year() == Some(1900)
+    }
+
     /// The eleven digits. Only for a channel, or the owner's and the operator's own view.
     pub fn digits(&self) -> String {
         format!("{:011}", self.0)

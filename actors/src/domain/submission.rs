@@ -47,6 +47,17 @@ impl Recipient {
         self.niss.is_none() && self.mobile.is_none() && self.cbe.is_none()
     }
 
+    /// Whether any identifier is one of the sandbox: no live channel may be given it.
+    pub fn is_reserved(&self) -> bool {
+        self.niss.is_some_and(|niss| niss.is_reserved()) || self.mobile.is_some_and(Mobile::is_reserved)
+    }
+
+    /// Whether it is wholly the sandbox's: nobody real is named by any identifier.
+    pub fn is_sandbox(&self) -> bool {
+        let niss = self.niss.is_none_or(|niss| niss.is_reserved());
+        !self.is_empty() && niss && self.mobile.is_none_or(Mobile::is_reserved) && self.cbe.is_none()
+    }
+
     /// The identifiers given, each by itself.
     pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
         let niss = self.niss.map(Identifier::Niss);

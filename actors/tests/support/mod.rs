@@ -244,7 +244,7 @@ impl Archive for Memory {
         Vec::new()
     }
 
-    fn totals(&self) -> Vec<(MessageStatus, u64)> {
+    fn totals_since_start(&self) -> Vec<(MessageStatus, u64)> {
         Vec::new()
     }
 

@@ -27,6 +27,7 @@ fn read(body: &str) -> Result<Single, Problem> {
         prices: &PriceList::default(),
         validity_default: day,
         validity_max: 30 * day,
+        reaches: Reaches::All,
     };
     single(body.as_bytes(), &rules)
 }
