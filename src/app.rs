@@ -96,6 +96,7 @@ pub struct Core {
     /// Seals places in the feed.
     pub cursors: Cursors,
     store: Store,
+    lists: Arc<Lists>,
     backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
     arbiters: Vec<Arbiter>,
     known_recipients: Option<PathBuf>,
@@ -163,7 +164,8 @@ impl Core {
 
         // One for what decides, one for what waits on the network.
         let (deciding, delivering) = (Arbiter::new(), Arbiter::new());
-        let registry = Registry::start(&deciding.handle(), blueprint.budget, BELIEVED).with_suppressions(lists);
+        let registry =
+            Registry::start(&deciding.handle(), blueprint.budget, BELIEVED).with_suppressions(Arc::clone(&lists) as _);
         let desk = |transport: &Arc<dyn Transport>| {
             let settings = blueprint.deliveries.get(&transport.channel()).copied().unwrap_or_default();
             Arc::new(Desk::new(settings, Arc::clone(transport), Arc::clone(&clock)))
@@ -216,6 +218,7 @@ impl Core {
             hash,
             cursors,
             store,
+            lists,
             backoff,
             arbiters,
             known_recipients: blueprint.known_recipients,

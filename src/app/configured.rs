@@ -105,6 +105,7 @@ impl Configured {
             prices: config.prices.clone(),
             rates: rates.collect(),
             drain: config.drain,
+            backups: Some(config.backup_folder.clone()),
             source: None,
         };
         Ok(Self { blueprint, faces })

@@ -3,6 +3,7 @@
 //! Invariant: a configuration is put in force whole, as far as it holds without a stop, or not at
 //! all; it was checked in the same way as at the start.
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -12,11 +13,15 @@ use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::Configured;
 use crate::config::{Applies, Config, Difference, Keys, Source};
+use crate::store::persons::Persons;
+use crate::store::suppressions::Lists;
+use crate::store::{Store, backup};
 use crate::{admin, api, telemetry};
 
 /// How the program is to end.
@@ -37,6 +42,40 @@ pub struct Controls {
     /// Where the configuration came from, and the one in force; none for a demo.
     pub(super) config: Option<Mutex<(Source, Keys)>>,
     pub(super) stop: watch::Sender<Option<Stop>>,
+    pub(super) data: Data,
+}
+
+/// What a backup takes along.
+#[derive(Clone)]
+pub struct Data {
+    pub(super) store: Store,
+    pub(super) persons: Arc<Persons>,
+    pub(super) lists: Arc<Lists>,
+    /// Where backups go.
+    pub(super) backups: Option<PathBuf>,
+}
+
+impl Data {
+    fn backup(&self, name: &str) -> Result<backup::Backup, String> {
+        let folder = self.backups.as_ref().ok_or("no folder of backups is set: give backup.folder")?;
+        let persons = |path: &Path| self.persons.copy_to(path).map_err(|error| error.to_string());
+        let lists = |path: &Path| self.lists.copy_to(path).map_err(|error| error.to_string());
+        let beside: [backup::Beside<'_>; 2] = [("persons.redb", &persons), ("suppressions.redb", &lists)];
+        let made = self.store.backup(folder, name, &beside).map_err(|error| error.to_string())?;
+        tracing::info!(name, position = made.position, files = made.files.len(), "a backup was made");
+        Ok(made)
+    }
+}
+
+/// Runs what blocks, and gives what it says as it is shown.
+fn blocking<T: Serialize + Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> BoxFuture<'static, admin::Outcome> {
+    async move {
+        let done = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())??;
+        serde_json::to_value(done).map_err(|error| error.to_string())
+    }
+    .boxed()
 }
 
 impl Controls {
@@ -89,11 +128,27 @@ impl admin::Control for Arc<Controls> {
 
     fn reload(&self) -> BoxFuture<'static, admin::Outcome> {
         let controls = Arc::clone(self);
-        async move {
-            let done = tokio::task::spawn_blocking(move || controls.read_again()).await;
-            done.map_err(|error| error.to_string())?.map(|difference| told(&difference))
-        }
-        .boxed()
+        blocking(move || controls.read_again().map(|difference| told(&difference)))
+    }
+
+    fn backup(&self, name: String) -> BoxFuture<'static, admin::Outcome> {
+        let data = self.data.clone();
+        blocking(move || {
+            let made = data.backup(&name)?;
+            let bytes: u64 = made.files.iter().map(|file| file.bytes).sum();
+            let (position, files) = (made.position, made.files.len());
+            Ok(json!({ "name": name, "position": position, "files": files, "bytes": bytes }))
+        })
+    }
+
+    fn journal_stats(&self) -> BoxFuture<'static, admin::Outcome> {
+        let store = self.data.store.clone();
+        blocking(move || store.stats().map_err(|error| error.to_string()))
+    }
+
+    fn journal_verify(&self) -> BoxFuture<'static, admin::Outcome> {
+        let store = self.data.store.clone();
+        blocking(move || store.verify().map_err(|error| error.to_string()))
     }
 }
 

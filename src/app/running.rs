@@ -1,5 +1,6 @@
 //! A broker with its faces, over listeners that the caller bound.
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use estafette_actors::ports::Transport;
 use estafette_actors::registry::Person;
 use tokio::sync::{oneshot, watch};
 
-use super::controls::{Controls, Stop};
+use super::controls::{Controls, Data, Stop};
 use super::{Blueprint, Core, Error};
 use crate::config::{self, Difference, Source};
 use crate::store::keys::Keys;
@@ -38,6 +39,8 @@ pub struct Faces {
     pub rates: Vec<(Channel, u32)>,
     /// How long what is under way may take to end when the program is stopped.
     pub drain: Duration,
+    /// The folder that backups go to; none for a demo.
+    pub backups: Option<PathBuf>,
     /// Where the configuration came from and what it says, to read it again; none for a demo.
     pub source: Option<(Source, config::Keys)>,
 }
@@ -129,6 +132,12 @@ impl Running {
             admin: Arc::clone(&settings),
             backoff: Arc::clone(&core.backoff),
             config: faces.source.map(Mutex::new),
+            data: Data {
+                store: core.store.clone(),
+                persons: Arc::clone(&core.persons),
+                lists: Arc::clone(&core.lists),
+                backups: faces.backups,
+            },
             stop,
         });
         let control = Arc::new(Arc::clone(&controls));

@@ -8,11 +8,13 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::app::{Running, Stop};
 
+mod admin;
 mod broadcast;
 mod check_config;
 mod client;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod journal;
 mod key;
 mod send;
 mod serve;
@@ -40,6 +42,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Check a configuration file and say all that is wrong with it
     CheckConfig(check_config::Arguments),
+    /// Survey the journal, back it up, restore a backup
+    Journal(journal::Arguments),
     /// Make, list and revoke the bearer keys of institutions
     Key(key::Arguments),
     /// Send one message and show what became of it
@@ -70,6 +74,7 @@ impl Cli {
             #[cfg(feature = "sandbox")]
             Command::Simulate(arguments) => simulate::run(arguments),
             Command::CheckConfig(arguments) => check_config::run(arguments),
+            Command::Journal(arguments) => journal::run(arguments),
             Command::Key(arguments) => key::run(arguments),
             Command::Send(arguments) => send::run(arguments),
             Command::Broadcast(arguments) => broadcast::run(arguments),

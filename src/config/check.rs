@@ -119,7 +119,7 @@ impl<'m> Checker<'m> {
         Config {
             http: self.http(&raw.http),
             admin: self.admin(&raw.admin),
-            data_folder: self.folder(&raw.data.folder),
+            data_folder: self.folder("data.folder", &raw.data.folder),
             journal: self.journal(&raw.journal),
             events: self.events(&raw.events),
             admission: Admission {
@@ -135,6 +135,7 @@ impl<'m> Checker<'m> {
             sandbox: raw.sandbox.channels,
             suppressions: self.count("suppressions.entries", raw.suppressions.entries, 0, 50_000_000),
             log: self.log(raw.log),
+            backup_folder: self.folder("backup.folder", &raw.backup.folder),
             drain: self.seconds("shutdown.drain_seconds", raw.shutdown.drain_seconds, 0, 300),
             keys: super::Keys::default(),
             institutions: self.institutions(&raw.institution, &strategies),
@@ -189,9 +190,9 @@ impl<'m> Checker<'m> {
         }
     }
 
-    fn folder(&mut self, folder: &str) -> PathBuf {
+    fn folder(&mut self, key: &str, folder: &str) -> PathBuf {
         if folder.is_empty() {
-            self.wrong("data.folder", "empty; give a folder");
+            self.wrong(key, "empty; give a folder");
         }
         PathBuf::from(folder)
     }

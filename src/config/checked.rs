@@ -51,6 +51,8 @@ pub struct Config {
     pub institutions: Vec<Institution>,
     /// Strategies, the built-in ones first; names are unique.
     pub strategies: Vec<Strategy>,
+    /// The folder that backups go to.
+    pub backup_folder: PathBuf,
     /// What stops the program: how long what is under way may take to end.
     pub drain: Duration,
     /// Every key as it was read.

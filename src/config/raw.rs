@@ -36,6 +36,8 @@ pub struct Raw {
     pub sandbox: Sandbox,
     /// Suppression lists.
     pub suppressions: Suppressions,
+    /// Backups.
+    pub backup: Backup,
     /// How the program ends.
     pub shutdown: Shutdown,
     /// The log.
@@ -169,6 +171,13 @@ pub struct Suppressions {
     pub entries: u64,
 }
 
+/// `[backup]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backup {
+    pub folder: String,
+}
+
 /// `[shutdown]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -239,6 +248,7 @@ impl Default for Raw {
             registry: Registry::default(),
             sandbox: Sandbox::default(),
             suppressions: Suppressions::default(),
+            backup: Backup::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
             institution: Vec::new(),
@@ -340,6 +350,12 @@ impl Default for Retry {
 impl Default for Suppressions {
     fn default() -> Self {
         Self { entries: 1_000_000 }
+    }
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self { folder: "backups".into() }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Current states are made of facts: at once in memory ([`live`]), late on disk ([`flusher`]), and
 //! again from the feed after a crash ([`recovery`]). Nothing outside this folder knows redb.
 pub mod atomic;
+pub mod backup;
 pub mod folder;
 pub mod index;
 pub mod keys;
@@ -27,6 +28,7 @@ mod recovery;
 mod segment;
 mod survey;
 mod vector;
+pub mod verify;
 mod writer;
 
 use std::path::PathBuf;
@@ -179,6 +181,8 @@ struct Inner {
     /// The number of the last batch that is durable, for readers that wait for it.
     durable: Mutex<u64>,
     durable_changed: Condvar,
+    /// Who waits for the writer to begin another segment.
+    rolls: Mutex<Vec<crossbeam_channel::Sender<()>>>,
     read_only: Mutex<Option<String>>,
     is_read_only: AtomicBool,
     next_broadcast: AtomicU32,

@@ -108,6 +108,11 @@ impl Persons {
         Ok(persons)
     }
 
+    /// Copies them into a fresh file, as of one moment.
+    pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        super::backup::copy_table(&self.database, path, PERSONS).map_err(|error| self.failed(error))
+    }
+
     /// How many there are.
     pub fn count(&self) -> Result<u64, Error> {
         let count = || -> Result<u64, redb::Error> { Ok(self.database.begin_read()?.open_table(PERSONS)?.len()?) };

@@ -71,6 +71,7 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
         applied: AtomicU64::new(0),
         durable: Mutex::new(0),
         durable_changed: Condvar::new(),
+        rolls: Mutex::default(),
         read_only: Mutex::new(None),
         is_read_only: AtomicBool::new(false),
         next_broadcast: AtomicU32::new(1),

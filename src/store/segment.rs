@@ -92,6 +92,12 @@ impl Segment {
         Ok(())
     }
 
+    /// The last position in it; 0 when it is empty.
+    pub fn last_position(&self) -> Result<Position, Error> {
+        let last = self.database.begin_read()?.open_table(FEED)?.last()?.map(|(position, _)| position.value());
+        Ok(last.unwrap_or(0))
+    }
+
     /// Bytes that the file takes on disk (it is sparse).
     pub fn bytes(&self) -> u64 {
         bytes_on_disk(&self.path)
@@ -146,7 +152,15 @@ impl Segments {
         Ok(segments)
     }
 
-    fn list(&self) -> Vec<Arc<Segment>> {
+    /// Those that never change again. Held, they are not opened anew.
+    pub fn closed(&self) -> Vec<Arc<Segment>> {
+        let mut closed = self.list();
+        closed.pop();
+        closed
+    }
+
+    /// All of them.
+    pub fn list(&self) -> Vec<Arc<Segment>> {
         self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -64,6 +64,11 @@ struct Inner {
 pub struct Lists(Arc<Inner>);
 
 impl Lists {
+    /// Copies them into a fresh file, as of one moment.
+    pub fn copy_to(&self, path: &Path) -> Result<(), redb::Error> {
+        super::backup::copy_table(&self.0.database, path, ENTRIES)
+    }
+
     /// Opens the file, or makes it; holds `most` entries of all institutions together.
     pub fn open(path: impl AsRef<Path>, hash: KeyedHash, clock: Arc<dyn Clock>, most: usize) -> Result<Self, Error> {
         let path = path.as_ref().to_path_buf();

@@ -25,6 +25,7 @@ use estafette_actors::ports::{
 
 use super::*;
 
+mod backup;
 mod broadcasts;
 mod format;
 mod singles;

@@ -85,6 +85,11 @@ pub fn run(inner: &Inner, orders: &Receiver<Order>) {
                 if !is_sealed {
                     is_sealed = seal(inner);
                 }
+                if !lock(&inner.rolls).is_empty()
+                    && let Err(error) = roll(inner, inner.position.load(Ordering::Acquire))
+                {
+                    inner.stop_writing(error.to_string());
+                }
                 continue;
             }
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -358,7 +363,7 @@ pub fn place(item: &mut LiveItem, key: u128, ready: &[Channel], position: Positi
     item.book.queued_at = places;
 }
 
-/// Begins a new segment when the current one is full or old.
+/// Begins a new segment when the current one is full or old, or when somebody wants it closed.
 fn roll(inner: &Inner, last: Position) -> Result<(), Error> {
     let current: Arc<Segment> = inner.segments.current();
     let now = inner.clock.now();
@@ -366,7 +371,10 @@ fn roll(inner: &Inner, last: Position) -> Result<(), Error> {
     // The size is asked for now and then only: it is a call to the system.
     let is_full = commits.is_multiple_of(64) && current.bytes() >= inner.settings.segment_bytes;
     let is_old = now.since(current.begun_at) >= inner.settings.segment_age && last >= current.first;
-    if !is_full && !is_old {
+    // Whoever asked hears that it is done when this goes.
+    let asked = std::mem::take(&mut *lock(&inner.rolls));
+    let is_asked = !asked.is_empty() && last >= current.first;
+    if !is_full && !is_old && !is_asked {
         return Ok(());
     }
     // The new one first: a crash between leaves two, of which the older one is walked once.

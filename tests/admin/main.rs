@@ -3,6 +3,7 @@
 #[path = "../../actors/tests/support/mod.rs"]
 mod support;
 
+mod backup;
 mod figures;
 mod monitor;
 mod port;

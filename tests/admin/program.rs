@@ -109,7 +109,7 @@ impl Program {
 }
 
 /// An SMS gateway that takes its time; gives its address and counts what it took.
-fn gateway(delay: Duration) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+pub fn gateway(delay: Duration) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let taken = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -139,7 +139,7 @@ fn gateway(delay: Duration) -> (String, std::sync::Arc<std::sync::atomic::Atomic
     (address, taken)
 }
 
-fn sms(address: &str) -> String {
+pub fn sms(address: &str) -> String {
     format!(
         "[channels.sms]\nprovider = \"ringring\"\nbase_url = \"{address}\"\napi_key = \"hush-hush\"\nsender_id = \"8686\"\n"
     )

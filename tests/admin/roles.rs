@@ -27,6 +27,7 @@ async fn a_viewer_may_look_and_change_nothing() {
         "channel sms RATE 5".to_owned(),
         "CHANNEL sms DRAIN".to_owned(),
         format!("CANCEL {id}"),
+        "BACKUP x".to_owned(),
         "SHUTDOWN".to_owned(),
         "SHUTDOWN NOW".to_owned(),
         "CONFIG RELOAD".to_owned(),

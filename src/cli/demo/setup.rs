@@ -153,6 +153,7 @@ fn faces(folder: &Path) -> anyhow::Result<Faces> {
         prices: defaults.prices,
         rates: Vec::new(),
         drain: defaults.drain,
+        backups: Some(folder.join("backups")),
         source: None,
     })
 }
