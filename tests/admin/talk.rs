@@ -10,8 +10,7 @@ use estafette_actors::delivery;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::id::MessageId;
 use estafette_actors::domain::submission::Envelope;
-use estafette_actors::messages::Refused;
-use estafette_actors::nursery::Budget;
+use estafette_actors::nursery::{Budget, Condition};
 use estafette_actors::ports::Transport;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -56,18 +55,24 @@ pub async fn over_with(
     let mut blueprint = Blueprint::new(store::Settings::new(folder.path()), transports);
     blueprint.deliveries.insert(Channel::SMS, sms_settings);
     let core = Core::start(blueprint).unwrap();
+    all_run(&core).await;
     (listen(&core.broker, settings).await, core, folder)
 }
 
-/// Submits, and again while the actors are on their way.
-pub async fn submit(core: &Core, envelope: Envelope) -> MessageId {
-    for _ in 0..1_000 {
-        match core.broker.submit(envelope.clone(), None).await {
-            Err(Refused::Restarting) => tokio::time::sleep(Duration::from_millis(5)).await,
-            accepted => return accepted.unwrap().id,
+/// Waits for the actors, which are on their way after a start.
+async fn all_run(core: &Core) {
+    for _ in 0..2_000 {
+        if core.broker.vitals().iter().all(|vitals| vitals.condition == Condition::Running) {
+            return;
         }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the actors never came");
+}
+
+/// Submits a message.
+pub async fn submit(core: &Core, envelope: Envelope) -> MessageId {
+    core.broker.submit(envelope, None).await.unwrap().id
 }
 
 /// Sends all, says that no more comes, and reads to the end.
