@@ -365,27 +365,30 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, re
     let Assignment { attempt, envelope, .. } = assignment;
     let limit = desk.settings().attempt_timeout;
     let begun = tokio::time::Instant::now();
-    let guarded = |future: futures_util::future::BoxFuture<'static, Outcome>| async move {
-        let caught = std::panic::AssertUnwindSafe(future).catch_unwind();
+    let sent = || async {
+        let caught = std::panic::AssertUnwindSafe(desk.transport.send_via(letter.clone())).catch_unwind();
         match tokio::time::timeout(limit, caught).await {
-            Ok(Ok(outcome)) => outcome,
+            Ok(Ok(sent)) => sent,
             // A panic in a transport, or no end: nobody knows what the channel has.
-            Ok(Err(_)) | Err(_) => Outcome::Unknown,
+            Ok(Err(_)) | Err(_) => (Outcome::Unknown, None),
         }
     };
-    let outcome = if reopened {
+    let (outcome, provider) = if reopened {
         match ask(&desk, letter.clone()).await {
-            Inquiry::Known(status, reference) => Outcome::Is(status, reference),
-            Inquiry::NotFound => guarded(desk.transport.send(letter.clone())).await,
-            Inquiry::CannotTell => Outcome::Unknown,
+            Inquiry::Known(status, reference) => (Outcome::Is(status, reference), None),
+            Inquiry::NotFound => sent().await,
+            Inquiry::CannotTell => (Outcome::Unknown, None),
         }
     } else {
-        match guarded(desk.transport.send(letter.clone())).await {
-            Outcome::Unknown => match ask(&desk, letter.clone()).await {
-                Inquiry::Known(status, reference) => Outcome::Is(status, reference),
-                Inquiry::NotFound => Outcome::Is(AttemptStatus::Failed(Failure::Timeout), None),
-                Inquiry::CannotTell => Outcome::Unknown,
-            },
+        match sent().await {
+            (Outcome::Unknown, provider) => {
+                let outcome = match ask(&desk, letter.clone()).await {
+                    Inquiry::Known(status, reference) => Outcome::Is(status, reference),
+                    Inquiry::NotFound => Outcome::Is(AttemptStatus::Failed(Failure::Timeout), None),
+                    Inquiry::CannotTell => Outcome::Unknown,
+                };
+                (outcome, provider)
+            }
             known => known,
         }
     };
@@ -423,7 +426,7 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, re
             }
         }
     }
-    desk.ended(Ended { attempt, envelope, outcome });
+    desk.ended(Ended { attempt, envelope, provider, outcome });
 }
 
 /// What the transport is given: the registry adds numbers and the citizen's language.

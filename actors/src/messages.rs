@@ -117,6 +117,8 @@ pub struct Ended {
     pub attempt: AttemptRef,
     /// The message.
     pub envelope: Arc<Envelope>,
+    /// Over which provider, where the channel has several.
+    pub provider: Option<Box<str>>,
     /// How.
     pub outcome: Outcome,
 }

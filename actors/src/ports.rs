@@ -266,6 +266,8 @@ pub struct AttemptView {
     pub retry: u8,
     /// The channel.
     pub channel: Channel,
+    /// The provider, where the channel has several and one was chosen.
+    pub provider: Option<Box<str>>,
     /// Where it stands.
     pub status: AttemptStatus,
     /// When it began.
@@ -591,6 +593,22 @@ pub trait Transport: Send + Sync {
     /// Hands a letter to the channel. Finding the recipient unreachable is an outcome:
     /// `Is(Failed(Unreachable))`.
     fn send(&self, letter: Letter) -> BoxFuture<'static, Outcome>;
+
+    /// Hands a letter to the channel, and tells over which provider it went, where there are several.
+    fn send_via(&self, letter: Letter) -> BoxFuture<'static, (Outcome, Option<Box<str>>)> {
+        let sent = self.send(letter);
+        Box::pin(async move { (sent.await, None) })
+    }
+
+    /// Whether a letter could go now, as far as is known without asking.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// The receipts of a callback request to a provider of this channel; `None` when it is not one of them.
+    fn receipts_of(&self, provider: &str, request: &CallbackRequest) -> Option<Result<Received, CallbackError>> {
+        (provider == self.provider()).then(|| self.receipts(request))
+    }
 
     /// What the channel knows of an attempt.
     fn inquire(&self, letter: Letter) -> BoxFuture<'static, Inquiry>;

@@ -50,8 +50,8 @@ pub struct Attempt {
     #[schema(value_type = String, example = "govapp")]
     channel: estafette_actors::domain::channel::Channel,
     /// Who runs the channel.
-    #[schema(example = "ringring")]
-    provider: Option<&'static str>,
+    #[schema(value_type = Option<String>, example = "ringring")]
+    provider: Option<Box<str>>,
     /// attempting, sent, delivered, read, acted, failed, channel_expired or unknown.
     #[schema(example = "sent")]
     status: &'static str,
@@ -160,7 +160,7 @@ impl Attempt {
             step: view.step,
             retry: view.retry,
             channel: view.channel,
-            provider: app.provider(view.channel),
+            provider: view.provider.or_else(|| app.provider(view.channel).map(Into::into)),
             status: view.status.as_str(),
             failure: view.status.failure().map(estafette_actors::domain::failure::Failure::as_str),
             started_at: view.started_at,

@@ -7,8 +7,6 @@ use super::body::CallbackBody;
 use super::problem::{Details, Problem};
 
 async fn receive(request: HttpRequest, app: &App, provider: &str, body: CallbackBody) -> Result<HttpResponse, Problem> {
-    let transport = app.parts.transports.iter().find(|transport| transport.provider() == provider);
-    let transport = transport.ok_or(Problem::UnknownProvider)?;
     let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let headers = request.headers().iter();
     let callback = CallbackRequest {
@@ -19,7 +17,9 @@ async fn receive(request: HttpRequest, app: &App, provider: &str, body: Callback
             .collect(),
         body: body.0.to_vec(),
     };
-    let received = transport.receipts(&callback).map_err(|error| match error {
+    let mut transports = app.parts.transports.iter();
+    let received = transports.find_map(|transport| transport.receipts_of(provider, &callback));
+    let received = received.ok_or(Problem::UnknownProvider)?.map_err(|error| match error {
         CallbackError::Secret => Problem::CallbackSecret,
         CallbackError::Form(what) => Problem::CallbackForm(what),
         CallbackError::None => Problem::UnknownProvider,

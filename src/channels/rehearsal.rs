@@ -54,6 +54,17 @@ impl Transport for Guarded {
         }
     }
 
+    fn send_via(&self, letter: Letter) -> BoxFuture<'static, (Outcome, Option<Box<str>>)> {
+        match self.way(letter) {
+            Some((way, letter)) => way.send_via(letter),
+            None => Box::pin(future::ready((failed(Failure::RejectedByChannel), None))),
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.live.is_ready()
+    }
+
     fn inquire(&self, letter: Letter) -> BoxFuture<'static, Inquiry> {
         match self.way(letter) {
             Some((way, letter)) => way.inquire(letter),
@@ -73,6 +84,16 @@ impl Transport for Guarded {
         match (self.live.receipts(request), &self.simulated) {
             (Err(CallbackError::Secret | CallbackError::None), Some(simulated)) => simulated.receipts(request),
             (answered, _) => answered,
+        }
+    }
+
+    fn receipts_of(&self, provider: &str, request: &CallbackRequest) -> Option<Result<Received, CallbackError>> {
+        let live = self.live.receipts_of(provider, request);
+        match (&live, &self.simulated) {
+            (None | Some(Err(CallbackError::Secret | CallbackError::None)), Some(simulated)) => {
+                simulated.receipts_of(provider, request).or(live)
+            }
+            _ => live,
         }
     }
 

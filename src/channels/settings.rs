@@ -39,6 +39,16 @@ impl Table {
         }
     }
 
+    /// Takes a value of any type out of the table.
+    pub fn take_value(&mut self, key: &str) -> Option<serde_json::Value> {
+        self.0.remove(key)
+    }
+
+    /// A key that is still in the table.
+    pub fn first_key(&self) -> Option<&str> {
+        self.0.keys().next().map(String::as_str)
+    }
+
     /// The table as the settings of a channel.
     pub fn read<T: DeserializeOwned>(&self, channel: &'static str) -> Result<T, Error> {
         serde_json::from_value(serde_json::Value::Object(self.0.clone()))

@@ -1,4 +1,4 @@
-//! The SMS channel: one provider of several, named by `provider` in `[channels.sms]`.
+//! The SMS channel: one provider, named by `provider` in `[channels.sms]`, or several, a table each in `[[channels.sms.providers]]`.
 //!
 //! A new provider is a file and a line in [`PROVIDERS`]; its settings are the rest of the table.
 use std::borrow::Cow;
@@ -12,6 +12,7 @@ use super::settings::Table;
 use super::{Build, Error};
 
 pub mod ringring;
+pub mod several;
 pub mod smpp;
 
 const NAME: &str = "sms";
@@ -21,8 +22,22 @@ const SENDER_CHARACTERS: usize = 11;
 /// Every provider of SMS that this build knows; the first is used when the table names none.
 pub const PROVIDERS: &[(&str, Build)] = &[(ringring::PROVIDER, ringring::build), (smpp::PROVIDER, smpp::build)];
 
-/// Makes the channel with the provider that its table names.
+/// Makes the channel with the provider that its table names, or with several.
 pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
+    let mut rest = table.clone();
+    let countries = several::countries(&mut rest)?;
+    if let Some(tables) = rest.take_value("providers") {
+        if let Some(key) = rest.first_key() {
+            let message = format!("{key} belongs into one of the providers: here stand only providers and countries");
+            return Err(Error::Setting { channel: NAME, key: "providers", message });
+        }
+        return Ok(Arc::new(several::build(tables, countries, one)?));
+    }
+    let alone = one(&rest)?;
+    Ok(if countries.is_empty() { alone } else { Arc::new(several::Several::one(alone, countries)) })
+}
+
+fn one(table: &Table) -> Result<Arc<dyn Transport>, Error> {
     let mut rest = table.clone();
     let wanted = rest.take("provider").unwrap_or_else(|| PROVIDERS[0].0.to_owned());
     if let Some((_, build)) = PROVIDERS.iter().find(|(name, _)| *name == wanted) {

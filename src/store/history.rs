@@ -222,12 +222,18 @@ fn attempts(facts: &[Fact]) -> Vec<AttemptView> {
                     step: *step,
                     retry: *retry,
                     channel: *channel,
+                    provider: None,
                     status: AttemptStatus::Attempting,
                     started_at: fact.at,
                     ended_at: None,
                     channel_reference: None,
                     possible_duplicate: *possible_duplicate,
                 });
+            }
+            Change::Via { step, retry, provider } => {
+                if let Some(known) = places.get(&(*step, *retry)).and_then(|place| attempts.get_mut(*place)) {
+                    known.provider = Some(provider.clone());
+                }
             }
             Change::Moved { step, retry, status, reference } => {
                 let Some(known) = places.get(&(*step, *retry)).and_then(|place| attempts.get_mut(*place)) else {

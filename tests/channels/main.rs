@@ -8,6 +8,8 @@ mod file;
 mod govapp;
 mod letter;
 mod ringring;
+#[cfg(feature = "sandbox")]
+mod several;
 mod simulators;
 #[cfg(feature = "sandbox")]
 mod smpp;

@@ -5,6 +5,7 @@ use actix::{Handler, Message};
 
 use super::aftermath::Aftermath;
 use super::{Pauses, Supervisor};
+use crate::domain::fact::Change;
 use crate::domain::id::AttemptRef;
 use crate::domain::life::{self, Context as Situation, Outcome};
 use crate::messages::{Begin, Deliver, Ended, Record, Recorded};
@@ -71,7 +72,10 @@ impl Supervisor {
                 references.push((ended.attempt, reference.clone()));
             }
             let run = |now: &Situation<'_>| life::outcome(&state, now, step, retry, outcome);
-            let changes = self.decide(&ended.envelope, Some(record.channel), run);
+            let mut changes = self.decide(&ended.envelope, Some(record.channel), run);
+            // Repeated until it is confirmed: said again, it says nothing.
+            let provider = ended.provider.as_ref().filter(|_| !changes.is_empty());
+            changes.extend(provider.map(|provider| Change::Via { step, retry, provider: provider.clone() }));
             confirmed.push(ended.attempt);
             decided.push((&ended.envelope, state, changes));
         }

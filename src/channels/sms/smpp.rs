@@ -126,6 +126,10 @@ impl Transport for Smpp {
         PROVIDER
     }
 
+    fn is_ready(&self) -> bool {
+        self.bound() > 0
+    }
+
     fn send(&self, letter: Letter) -> BoxFuture<'static, Outcome> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move { inner.send(&letter, SystemClock.now()).await })
