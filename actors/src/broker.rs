@@ -250,6 +250,9 @@ impl Broker {
             _ => return Err(Refused::Conflict("the message was sent: trying it again would send it twice")),
         }
         let old = &loaded.envelope;
+        if old.recipient.is_empty() {
+            return Err(Refused::Conflict("the content of the message is past its retention: send it anew"));
+        }
         let now = self.now();
         let again = Envelope {
             id: self.mint(),

@@ -36,6 +36,9 @@ impl Configured {
         store.flush_after = config.journal.flush_after;
         store.park_for = config.journal.parked;
         store.events_kept = config.events.kept;
+        store.keep.content = config.journal.retention;
+        store.keep.content_of = config.institutions.iter().map(|known| (known.id, known.retention)).collect();
+        store.keep.receipts = config.journal.receipts;
         let deliveries = config.delivery.iter().map(|(channel, given)| {
             let limits = Limits {
                 rate: given.rate,

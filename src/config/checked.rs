@@ -146,6 +146,8 @@ pub struct Journal {
     pub flush_after: Duration,
     /// Content is kept so long after settlement, where an institution says nothing else.
     pub retention: Duration,
+    /// Receipts, trails and facts are kept so long.
+    pub receipts: Duration,
     /// A receipt that matches nothing is kept so long.
     pub parked: Duration,
 }

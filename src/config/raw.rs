@@ -90,6 +90,7 @@ pub struct Journal {
     pub cache_mib: u64,
     pub flush_after_ms: u64,
     pub retention_days: u64,
+    pub receipts_days: u64,
     pub parked_days: u64,
 }
 
@@ -299,6 +300,7 @@ impl Default for Journal {
             cache_mib: 64,
             flush_after_ms: 1_000,
             retention_days: 7,
+            receipts_days: 400,
             parked_days: 3,
         }
     }

@@ -34,6 +34,9 @@ pub const FIRST_POSITION: &str = "first_position";
 /// Key of [`ABOUT`]: when it was begun, in milliseconds since 1970.
 pub const BEGUN_AT: &str = "begun_at";
 
+/// Key of [`ABOUT`]: 1 once no personal content is left in the segment.
+pub const BARE: &str = "bare";
+
 // ---- the derived state ------------------------------------------------------------------------
 
 /// Single message -> its state.

@@ -25,6 +25,7 @@ mod look;
 mod parked;
 mod queues;
 mod recovery;
+mod retention;
 mod segment;
 mod survey;
 mod vector;
@@ -47,6 +48,7 @@ use self::indexes::Indexes;
 use self::live::Live;
 use self::parked::Parked;
 use self::queues::Queues;
+pub use self::retention::Retention;
 use self::segment::Segments;
 
 /// Why the store can't be opened, or a part of it not read or written.
@@ -115,6 +117,8 @@ pub struct Settings {
     pub park_for: Duration,
     /// Receipts parked at most; the oldest goes for the newest.
     pub max_parked: usize,
+    /// How long content and receipts are kept.
+    pub keep: Retention,
     /// How long recipients, references and channels' references can be looked up.
     pub retention: Duration,
     /// How long an institution's events can be read at least, by their age.
@@ -142,6 +146,7 @@ impl Settings {
             max_backlog_bytes: 64 << 20,
             park_for: DAY * 3,
             max_parked: 100_000,
+            keep: Retention::default(),
             retention: DAY * 90,
             events_kept: DAY * 30,
             idempotency_retention: DAY,
@@ -228,6 +233,8 @@ impl std::fmt::Debug for Store {
 
 struct Threads {
     inner: Arc<Inner>,
+    /// Its end is the end of the thread that lets go what is past its retention.
+    keeping: Mutex<Option<(crossbeam_channel::Sender<()>, JoinHandle<()>)>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     flusher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -243,10 +250,18 @@ impl Store {
         let (for_writer, for_flusher) = (Arc::clone(&inner), Arc::clone(&inner));
         let (orders, flushes) = (opened.orders, opened.flushes);
         let writer = spawn("journal", Box::new(move || writer::run(&for_writer, &orders)))?;
-        let threads =
-            Threads { inner: Arc::clone(&inner), writer: Mutex::new(Some(writer)), flusher: Mutex::default() };
+        let threads = Threads {
+            inner: Arc::clone(&inner),
+            writer: Mutex::new(Some(writer)),
+            flusher: Mutex::default(),
+            keeping: Mutex::default(),
+        };
         let flusher = spawn("flusher", Box::new(move || flusher::run(&for_flusher, &flushes)))?;
         *lock(&threads.flusher) = Some(flusher);
+        let (go_on, stop) = crossbeam_channel::bounded(0);
+        let for_keeping = Arc::clone(&inner);
+        let keeping = spawn("retention", Box::new(move || retention::run(&for_keeping, &stop)))?;
+        *lock(&threads.keeping) = Some((go_on, keeping));
         Ok(Self { inner, threads: Arc::new(threads) })
     }
 
@@ -263,7 +278,11 @@ impl Store {
 
 impl Threads {
     fn stop(&self) {
-        // The writer first: what it makes durable, the flusher still writes.
+        if let Some((go_on, keeping)) = lock(&self.keeping).take() {
+            drop(go_on);
+            let _ = keeping.join();
+        }
+        // The writer before the flusher: what it makes durable, the flusher still writes.
         let _ = self.inner.orders.send(writer::Order::Stop);
         if let Some(writer) = lock(&self.writer).take() {
             let _ = writer.join();

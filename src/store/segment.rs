@@ -12,11 +12,11 @@ use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Position;
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::layout::{ABOUT, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, MESSAGE, Record, TRAIL};
+use super::layout::{ABOUT, BARE, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, MESSAGE, Record, TRAIL};
 use super::{Error, codec};
 
-/// What a closed segment may keep of its pages in memory.
-const CLOSED_CACHE_BYTES: usize = 2 * 1024 * 1024;
+/// How the name of a copy ends until it takes its segment's place.
+const BESIDE: &str = "copy";
 
 /// One file.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Segment {
     pub first: Position,
     /// When it was begun.
     pub begun_at: Timestamp,
+    /// No personal content is left in it.
+    pub is_bare: bool,
     path: PathBuf,
     database: Database,
     cache_bytes: usize,
@@ -43,7 +45,7 @@ impl Segment {
         let database = Database::builder().set_cache_size(cache_bytes).create(&path)?;
         Self::prepare(&database, first, at)?;
         std::fs::File::open(folder)?.sync_all()?;
-        Ok(Self { number, first, begun_at: at, path, database, cache_bytes })
+        Ok(Self { number, first, begun_at: at, is_bare: false, path, database, cache_bytes })
     }
 
     fn prepare(database: &Database, first: Position, at: Timestamp) -> Result<(), Error> {
@@ -75,8 +77,9 @@ impl Segment {
         };
         let number_of = |key| -> Result<u64, Error> { Ok(about.get(key)?.map_or(0, |value| value.value())) };
         let (first, begun_at) = (number_of(FIRST_POSITION)?, Timestamp::from_millis(number_of(BEGUN_AT)?));
+        let is_bare = number_of(BARE)? == 1;
         drop((about, read));
-        Ok(Some(Self { number, first, begun_at, path, database, cache_bytes }))
+        Ok(Some(Self { number, first, begun_at, is_bare, path, database, cache_bytes }))
     }
 
     /// The database, for the writer.
@@ -96,6 +99,11 @@ impl Segment {
     pub fn last_position(&self) -> Result<Position, Error> {
         let last = self.database.begin_read()?.open_table(FEED)?.last()?.map(|(position, _)| position.value());
         Ok(last.unwrap_or(0))
+    }
+
+    /// Where a copy is made that will take its place.
+    pub fn beside(&self) -> PathBuf {
+        self.path.with_extension(BESIDE)
     }
 
     /// Bytes that the file takes on disk (it is sparse).
@@ -125,12 +133,21 @@ pub struct Segments {
 }
 
 impl Segments {
+    /// What a closed segment may keep of its pages in memory.
+    pub const CLOSED_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
     /// Opens the folder, and makes the first segment where there is none.
     pub fn open(folder: PathBuf, cache_bytes: usize, now: Timestamp) -> Result<Self, Error> {
         std::fs::create_dir_all(&folder)?;
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(&folder)? {
-            let name = entry?.file_name();
+            let entry = entry?;
+            if entry.path().extension().is_some_and(|ends| ends == BESIDE) {
+                // A crash came before it was whole, or before it took its place.
+                std::fs::remove_file(entry.path())?;
+                continue;
+            }
+            let name = entry.file_name();
             let number =
                 name.to_str().and_then(|name| name.strip_suffix(".redb")).and_then(|name| name.parse::<u32>().ok());
             numbers.extend(number);
@@ -139,7 +156,7 @@ impl Segments {
         let mut list = Vec::new();
         for (place, number) in numbers.iter().enumerate() {
             let last = place + 1 == numbers.len();
-            let cache = if last { cache_bytes } else { CLOSED_CACHE_BYTES };
+            let cache = if last { cache_bytes } else { Segments::CLOSED_CACHE_BYTES };
             match Segment::open(&folder, *number, cache)? {
                 Some(segment) => list.push(Arc::new(segment)),
                 None => std::fs::remove_file(Segment::path(&folder, *number))?,
@@ -184,7 +201,7 @@ impl Segments {
         let database = Database::builder().create_with_backend(backend)?;
         Segment::prepare(&database, first, now)?;
         let (number, path) = (u32::MAX, self.folder.join("none"));
-        let segment = Segment { number, first, begun_at: now, path, database, cache_bytes: 0 };
+        let segment = Segment { number, first, begun_at: now, is_bare: false, path, database, cache_bytes: 0 };
         self.list.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(segment));
         Ok(())
     }
@@ -194,16 +211,48 @@ impl Segments {
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
         let closed = list.len().saturating_sub(1);
         for place in 0..closed {
-            if list[place].cache_bytes <= CLOSED_CACHE_BYTES || Arc::strong_count(&list[place]) > 1 {
+            if list[place].cache_bytes <= Segments::CLOSED_CACHE_BYTES || Arc::strong_count(&list[place]) > 1 {
                 continue;
             }
             // A file is open once only: the old handle goes first.
             let number = list.remove(place).number;
-            let segment = Segment::open(&self.folder, number, CLOSED_CACHE_BYTES)?;
+            let segment = Segment::open(&self.folder, number, Segments::CLOSED_CACHE_BYTES)?;
             let segment = segment.ok_or(Error::Invariant("a closed segment has lost its tables"))?;
             list.insert(place, Arc::new(segment));
         }
         Ok(())
+    }
+
+    /// Those that are closed, each with when it was.
+    pub fn ended(&self) -> Vec<(Arc<Segment>, Timestamp)> {
+        let list = self.list();
+        let ends: Vec<Timestamp> = list.iter().skip(1).map(|next| next.begun_at).collect();
+        list.into_iter().zip(ends).collect()
+    }
+
+    /// Whether old segments have gone, so that facts may speak of messages that are not known.
+    pub fn is_cut(&self) -> bool {
+        self.list().first().is_none_or(|first| first.number > 1)
+    }
+
+    /// Lets a whole copy take the place of a closed segment. Who reads the old one goes on doing so.
+    pub fn replace(&self, segment: &Segment, copy: &Path) -> Result<(), Error> {
+        std::fs::rename(copy, &segment.path)?;
+        std::fs::File::open(&self.folder)?.sync_all()?;
+        let copy = Segment::open(&self.folder, segment.number, Self::CLOSED_CACHE_BYTES)?;
+        let copy = Arc::new(copy.ok_or(Error::Invariant("the copy of a segment has no tables"))?);
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = list.iter().position(|known| known.number == segment.number) {
+            list[place] = copy;
+        }
+        Ok(())
+    }
+
+    /// Lets a closed segment go.
+    pub fn remove(&self, segment: &Segment) -> Result<(), Error> {
+        self.list.write().unwrap_or_else(PoisonError::into_inner).retain(|known| known.number != segment.number);
+        std::fs::remove_file(&segment.path)?;
+        Ok(std::fs::File::open(&self.folder)?.sync_all()?)
     }
 
     /// How many, and their bytes on disk.

@@ -28,6 +28,7 @@ use super::*;
 mod backup;
 mod broadcasts;
 mod format;
+mod retention;
 mod singles;
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_732_400_000_000);

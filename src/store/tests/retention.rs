@@ -1,0 +1,180 @@
+//! What is past its retention goes, and nothing else does.
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use estafette_actors::ports::Clock;
+
+use super::*;
+use crate::store::retention::{Passed, pass};
+
+const DAY: u64 = 24 * 3600 * 1000;
+
+/// A clock that a test sets.
+#[derive(Clone, Default)]
+struct Hands(Arc<AtomicU64>);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        NOW.plus(Duration::from_millis(self.0.load(Ordering::SeqCst)))
+    }
+}
+
+impl Hands {
+    fn days(&self, days: u64) {
+        self.0.fetch_add(days * DAY, Ordering::SeqCst);
+    }
+}
+
+fn look(store: &Store) -> Passed {
+    forget_live(store);
+    pass(&store.inner, &mut HashMap::new(), &|| false).unwrap()
+}
+
+fn settle(store: &Store, id: MessageId) {
+    go(store, id, "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    let delivered = Outcome::Is(AttemptStatus::Delivered, Some("ref".into()));
+    go(store, id, "sms-only", |state, context| life::outcome(state, context, 0, 0, delivered));
+    assert!(store.live(id).unwrap().settled.is_some());
+}
+
+/// Whether the text of a content, or its recipient's number, is anywhere in the journal.
+fn holds_content(dir: &Path) -> bool {
+    let number = codec::encode(&Mobile::parse("0470123456").unwrap())[1..].to_vec();
+    let mut files = std::fs::read_dir(dir.join("journal")).unwrap().map(|entry| entry.unwrap().path());
+    files.any(|path| {
+        let bytes = std::fs::read(path).unwrap();
+        let has = |wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
+        has(b"Bonjour") || has(&number)
+    })
+}
+
+fn begin(dir: &Path) -> (Store, Hands) {
+    let hands = Hands::default();
+    let store = Store::open(settings(dir), Arc::new(hands.clone())).unwrap();
+    (store, hands)
+}
+
+/// The writer begins another segment after it has told of the commit.
+fn rolled(store: &Store, before: usize) {
+    let begun = Instant::now();
+    while store.inner.segments.ended().len() == before {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no segment was begun");
+        std::thread::yield_now();
+    }
+}
+
+/// Closes the segment that is written, since it is older than a day, and accepts one in the next.
+fn next_segment(store: &Store, hands: &Hands, unique: u64) -> MessageId {
+    let before = store.inner.segments.ended().len();
+    hands.days(1);
+    append(store, Vec::new());
+    rolled(store, before);
+    accept(store, unique, "sms-only")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_goes_after_its_retention_and_what_waits_keeps_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, hands) = begin(dir.path());
+    let done = accept(&store, 1, "sms-only");
+    settle(&store, done);
+    let waiting = accept(&store, 2, "sms-only");
+    let last = next_segment(&store, &hands, 3);
+    flush(&store);
+    hands.days(4);
+    assert_eq!(look(&store), Passed::default(), "nothing is past seven days yet");
+    hands.days(3);
+    assert_eq!(look(&store).stripped, 1);
+
+    let view = store.message(Some(institution()), done).await.unwrap().unwrap();
+    assert!(view.envelope.recipient.is_empty() && *view.envelope.content == Content::default());
+    assert_eq!(view.attempts[0].channel_reference.as_deref(), Some("ref"));
+    assert_eq!(view.envelope.sender_reference.as_deref(), Some("ref-1"));
+    let view = store.message(None, waiting).await.unwrap().unwrap();
+    assert_eq!(*view.envelope.content, content());
+    assert!(store.inner.segments.ended().iter().all(|(segment, _)| !segment.is_bare));
+    assert_eq!(look(&store), Passed::default(), "it went already");
+
+    assert!(store.load(vec![waiting]).await.unwrap()[0].is_some());
+    settle(&store, waiting);
+    flush(&store);
+    next_segment(&store, &hands, 4);
+    hands.days(8);
+    assert_eq!(look(&store).stripped, 1);
+    assert!(store.inner.segments.ended()[0].0.is_bare);
+    assert!(holds_content(dir.path()), "the others wait");
+    drop(store);
+
+    let store = Store::open(settings(dir.path()), Arc::new(hands.clone())).unwrap();
+    assert!(store.inner.segments.ended()[0].0.is_bare);
+    assert!(store.message(None, last).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_a_stripped_content_is_left_in_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, hands) = begin(dir.path());
+    for unique in 0..20 {
+        let id = accept(&store, unique, "sms-only");
+        settle(&store, id);
+    }
+    assert!(holds_content(dir.path()));
+    flush(&store);
+    hands.days(1);
+    append(&store, Vec::new());
+    rolled(&store, 0);
+    hands.days(8);
+    assert_eq!(look(&store).stripped, 20);
+    assert!(!holds_content(dir.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_institution_may_have_its_own_retention() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::default();
+    let mut settings = settings(dir.path());
+    settings.keep.content_of.insert(institution(), Duration::from_secs(3 * 24 * 3600));
+    let store = Store::open(settings, Arc::new(hands.clone())).unwrap();
+    let done = accept(&store, 1, "sms-only");
+    settle(&store, done);
+    next_segment(&store, &hands, 2);
+    flush(&store);
+    hands.days(4);
+    assert_eq!(look(&store).stripped, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_segments_go_after_the_longer_retention_and_the_rest_opens() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (store, hands) = begin(dir.path());
+    let done = accept(&store, 1, "sms-only");
+    settle(&store, done);
+    let waiting = next_segment(&store, &hands, 2);
+    let last = next_segment(&store, &hands, 3);
+    flush(&store);
+    hands.days(500);
+    assert_eq!(look(&store).dropped, 1, "the segment in which something waits stays");
+    assert!(store.message(None, done).await.unwrap().is_none());
+    for id in [waiting, last] {
+        assert!(store.message(None, id).await.unwrap().is_some());
+    }
+    // Also when the derived state is lost, and made again from what is left.
+    copy(dir.path(), &other.path().join("copy"));
+    std::fs::remove_file(other.path().join("copy/state.redb")).unwrap();
+    let again = open(settings(&other.path().join("copy")));
+    assert!(again.message(None, waiting).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_a_crash_left_is_thrown_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = begin(dir.path());
+    let id = accept(&store, 1, "sms-only");
+    store.close();
+    let leftover = dir.path().join("journal/000001.copy");
+    std::fs::write(&leftover, b"half a copy").unwrap();
+    let store = open(settings(dir.path()));
+    assert!(!leftover.exists());
+    assert!(store.message(None, id).await.unwrap().is_some());
+}
