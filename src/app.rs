@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
+use estafette_actors::announcer::{self, Announcements};
 use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint};
 use estafette_actors::delivery::{self, Delivery, Desk};
 use estafette_actors::domain::backoff::Backoff;
@@ -21,11 +22,13 @@ use estafette_actors::ports::{Archive, Clock, Ear, Feed, Journal, SystemClock, T
 use estafette_actors::registry::Registry;
 use estafette_actors::supervisor::{Parts, Supervisor};
 
+use crate::announce;
 use crate::events::Cursors;
 use crate::store::index::KeyedHash;
 use crate::store::keys::Keys;
 use crate::store::persons::Persons;
 use crate::store::suppressions::Lists;
+use crate::store::webhooks::Webhooks;
 use crate::store::{self, Store};
 
 mod configured;
@@ -64,6 +67,10 @@ pub struct Blueprint {
     pub known_recipients: Option<PathBuf>,
     /// Entries that the suppression lists of all institutions hold together.
     pub suppressions: usize,
+    /// How senders are told what happened.
+    pub announcer: announcer::Settings,
+    /// How their endpoints are called.
+    pub announce: announce::Settings,
 }
 
 impl Blueprint {
@@ -79,6 +86,8 @@ impl Blueprint {
             budget: Budget::default(),
             known_recipients: None,
             suppressions: 1_000_000,
+            announcer: announcer::Settings::default(),
+            announce: announce::Settings::default(),
         }
     }
 }
@@ -114,6 +123,9 @@ pub enum Error {
     /// The suppression lists.
     #[error(transparent)]
     Suppressions(#[from] store::suppressions::Error),
+    /// The webhooks.
+    #[error(transparent)]
+    Webhooks(estafette_actors::ports::ArchiveError),
     /// The keys.
     #[error(transparent)]
     Keys(#[from] store::keys::Error),
@@ -193,6 +205,17 @@ impl Core {
                 Delivery::new(generation, desk, supervisor, Arc::clone(&archive), registry.clone())
             });
         }
+        // Of its own: senders' endpoints delay no message.
+        let announcing = Arbiter::new();
+        let announcements = Announcements::start(
+            blueprint.announcer,
+            Arc::new(Webhooks::open(folder.path().join(store::webhooks::FILE))?),
+            Arc::new(announce::Caller::new(blueprint.announce, cursors.clone())),
+            Arc::new(store.clone()),
+            (Arc::clone(&journal), Arc::clone(&clock)),
+            (&announcing.handle(), blueprint.budget),
+        )
+        .map_err(Error::Webhooks)?;
         let broker = Broker::new(Inner {
             intake: Intake::new(supervisor.clone()),
             supervisor,
@@ -200,6 +223,7 @@ impl Core {
             registry,
             journal,
             archive,
+            announcements: Some(announcements),
             clock,
             admission: Gate::new(blueprint.admission),
             mint: Mint::default(),
@@ -210,7 +234,7 @@ impl Core {
                 delivering.spawn(listening);
             }
         }
-        let arbiters = vec![deciding, delivering];
+        let arbiters = vec![deciding, delivering, announcing];
         Ok(Self {
             broker,
             persons,
@@ -258,6 +282,9 @@ impl Core {
     /// Stops the actors, writes what is in memory, and seals the journal. What was under way is
     /// asked about at the next start.
     pub async fn stop(self) {
+        if let Some(announcements) = self.broker.announcements() {
+            announcements.close().await;
+        }
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

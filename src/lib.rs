@@ -4,6 +4,7 @@
 //! The edges live here, around `estafette-actors`, which decides. They don't import each other:
 //! faces see ports; [`app`] puts everything together.
 pub mod admin;
+pub mod announce;
 pub mod api;
 pub mod app;
 pub mod channels;

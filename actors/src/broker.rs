@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::announcer::Announcements;
 use crate::delivery::Desk;
 use crate::domain::channel::Channel;
 use crate::domain::id::{BroadcastId, ChunkId, Kind, MessageId};
@@ -59,6 +60,8 @@ pub struct Inner {
     pub journal: Arc<dyn Journal>,
     /// The archive.
     pub archive: Arc<dyn Archive>,
+    /// Webhooks, where there are any.
+    pub announcements: Option<Announcements>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Admission.
@@ -119,6 +122,11 @@ impl Broker {
         &self.0.journal
     }
 
+    /// Webhooks, where there are any.
+    pub fn announcements(&self) -> Option<&Announcements> {
+        self.0.announcements.as_ref()
+    }
+
     /// What is known of recipients.
     pub fn registry(&self) -> &Registry {
         &self.0.registry
@@ -142,6 +150,7 @@ impl Broker {
     /// How each actor fares.
     pub fn vitals(&self) -> Vec<Vitals> {
         let mut vitals = vec![self.0.supervisor.vitals(), self.0.registry.vitals()];
+        vitals.extend(self.0.announcements.as_ref().map(Announcements::vitals));
         vitals.extend(self.0.desks.iter().map(|desk| desk.child.vitals()));
         vitals
     }

@@ -2,6 +2,7 @@
 //!
 //! This crate knows no disk, no socket and no HTTP. The edges implement [`ports`], and everything
 //! that the actors say to each other is written down in [`messages`].
+pub mod announcer;
 pub mod broker;
 pub mod delivery;
 pub mod domain;

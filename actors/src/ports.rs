@@ -19,6 +19,7 @@ use crate::domain::receipt::Receipt;
 use crate::domain::status::{AttemptStatus, MessageStatus};
 use crate::domain::submission::{Broadcast, Envelope, Identifier, Institution, Lane, Recipient, Row};
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::{Progress, Webhook};
 use crate::latency::Quantiles;
 use crate::messages::Refused;
 
@@ -504,6 +505,70 @@ pub trait Feed: Send + Sync {
 
     /// Changes with each commit.
     fn commits(&self) -> tokio::sync::watch::Receiver<Position>;
+}
+
+// ---- Webhooks -----------------------------------------------------------------------------
+
+/// Keeps webhooks and how far each was told. Every call may block, and is durable when it returns.
+pub trait Webhooks: Send + Sync {
+    /// All of them.
+    fn load(&self) -> Result<Vec<(Webhook, Progress)>, ArchiveError>;
+
+    /// Keeps one, new or changed, with its progress where that changes too.
+    fn put(&self, webhook: &Webhook, progress: Option<&Progress>) -> Result<(), ArchiveError>;
+
+    /// Forgets one.
+    fn remove(&self, institution: Institution, name: &str) -> Result<(), ArchiveError>;
+
+    /// Keeps how far several were told, in one commit; those that are not known are left out.
+    fn note(&self, notes: &[(Institution, Box<str>, Progress)]) -> Result<(), ArchiveError>;
+}
+
+/// What a webhook is told.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// Something happened.
+    Event(Event),
+    /// Nothing did: the owner tries it out.
+    Test(Timestamp),
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// To whom.
+    pub webhook: Arc<Webhook>,
+    /// When: goes into the signature.
+    pub at: Timestamp,
+    /// What.
+    pub notice: Notice,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// Taken: the endpoint said 2xx.
+    Delivered(u16),
+    /// The endpoint wants no more (410).
+    Gone,
+    /// Anything else.
+    Failed {
+        /// The status code, when there was an answer.
+        status: Option<u16>,
+        /// Why, for people.
+        reason: Box<str>,
+        /// When the endpoint wants to be called again.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// Calls endpoints. It owns its connections and its time limits; every future ends.
+pub trait Announce: Send + Sync {
+    /// Calls one.
+    fn call(&self, call: Call) -> BoxFuture<'static, Called>;
+
+    /// Whether an address can be a webhook's, by its form; why not, for people.
+    fn acceptable(&self, url: &str) -> Result<(), String>;
 }
 
 // ---- Transport ----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use estafette_actors::announcer::View;
 use estafette_actors::delivery::Desk as Channels;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::status::MessageStatus;
@@ -18,7 +19,7 @@ use crate::telemetry;
 
 /// How often a channel that runs empty is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-const SECTIONS: [&str; 5] = ["server", "journal", "channels", "actors", "messages"];
+const SECTIONS: [&str; 6] = ["server", "journal", "channels", "webhooks", "actors", "messages"];
 
 /// `INFO [section ...]`.
 pub fn info(call: Call<'_>) -> BoxFuture<'_, Reply> {
@@ -35,6 +36,7 @@ pub fn info(call: Call<'_>) -> BoxFuture<'_, Reply> {
                 "server" => server(&mut lines, call.desk),
                 "journal" => journal(&mut lines, call.desk),
                 "channels" => channels_section(&mut lines, call.desk),
+                "webhooks" => webhooks(&mut lines, call.desk),
                 "actors" => actors(&mut lines, call.desk),
                 _ => messages(&mut lines, call.desk),
             }
@@ -99,6 +101,22 @@ fn channels_section(lines: &mut Lines<'_>, desk: &Desk) {
         )
         .to_string();
         lines.put(status.channel, figures);
+    }
+}
+
+/// Webhooks in sum, and each that is not well: addresses and institutions are no secrets of a citizen.
+fn webhooks(lines: &mut Lines<'_>, desk: &Desk) {
+    lines.title("Webhooks");
+    let all = desk.broker.announcements().map(|all| all.list(None)).unwrap_or_default();
+    let count = |fits: &dyn Fn(&View) -> bool| all.iter().filter(|view| fits(view)).count();
+    lines.put("webhooks", all.len());
+    lines.put("off", count(&|view| view.webhook.off.is_some()));
+    lines.put("failing", count(&|view| view.webhook.off.is_none() && view.progress.failing_since.is_some()));
+    lines.put("overdue", all.iter().map(|view| view.progress.overdue.len()).sum::<usize>());
+    lines.put("delivered", all.iter().map(|view| view.progress.delivered).sum::<u64>());
+    for view in all.iter().filter(|view| view.webhook.off.is_some() || view.progress.failing_since.is_some()) {
+        let state = view.webhook.off.as_ref().map_or("failing", |off| &off.reason).replace(['\r', '\n'], " ");
+        lines.put(format_args!("{}_{}", view.webhook.institution, view.webhook.name), state);
     }
 }
 

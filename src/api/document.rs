@@ -14,7 +14,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{Problem, allow};
 use super::{
-    broadcasts, callbacks, check, events, health, limits, listing, messages, recipients, report, suppressions,
+    broadcasts, callbacks, check, events, health, limits, listing, messages, recipients, report, suppressions, webhooks,
 };
 
 /// Every handler, in the order in which they are looked for: the busiest first.
@@ -35,6 +35,13 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(broadcasts::cancel)
         .service(report::report)
         .service(events::events)
+        .service(webhooks::list)
+        .service(webhooks::look)
+        .service(webhooks::set)
+        .service(webhooks::remove)
+        .service(webhooks::rotate)
+        .service(webhooks::test)
+        .service(webhooks::redeliver)
         .service(check::check)
         .service(limits::strategies)
         .service(limits::limits)
@@ -61,6 +68,7 @@ pub fn routes(config: &mut ServiceConfig) {
         (name = "broadcasts", description = "One content to many recipients"),
         (name = "events", description = "What happened, without gaps: pages and streams"),
         (name = "suppressions", description = "Whom an institution may not write to"),
+        (name = "webhooks", description = "Where you are called when something happened"),
         (name = "callbacks", description = "Receipts from the channels"),
         (name = "knowing beforehand", description = "Strategies and limits"),
         (name = "operation", description = "Health and metrics"),

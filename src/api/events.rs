@@ -142,7 +142,7 @@ fn asked(parameters: Vec<(String, String)>) -> Result<Asked, Problem> {
 }
 
 impl App {
-    fn place(&self, owner: Institution, after: Option<&str>) -> Result<Place, Problem> {
+    pub(super) fn place(&self, owner: Institution, after: Option<&str>) -> Result<Place, Problem> {
         let source = &self.parts.events;
         match after {
             None | Some("oldest") => Ok(source.feed.oldest()),

@@ -15,6 +15,8 @@ pub struct Readiness {
     ready: bool,
     /// Why not.
     reason: Option<String>,
+    /// Webhooks of all institutions that are switched off: their owners were told, work is taken all the same.
+    webhooks_off: usize,
 }
 
 /// The process answers.
@@ -39,11 +41,13 @@ pub async fn alive() -> HttpResponse {
 )]
 #[get("/readyz")]
 pub async fn ready(app: web::Data<App>) -> HttpResponse {
+    let webhooks = app.parts.broker.announcements().map(|all| all.list(None)).unwrap_or_default();
+    let webhooks_off = webhooks.iter().filter(|view| view.webhook.off.is_some()).count();
     match app.parts.broker.journal().read_only() {
-        None => json(HttpResponse::Ok(), &Readiness { ready: true, reason: None }),
+        None => json(HttpResponse::Ok(), &Readiness { ready: true, reason: None, webhooks_off }),
         Some(reason) => {
             let reason = Some(format!("the journal is read-only: {reason}"));
-            json(HttpResponse::ServiceUnavailable(), &Readiness { ready: false, reason })
+            json(HttpResponse::ServiceUnavailable(), &Readiness { ready: false, reason, webhooks_off })
         }
     }
 }

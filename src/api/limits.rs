@@ -1,5 +1,6 @@
 //! What a caller may know beforehand: the strategies it may use, and every limit.
 use actix_web::{HttpResponse, get, web};
+use estafette_actors::announcer::Announcements;
 use estafette_actors::domain::content::{MAX_HTML, MAX_TEXT, MAX_TITLE};
 use estafette_actors::domain::strategy::{Condition, OnUnknown, Otherwise, Strategy, Success};
 use serde::Serialize;
@@ -102,6 +103,10 @@ pub struct Limits {
     events_kept_s: u64,
     /// Streams of events that you may have open.
     event_streams: usize,
+    /// Webhooks that you may have.
+    webhooks: usize,
+    /// Hours for which a webhook's calls may fail before it is switched off.
+    webhook_gives_up_h: u64,
     /// Days for which your contents and recipients are kept after settlement.
     retention_days: u16,
     /// What each channel is sent in a second, by all senders together.
@@ -151,6 +156,7 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
         provider: app.provider(*channel),
         per_second: *per_second,
     });
+    let webhooks = app.parts.broker.announcements().map_or_else(Default::default, Announcements::settings);
     let limits = Limits {
         body_bytes: settings.body_bytes,
         upload_bytes: settings.upload_bytes,
@@ -170,6 +176,8 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
         events_page: MAX_EVENTS,
         events_kept_s: settings.events_kept.as_secs(),
         event_streams: settings.event_streams_each,
+        webhooks: webhooks.each,
+        webhook_gives_up_h: webhooks.patience.give_up.as_secs() / 3600,
         retention_days: caller.profile()?.retention_days,
         channels: channels.collect(),
     };

@@ -43,6 +43,7 @@ mod rows;
 mod submission;
 mod suppressions;
 mod upload;
+mod webhooks;
 
 pub use caller::{Authenticate, Principal};
 pub use events::Source;

@@ -149,6 +149,12 @@ pub enum Problem {
     /// All streams are taken.
     #[error("too many streams of events are open; close one, or ask for pages")]
     TooManyStreams,
+    /// No such webhook.
+    #[error("no such webhook of yours; check the name")]
+    UnknownWebhook,
+    /// No more are allowed.
+    #[error("you have {0} webhooks and no more are allowed; remove one")]
+    TooManyWebhooks(usize),
     /// Too much under way.
     #[error("too many requests are under way; try again in {} s", .0.as_secs().max(1))]
     Overloaded(Duration),
@@ -223,6 +229,8 @@ impl Problem {
             Self::InvalidCursor => ("invalid-cursor", StatusCode::BAD_REQUEST, "Not a cursor of yours"),
             Self::CursorTooOld => ("cursor-too-old", StatusCode::GONE, "The events are not kept any more"),
             Self::TooManyStreams => ("too-many-streams", StatusCode::TOO_MANY_REQUESTS, "Too many streams"),
+            Self::UnknownWebhook => ("unknown-webhook", StatusCode::NOT_FOUND, "No such webhook"),
+            Self::TooManyWebhooks(_) => ("too-many-webhooks", StatusCode::CONFLICT, "Too many webhooks"),
             Self::Overloaded(_) => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too much is under way"),
             Self::Restarting => ("restarting", StatusCode::SERVICE_UNAVAILABLE, "A part is being restarted"),
             Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "Nothing can be written"),

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use estafette_actors::announcer;
 use estafette_actors::broker::Admission;
 use estafette_actors::delivery::{self, Limits};
 use estafette_actors::domain::submission::Institution;
@@ -11,7 +12,7 @@ use estafette_actors::ports::Transport;
 
 use super::{Blueprint, Faces};
 use crate::config::Config;
-use crate::{api, channels, store};
+use crate::{announce, api, channels, store};
 
 /// A blueprint and its faces.
 pub struct Configured {
@@ -71,6 +72,18 @@ impl Configured {
             budget: Budget::default(),
             known_recipients: config.registry_file.clone(),
             suppressions: config.suppressions,
+            announcer: announcer::Settings {
+                each: config.webhooks.each,
+                concurrency: config.webhooks.concurrency,
+                overlap: config.webhooks.overlap,
+                patience: config.webhooks.patience,
+            },
+            announce: announce::Settings {
+                connect: config.webhooks.connect,
+                whole: config.webhooks.whole,
+                idle: config.webhooks.concurrency,
+                reach: announce::Reach { listed: config.webhooks.allowed.clone().into() },
+            },
         };
         let institutions = config.institutions.iter().map(|known| api::InstitutionProfile {
             institution: known.id,

@@ -9,9 +9,10 @@ use std::time::Duration;
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::{Money, PriceList, Tariff};
+use estafette_actors::domain::webhook::Patience;
 use estafette_actors::ports::Polling;
 
-use super::checked::{Admin, Admission, Config, Delivery, Events, Http, Journal, Log, LogFormat, Secret};
+use super::checked::{Admin, Admission, Config, Delivery, Events, Http, Journal, Log, LogFormat, Secret, Webhooks};
 use super::{Mistake, raw};
 
 const MICROS_IN_EURO: f64 = 1_000_000.0;
@@ -122,6 +123,7 @@ impl<'m> Checker<'m> {
             data_folder: self.folder("data.folder", &raw.data.folder),
             journal: self.journal(&raw.journal),
             events: self.events(&raw.events),
+            webhooks: self.webhooks(&raw.webhooks),
             admission: Admission {
                 submissions: self.count("admission.submissions", raw.admission.submissions, 1, 1_000_000),
                 chunks: self.count("admission.chunks", raw.admission.chunks, 1, 1_024),
@@ -162,6 +164,37 @@ impl<'m> Checker<'m> {
             institution_streams: self.count("events.institution_streams", raw.institution_streams, 1, 1_000),
             heartbeat: self.seconds("events.heartbeat_seconds", raw.heartbeat_seconds, 1, 300),
             reader_timeout: self.seconds("events.reader_timeout_seconds", raw.reader_timeout_seconds, 1, 300),
+        }
+    }
+
+    fn webhooks(&mut self, raw: &raw::Webhooks) -> Webhooks {
+        let hours = |hours| Duration::from_secs(hours * HOUR);
+        let mut allowed = Vec::new();
+        for text in &raw.allowed_networks {
+            match text.parse() {
+                Ok(network) => allowed.push(network),
+                Err(what) => {
+                    let what: String = what;
+                    self.wrong("webhooks.allowed_networks", what);
+                }
+            }
+        }
+        let backoff = Backoff {
+            first: self.seconds("webhooks.retry_first_seconds", raw.retry_first_seconds, 1, HOUR),
+            factor: self.fraction("webhooks.retry_factor", raw.retry_factor, 1.0, 100.0),
+            max: self.seconds("webhooks.retry_max_seconds", raw.retry_max_seconds, 1, DAY),
+            jitter: self.fraction("webhooks.retry_jitter", raw.retry_jitter, 0.0, 1.0),
+            attempts: 200,
+        };
+        let give_up = hours(self.within("webhooks.give_up_hours", raw.give_up_hours, 1, 24 * 30));
+        Webhooks {
+            each: self.count("webhooks.each_institution", raw.each_institution, 1, 100),
+            concurrency: self.count("webhooks.concurrency", raw.concurrency, 1, 200),
+            connect: self.seconds("webhooks.connect_seconds", raw.connect_seconds, 1, 60),
+            whole: self.seconds("webhooks.call_seconds", raw.call_seconds, 1, 300),
+            patience: Patience { backoff, give_up, ..Patience::default() },
+            overlap: hours(self.within("webhooks.secret_overlap_hours", raw.secret_overlap_hours, 1, 24 * 30)),
+            allowed,
         }
     }
 

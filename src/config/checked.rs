@@ -13,8 +13,11 @@ use estafette_actors::domain::language::Language;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::domain::submission;
+use estafette_actors::domain::webhook::Patience;
 use estafette_actors::ports::Polling;
 use figment::value::Dict;
+
+use crate::announce::Network;
 
 /// A whole, checked configuration.
 #[derive(Clone)]
@@ -29,6 +32,8 @@ pub struct Config {
     pub journal: Journal,
     /// What happened, for senders.
     pub events: Events,
+    /// Where senders are called.
+    pub webhooks: Webhooks,
     /// What may be under way at once.
     pub admission: Admission,
     /// How each channel is fed.
@@ -165,6 +170,25 @@ pub struct Events {
     pub heartbeat: Duration,
     /// Whoever takes nothing of what is sent for so long is cut off.
     pub reader_timeout: Duration,
+}
+
+/// Where senders are called.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    /// Webhooks of each institution at most.
+    pub each: usize,
+    /// Calls to one at once.
+    pub concurrency: usize,
+    /// How long a connection may take.
+    pub connect: Duration,
+    /// How long a call may take.
+    pub whole: Duration,
+    /// Retries, and when an endpoint counts as dead.
+    pub patience: Patience,
+    /// For how long a secret that was replaced still signs.
+    pub overlap: Duration,
+    /// Networks that may be called although they are not public.
+    pub allowed: Vec<Network>,
 }
 
 /// What may be under way at once.

@@ -22,6 +22,8 @@ pub struct Raw {
     pub journal: Journal,
     /// What happened, for senders.
     pub events: Events,
+    /// Where senders are called.
+    pub webhooks: Webhooks,
     /// What may be under way at once.
     pub admission: Admission,
     /// How each channel is fed.
@@ -103,6 +105,23 @@ pub struct Events {
     pub institution_streams: u64,
     pub heartbeat_seconds: u64,
     pub reader_timeout_seconds: u64,
+}
+
+/// `[webhooks]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhooks {
+    pub each_institution: u64,
+    pub concurrency: u64,
+    pub connect_seconds: u64,
+    pub call_seconds: u64,
+    pub retry_first_seconds: u64,
+    pub retry_factor: f64,
+    pub retry_max_seconds: u64,
+    pub retry_jitter: f64,
+    pub give_up_hours: u64,
+    pub secret_overlap_hours: u64,
+    pub allowed_networks: Vec<String>,
 }
 
 /// `[admission]`.
@@ -242,6 +261,7 @@ impl Default for Raw {
             data: Data::default(),
             journal: Journal::default(),
             events: Events::default(),
+            webhooks: Webhooks::default(),
             admission: Admission::default(),
             delivery: CHANNELS.map(|name| (name.to_owned(), Delivery::default())).into(),
             channels: BTreeMap::new(),
@@ -309,6 +329,24 @@ impl Default for Journal {
 impl Default for Events {
     fn default() -> Self {
         Self { kept_days: 30, streams: 256, institution_streams: 8, heartbeat_seconds: 15, reader_timeout_seconds: 30 }
+    }
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            each_institution: 5,
+            concurrency: 32,
+            connect_seconds: 5,
+            call_seconds: 15,
+            retry_first_seconds: 5,
+            retry_factor: 3.0,
+            retry_max_seconds: 21_600,
+            retry_jitter: 0.3,
+            give_up_hours: 72,
+            secret_overlap_hours: 24,
+            allowed_networks: Vec::new(),
+        }
     }
 }
 

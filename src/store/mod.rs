@@ -10,6 +10,7 @@ pub mod index;
 pub mod keys;
 pub mod persons;
 pub mod suppressions;
+pub mod webhooks;
 
 mod archive;
 mod broadcasts;

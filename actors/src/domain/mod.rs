@@ -22,3 +22,4 @@ pub mod stop;
 pub mod strategy;
 pub mod submission;
 pub mod time;
+pub mod webhook;

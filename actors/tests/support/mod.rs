@@ -354,6 +354,7 @@ impl World {
             registry,
             journal,
             archive,
+            announcements: None,
             clock,
             admission: Gate::new(Admission::default()),
             mint: Mint::default(),

@@ -84,7 +84,10 @@ impl Stage {
         let tables = tables.map(|(name, table)| (name.to_owned(), Table::of(table))).into();
         let transports = channels::build(&channels::Settings(tables))
             .map_err(|mistakes| anyhow!("the demo's channels can't be set up: {mistakes:?}"))?;
-        let blueprint = Blueprint::new(store::Settings::new(folder), transports);
+        let mut blueprint = Blueprint::new(store::Settings::new(folder), transports);
+        // Receivers of webhooks run beside the demo.
+        let loopback = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().map_err(anyhow::Error::msg));
+        blueprint.announce.reach.listed = loopback.into_iter().collect::<Result<_, _>>()?;
         let running = Running::start(blueprint, faces(folder)?, http, admin).await?;
         let key = running.core.keys.create(institution()?, "demo", false, running.core.broker.now())?.1;
         let callback = format!("{api}/v1/callbacks/govapp");

@@ -1,0 +1,402 @@
+//! Webhooks of the caller: set up, look at, remove, a new secret, a call to try, a part told again.
+//!
+//! A secret is shown once, when it is made, and never again.
+use std::borrow::Cow;
+
+use actix_web::{HttpResponse, delete, get, post, put, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use estafette_actors::announcer::{Announcements, Error, Secret, View};
+use estafette_actors::domain::event::Kind;
+use estafette_actors::domain::time::Timestamp;
+use estafette_actors::domain::webhook::MAX_NAME;
+use estafette_actors::ports::Called;
+use serde::Serialize;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use super::App;
+use super::answer::{json, optional, plain};
+use super::body::JsonBody;
+use super::caller::Caller;
+use super::json::{Faults, Json, Object};
+use super::problem::{Details, Fault, Problem};
+use crate::events::names;
+
+/// What a webhook is to be. For the document; the body is read below.
+#[derive(Serialize, ToSchema)]
+pub struct NewWebhook {
+    /// Where to call: https, a public host.
+    #[schema(format = "uri", example = "https://receiver.example.be/estafette")]
+    url: String,
+    /// The types of events wanted; all when it is left out or empty.
+    #[schema(example = json!(["message.settled", "webhook.disabled"]))]
+    types: Option<Vec<String>>,
+}
+
+/// A webhook, as answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Webhook {
+    /// Its name.
+    #[schema(value_type = String, example = "main")]
+    name: Box<str>,
+    /// Where it is called.
+    #[schema(value_type = String, format = "uri", example = "https://receiver.example.be/estafette")]
+    url: Box<str>,
+    /// The types of events wanted; empty for all.
+    #[schema(value_type = Vec<String>)]
+    types: Vec<Box<str>>,
+    /// on, failing (calls fail and are made again), or off.
+    #[schema(example = "on")]
+    state: &'static str,
+    /// Why it is off.
+    #[schema(value_type = Option<String>)]
+    reason: Option<Box<str>>,
+    /// When it was switched off.
+    #[serde(serialize_with = "optional")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    off_since: Option<Timestamp>,
+    /// Since when no call succeeded.
+    #[serde(serialize_with = "optional")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    failing_since: Option<Timestamp>,
+    /// When it was set up.
+    #[serde(serialize_with = "plain")]
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Calls that succeeded.
+    delivered: u64,
+    /// Events that failed and will be told again.
+    overdue: usize,
+    /// Events that were given up after days.
+    given_up: u64,
+    /// Times that events were not kept long enough to be told.
+    gaps: u64,
+    /// Whether a part is being told again.
+    redelivering: bool,
+    /// Everything up to here was told, is overdue or was given up: a cursor of /v1/events.
+    #[schema(example = "evt_o1BvTn0pGQ6V3yXq0lO4bP9cM2sKdR7u")]
+    told_until: String,
+    /// The secret that signs, when it was just made: keep it, it is not shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
+    secret: Option<String>,
+}
+
+/// How a call to try ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Trial {
+    /// Whether the endpoint took it.
+    delivered: bool,
+    /// The status code, when there was an answer.
+    #[schema(example = 204)]
+    status: Option<u16>,
+    /// Why it failed.
+    #[schema(value_type = Option<String>)]
+    reason: Option<Box<str>>,
+    /// How long it took.
+    took_ms: u64,
+}
+
+/// A part of the feed. For the document; the body is read below.
+#[derive(Serialize, ToSchema)]
+pub struct Part {
+    /// Behind this: a cursor of /v1/events, or `oldest`.
+    #[schema(example = "oldest")]
+    after: String,
+    /// Up to this, included; up to now when it is left out.
+    until: Option<String>,
+}
+
+impl Webhook {
+    fn of(app: &App, view: View, secret: Option<Secret>) -> Self {
+        let View { webhook, progress, .. } = view;
+        let state = match (&webhook.off, progress.failing_since) {
+            (Some(_), _) => "off",
+            (None, Some(_)) => "failing",
+            (None, None) => "on",
+        };
+        Self {
+            name: webhook.name.clone(),
+            url: webhook.url.clone(),
+            types: webhook.types.clone(),
+            state,
+            reason: webhook.off.as_ref().map(|off| off.reason.clone()),
+            off_since: webhook.off.as_ref().map(|off| off.at),
+            failing_since: progress.failing_since,
+            created_at: webhook.created_at,
+            delivered: progress.delivered,
+            overdue: progress.overdue.len(),
+            given_up: progress.given_up,
+            gaps: progress.gaps,
+            redelivering: progress.again.is_some(),
+            told_until: app.parts.events.cursors.write(webhook.institution, progress.done),
+            secret: secret.map(|secret| format!("whsec_{}", STANDARD.encode(&secret.0))),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::UnknownWebhook,
+            Error::TooMany(most) => Self::TooManyWebhooks(most),
+            Error::Url(what) => Self::InvalidRequest(vec![Fault::new("/url", what)]),
+            Error::Busy => Self::Conflict("a part of the feed is being told again already; wait for its end".into()),
+            Error::Archive(error) => error.into(),
+        }
+    }
+}
+
+impl App {
+    fn announcements(&self) -> Result<&Announcements, Problem> {
+        self.parts.broker.announcements().ok_or(Problem::Restarting)
+    }
+}
+
+fn name(text: &str) -> Result<&str, Problem> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(fits) {
+        return Ok(text);
+    }
+    let what = format!("1 to {MAX_NAME} lower-case letters, digits or hyphens");
+    Err(Problem::InvalidRequest(vec![Fault::new("name", what)]))
+}
+
+fn wanted(body: &[u8]) -> Result<(String, Vec<Box<str>>), Problem> {
+    let mut faults = Faults::default();
+    let Some(mut object) = Object::of(Json::parse(body)?, "", &mut faults) else {
+        return Err(Problem::InvalidRequest(faults.into_inner()));
+    };
+    let url = object.text("url", &mut faults).map(Cow::into_owned);
+    let mut types = Vec::new();
+    match object.take("types") {
+        None => {}
+        Some(Json::Array(items)) => {
+            for (at, item) in items.into_iter().enumerate().take(Kind::ALL.len() + 1) {
+                match item {
+                    Json::Text(name) if Kind::parse(&name).is_some() => types.push(name.into()),
+                    _ => faults.add(format!("/types/{at}"), format_args!("give some of {}", names())),
+                }
+            }
+        }
+        Some(_) => faults.add("/types", "must be an array of types of events"),
+    }
+    object.finish("url and types", &mut faults);
+    match url {
+        Some(url) if faults.is_empty() => Ok((url, types)),
+        None if faults.is_empty() => Err(Problem::InvalidRequest(vec![Fault::new("/url", "is needed")])),
+        _ => Err(Problem::InvalidRequest(faults.into_inner())),
+    }
+}
+
+/// Your webhooks.
+#[utoipa::path(
+    operation_id = "webhooks",
+    tag = "webhooks",
+    responses(
+        (status = 200, description = "All of them", body = Vec<Webhook>),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[get("/v1/webhooks")]
+pub async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let all = app.announcements()?.list(Some(caller.institution())).into_iter();
+    let all: Vec<_> = all.map(|view| Webhook::of(&app, view, None)).collect();
+    Ok(json(HttpResponse::Ok(), &all))
+}
+
+/// One webhook.
+#[utoipa::path(
+    operation_id = "webhook",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "The webhook", body = Webhook),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[get("/v1/webhooks/{name}")]
+pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let view = app.announcements()?.get(caller.institution(), &path)?;
+    Ok(json(HttpResponse::Ok(), &Webhook::of(&app, view, None)))
+}
+
+/// Sets a webhook up, or changes it, and switches it on.
+///
+/// A new one is told what happens from now on. Each call is one event, signed as Standard Webhooks 1.0.0 says; answer
+/// 2xx quickly, and drop repetitions by `webhook-id`. What fails is told again for days; 410 switches the webhook off.
+#[utoipa::path(
+    operation_id = "put_webhook",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "Its name: 1 to 40 lower-case letters, digits or hyphens")),
+    request_body(content = NewWebhook, content_type = "application/json"),
+    responses(
+        (status = 200, description = "Changed, and on", body = Webhook),
+        (status = 201, description = "Set up; the secret is shown this once", body = Webhook),
+        (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "No more webhooks are allowed", body = Details,
+            content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
+        (status = 415, description = "Not application/json", body = Details, content_type = "application/problem+json"),
+        (status = 422, description = "Mistakes, each with its place", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+#[put("/v1/webhooks/{name}")]
+pub async fn set(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let (name, (url, types)) = (name(&path)?, wanted(&body.0)?);
+    let (view, secret) = app.announcements()?.put(caller.institution(), name, &url, types).await?;
+    let answer = if secret.is_some() { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(json(answer, &Webhook::of(&app, view, secret)))
+}
+
+/// Removes a webhook: nothing more is sent there.
+#[utoipa::path(
+    operation_id = "remove_webhook",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "Its name")),
+    responses(
+        (status = 204, description = "Removed"),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[delete("/v1/webhooks/{name}")]
+pub async fn remove(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    app.announcements()?.remove(caller.institution(), &path).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Gives a webhook a new secret. The one before signs beside it for a day, so that nothing is missed.
+#[utoipa::path(
+    operation_id = "rotate_webhook_secret",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "The webhook, with its new secret", body = Webhook),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[post("/v1/webhooks/{name}/secret")]
+pub async fn rotate(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let announcements = app.announcements()?;
+    let secret = announcements.rotate(caller.institution(), &path).await?;
+    let view = announcements.get(caller.institution(), &path)?;
+    Ok(json(HttpResponse::Ok(), &Webhook::of(&app, view, Some(secret))))
+}
+
+/// Calls a webhook once, now, with an event `webhook.test`, and says how it went.
+#[utoipa::path(
+    operation_id = "test_webhook",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "How it went", body = Trial),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+    ),
+)]
+#[post("/v1/webhooks/{name}/test")]
+pub async fn test(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let begun = Instant::now();
+    let called = app.announcements()?.test(caller.institution(), &path).await?;
+    let took_ms = begun.elapsed().as_millis() as u64;
+    let trial = match called {
+        Called::Delivered(status) => Trial { delivered: true, status: Some(status), reason: None, took_ms },
+        Called::Gone => {
+            let reason = Some("the endpoint answered 410: it wants no more".into());
+            Trial { delivered: false, status: Some(410), reason, took_ms }
+        }
+        Called::Failed { status, reason, .. } => Trial { delivered: false, status, reason: Some(reason), took_ms },
+    };
+    Ok(json(HttpResponse::Ok(), &trial))
+}
+
+/// Tells a part of the feed once more, under the same ids.
+#[utoipa::path(
+    operation_id = "redeliver_to_webhook",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "Its name")),
+    request_body(content = Part, content_type = "application/json"),
+    responses(
+        (status = 202, description = "Under way", body = Webhook),
+        (status = 400, description = "Not JSON, or not a cursor of yours", body = Details,
+            content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "A part is being told again already", body = Details,
+            content_type = "application/problem+json"),
+        (status = 410, description = "What followed the cursor is not kept any more", body = Details,
+            content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
+        (status = 415, description = "Not application/json", body = Details, content_type = "application/problem+json"),
+        (status = 422, description = "Mistakes, each with its place", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+#[post("/v1/webhooks/{name}/redeliver")]
+pub async fn redeliver(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let mut faults = Faults::default();
+    let Some(mut object) = Object::of(Json::parse(&body.0)?, "", &mut faults) else {
+        return Err(Problem::InvalidRequest(faults.into_inner()));
+    };
+    let (after, until) = (object.text("after", &mut faults), object.text("until", &mut faults));
+    if after.is_none() && faults.is_empty() {
+        faults.add("/after", "is needed: a cursor of /v1/events, or oldest");
+    }
+    object.finish("after and until", &mut faults);
+    if !faults.is_empty() {
+        return Err(Problem::InvalidRequest(faults.into_inner()));
+    }
+    let owner = caller.institution();
+    let announcements = app.announcements()?;
+    announcements.get(owner, &path)?;
+    let newest = app.parts.events.feed.newest();
+    let after = app.place(owner, after.as_deref())?;
+    let until = until.map_or(Ok(newest), |until| app.place(owner, Some(&until)))?.min(newest);
+    if after.position < app.parts.events.feed.oldest().position {
+        return Err(Problem::CursorTooOld);
+    }
+    announcements.redeliver(owner, &path, after, until).await?;
+    let view = announcements.get(owner, &path)?;
+    Ok(json(HttpResponse::Accepted(), &Webhook::of(&app, view, None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_is_read_whole_or_each_fault_is_named() {
+        let good = wanted(br#"{"url": "https://x.be/", "types": ["message.settled"]}"#).unwrap();
+        assert_eq!(good, ("https://x.be/".to_owned(), vec!["message.settled".into()]));
+        for (body, pointer) in [
+            ("{}", "/url"),
+            (r#"{"url": 1}"#, "/url"),
+            (r#"{"url": "https://x.be/", "types": ["lost"]}"#, "/types/0"),
+            (r#"{"url": "https://x.be/", "types": "lost"}"#, "/types"),
+            (r#"{"url": "https://x.be/", "secret": "x"}"#, "/secret"),
+        ] {
+            let Err(Problem::InvalidRequest(faults)) = wanted(body.as_bytes()) else { panic!("accepted {body}") };
+            assert_eq!(faults[0].pointer, pointer);
+        }
+        assert!(name("main-2").is_ok());
+        for wrong in ["", "Main", "a b", "a/b", &"x".repeat(41)] {
+            assert!(name(wrong).is_err(), "{wrong}");
+        }
+    }
+}
