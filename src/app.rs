@@ -106,6 +106,7 @@ pub struct Core {
     pub cursors: Cursors,
     store: Store,
     lists: Arc<Lists>,
+    webhooks: Arc<Webhooks>,
     backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
     arbiters: Vec<Arbiter>,
     known_recipients: Option<PathBuf>,
@@ -207,9 +208,10 @@ impl Core {
         }
         // Of its own: senders' endpoints delay no message.
         let announcing = Arbiter::new();
+        let webhooks = Arc::new(Webhooks::open(folder.path().join(store::webhooks::FILE))?);
         let announcements = Announcements::start(
             blueprint.announcer,
-            Arc::new(Webhooks::open(folder.path().join(store::webhooks::FILE))?),
+            Arc::clone(&webhooks) as _,
             Arc::new(announce::Caller::new(blueprint.announce, cursors.clone())),
             Arc::new(store.clone()),
             (Arc::clone(&journal), Arc::clone(&clock)),
@@ -243,6 +245,7 @@ impl Core {
             cursors,
             store,
             lists,
+            webhooks,
             backoff,
             arbiters,
             known_recipients: blueprint.known_recipients,

@@ -21,6 +21,7 @@ use super::Configured;
 use crate::config::{Applies, Config, Difference, Keys, Source};
 use crate::store::persons::Persons;
 use crate::store::suppressions::Lists;
+use crate::store::webhooks::{FILE, Webhooks};
 use crate::store::{Store, backup};
 use crate::{admin, api, telemetry};
 
@@ -51,6 +52,7 @@ pub struct Data {
     pub(super) store: Store,
     pub(super) persons: Arc<Persons>,
     pub(super) lists: Arc<Lists>,
+    pub(super) webhooks: Arc<Webhooks>,
     /// Where backups go.
     pub(super) backups: Option<PathBuf>,
 }
@@ -60,7 +62,9 @@ impl Data {
         let folder = self.backups.as_ref().ok_or("no folder of backups is set: give backup.folder")?;
         let persons = |path: &Path| self.persons.copy_to(path).map_err(|error| error.to_string());
         let lists = |path: &Path| self.lists.copy_to(path).map_err(|error| error.to_string());
-        let beside: [backup::Beside<'_>; 2] = [("persons.redb", &persons), ("suppressions.redb", &lists)];
+        let webhooks = |path: &Path| self.webhooks.copy_to(path).map_err(|error| error.to_string());
+        let beside: [backup::Beside<'_>; 3] =
+            [("persons.redb", &persons), ("suppressions.redb", &lists), (FILE, &webhooks)];
         let made = self.store.backup(folder, name, &beside).map_err(|error| error.to_string())?;
         tracing::info!(name, position = made.position, files = made.files.len(), "a backup was made");
         Ok(made)

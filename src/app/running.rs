@@ -136,6 +136,7 @@ impl Running {
                 store: core.store.clone(),
                 persons: Arc::clone(&core.persons),
                 lists: Arc::clone(&core.lists),
+                webhooks: Arc::clone(&core.webhooks),
                 backups: faces.backups,
             },
             stop,

@@ -36,6 +36,13 @@ impl Webhooks {
         Ok(Self { database })
     }
 
+    /// Copies what is kept into a file of a backup.
+    pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        super::backup::copy_table(&self.database, path, WEBHOOK).map_err(Box::new)?;
+        super::backup::copy_table(&self.database, path, PROGRESS).map_err(Box::new)?;
+        Ok(())
+    }
+
     fn all(&self) -> Result<Vec<(Webhook, Progress)>, Error> {
         let read = self.database.begin_read()?;
         let (webhooks, progress) = (read.open_table(WEBHOOK)?, read.open_table(PROGRESS)?);
@@ -151,6 +158,9 @@ mod tests {
         let copy = folder.path().join("copy.redb");
         std::fs::copy(&path, &copy).unwrap();
         let again = Webhooks::open(&copy).unwrap();
+        let saved = folder.path().join("saved.redb");
+        again.copy_to(&saved).unwrap();
+        assert_eq!(Webhooks::open(&saved).unwrap().load().unwrap(), again.load().unwrap());
         assert_eq!(again.load().unwrap(), [(webhook("a"), told)]);
     }
 

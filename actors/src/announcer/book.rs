@@ -207,7 +207,10 @@ impl Announcements {
         (arbiter, budget): (&ArbiterHandle, Budget),
     ) -> Result<Self, ArchiveError> {
         let known = disk.load()?.into_iter();
-        let entries = known.map(|(webhook, progress)| {
+        let newest = feed.newest();
+        let entries = known.map(|(webhook, mut progress)| {
+            // A restored journal may end before what was noted: what comes now would be skipped.
+            progress.done = progress.done.min(newest);
             ((webhook.institution, webhook.name.clone()), Arc::new(Entry::new(webhook, progress)))
         });
         let entries = Mutex::new(entries.collect());
