@@ -295,6 +295,11 @@ impl Broker {
         self.0.admission.chunks.close();
     }
 
+    /// Whether submissions are no longer taken, because the program ends.
+    pub fn is_closing(&self) -> bool {
+        self.0.admission.submissions.is_closed()
+    }
+
     /// What accepting a message takes, from its arrival to its commit.
     pub fn accepting(&self) -> Quantiles {
         self.0.admission.accepting.quantiles()

@@ -30,7 +30,7 @@ pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body("ok\n")
 }
 
-/// Work is taken: the journal can be written.
+/// Work is taken: the journal can be written, and the program is not about to end.
 #[utoipa::path(
     tag = "operation",
     responses(
@@ -41,14 +41,14 @@ pub async fn alive() -> HttpResponse {
 )]
 #[get("/readyz")]
 pub async fn ready(app: web::Data<App>) -> HttpResponse {
-    let webhooks = app.parts.broker.announcements().map(|all| all.list(None)).unwrap_or_default();
+    let broker = &app.parts.broker;
+    let webhooks = broker.announcements().map(|all| all.list(None)).unwrap_or_default();
     let webhooks_off = webhooks.iter().filter(|view| view.webhook.off.is_some()).count();
-    match app.parts.broker.journal().read_only() {
+    let ending = broker.is_closing().then(|| "the program is about to end".to_owned());
+    let read_only = broker.journal().read_only().map(|reason| format!("the journal is read-only: {reason}"));
+    match read_only.or(ending) {
         None => json(HttpResponse::Ok(), &Readiness { ready: true, reason: None, webhooks_off }),
-        Some(reason) => {
-            let reason = Some(format!("the journal is read-only: {reason}"));
-            json(HttpResponse::ServiceUnavailable(), &Readiness { ready: false, reason, webhooks_off })
-        }
+        reason => json(HttpResponse::ServiceUnavailable(), &Readiness { ready: false, reason, webhooks_off }),
     }
 }
 

@@ -115,8 +115,9 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
     println!("  curl -H 'Authorization: Bearer {}' {}/v1/strategies", stage.key, stage.api);
     println!("  redis-cli -h {host} -p {port} CHANNELS");
     println!("Ctrl-C ends it.");
-    let stop = super::until_told(stage.running()).await?;
-    Box::pin(stage.strike_as(stop)).await?;
+    let mut signals = super::Signals::listen()?;
+    let stop = signals.until_told(stage.running()).await;
+    Box::pin(stage.strike_as(&mut signals, stop)).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{Running, Stop};
 
@@ -95,35 +96,52 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     actix_rt::System::new().block_on(future)
 }
 
-/// Runs until the program is to end: at Ctrl-C, at the service manager's word, or at an operator's.
-/// Reads the configuration again at each SIGHUP.
-async fn until_told(running: &Running) -> std::io::Result<Stop> {
-    let mut hung_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
-    loop {
+/// What the system says to the program. Made before anybody is told where it listens: until then a
+/// signal does what it does to any process.
+struct Signals {
+    hung_up: Signal,
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hung_up: signal(SignalKind::hangup())?,
+            interrupted: signal(SignalKind::interrupt())?,
+            terminated: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Ends at Ctrl-C or at the service manager's word.
+    async fn until_stopped(&mut self) {
         tokio::select! {
-            stopped = until_stopped() => return stopped.map(|()| Stop::Drained),
-            stop = running.asked_to_stop() => return Ok(stop),
-            _ = hung_up.recv() => match running.reload().await {
-                Ok(difference) => tracing::info!(keys = difference.len(), "the configuration was read again"),
-                Err(error) => tracing::error!(error, "the configuration was not read again: nothing is changed"),
-            },
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
         }
     }
-}
 
-/// Stops; a second word to stop ends it at once, as a crash would, which costs nothing that was told.
-async fn stop(running: Running, stop: Stop) -> std::io::Result<()> {
-    tokio::select! {
-        () = running.stop_as(stop) => Ok(()),
-        again = until_stopped() => again,
+    /// Runs until the program is to end: at a signal, or at an operator's word. Reads the
+    /// configuration again at each SIGHUP.
+    async fn until_told(&mut self, running: &Running) -> Stop {
+        loop {
+            tokio::select! {
+                _ = self.interrupted.recv() => return Stop::Drained,
+                _ = self.terminated.recv() => return Stop::Drained,
+                stop = running.asked_to_stop() => return stop,
+                _ = self.hung_up.recv() => match running.reload().await {
+                    Ok(difference) => tracing::info!(keys = difference.len(), "the configuration was read again"),
+                    Err(error) => tracing::error!(error, "the configuration was not read again: nothing is changed"),
+                },
+            }
+        }
     }
-}
 
-/// Ends at Ctrl-C or at the service manager's word.
-async fn until_stopped() -> std::io::Result<()> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminated.recv() => Ok(()),
+    /// Stops; a second word to stop ends it at once, as a crash would, which costs nothing that was told.
+    async fn stop(&mut self, running: Running, stop: Stop) {
+        tokio::select! {
+            () = running.stop_as(stop) => {}
+            () = self.until_stopped() => {}
+        }
     }
 }

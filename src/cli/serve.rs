@@ -35,13 +35,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let http = listen("the API", &config.http.address.to_string())?;
     let admin = listen("the admin port", &config.admin.address.to_string())?;
     super::block_on(async move {
+        let mut signals = super::Signals::listen()?;
         let running = Running::start(configured.blueprint, configured.faces, http, admin)
             .await
             .context("the broker does not start")?;
         println!("API    http://{}", running.http);
         println!("Admin  {}", running.admin);
-        let stop = super::until_told(&running).await?;
-        super::stop(running, stop).await?;
+        let stop = signals.until_told(&running).await;
+        signals.stop(running, stop).await;
         Ok(ExitCode::SUCCESS)
     })
 }

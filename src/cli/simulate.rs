@@ -48,7 +48,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         println!("e-Box    http://{address}/ebox");
         println!("Ledgers  http://{address}/ledger");
-        super::until_stopped().await?;
+        super::Signals::listen()?.until_stopped().await;
         simulators.stop().await;
         Ok(ExitCode::SUCCESS)
     })

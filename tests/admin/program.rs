@@ -185,6 +185,9 @@ async fn at_shutdown_too_and_meanwhile_nothing_more_is_accepted() {
             }
         }
         assert_eq!(refused, 503, "what comes during the drain is refused as overload");
+        let ready = reqwest::get(format!("{}/readyz", program.api)).await.unwrap();
+        assert_eq!(ready.status(), 503, "who balances loads looks elsewhere");
+        assert!(ready.text().await.unwrap().contains("about to end"));
     })
     .await;
     assert_eq!((&attempt["status"], taken), (&json!("sent"), 1), "{attempt}");

@@ -95,6 +95,11 @@ impl Entrance {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
+    /// Whether nobody is let in any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.permits.is_closed()
+    }
+
     /// Lets nobody in any more.
     pub(super) fn close(&self) {
         self.permits.close();

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::app::{Blueprint, Faces, Running, Stop, listen};
 use crate::channels::{self, Table};
+use crate::cli::Signals;
 use crate::{api, config, store};
 
 /// The institution that sends in the demo.
@@ -119,10 +120,9 @@ impl Stage {
     }
 
     /// Stops all of it as it was asked for.
-    pub async fn strike_as(self, stop: Stop) -> anyhow::Result<()> {
-        crate::cli::stop(self.running, stop).await?;
+    pub async fn strike_as(self, signals: &mut Signals, stop: Stop) {
+        signals.stop(self.running, stop).await;
         self.simulators.stop().await;
-        Ok(())
     }
 
     /// Stops all of it.
