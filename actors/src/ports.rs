@@ -12,8 +12,10 @@ use crate::domain::channel::Channel;
 use crate::domain::content::Rendition;
 use crate::domain::event::{Event, Place, Wanted};
 use crate::domain::fact::{Change, Fact};
+use crate::domain::failure::Failure;
 use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use crate::domain::inbound::{Heard, Inbound};
+use crate::domain::jwe::Receiver;
 use crate::domain::life::{Outcome, State};
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{AttemptStatus, MessageStatus};
@@ -590,6 +592,15 @@ pub struct Letter {
     pub possible_duplicate: bool,
 }
 
+/// A device of a recipient, and the key that its content is encrypted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverKey {
+    /// The device.
+    pub receiver: Receiver,
+    /// The modulus of its RSA-2048 key, 256 bytes; the exponent is 65537.
+    pub modulus: Vec<u8>,
+}
+
 /// What a channel can say of an attempt of unknown outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inquiry {
@@ -685,6 +696,11 @@ pub trait Transport: Send + Sync {
     /// the channel.
     fn rehearses(&self, _: &Letter) -> bool {
         false
+    }
+
+    /// The devices of a recipient with their public keys, where the channel encrypts end to end.
+    fn receivers(&self, _: Recipient) -> Option<BoxFuture<'static, Result<Vec<ReceiverKey>, Failure>>> {
+        None
     }
 
     /// The receipts of a callback request, after its secret was checked.

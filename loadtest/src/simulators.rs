@@ -12,6 +12,7 @@ mod identity;
 mod parts;
 mod receipt;
 mod ringring;
+mod sealed;
 mod settings;
 mod smsc;
 mod text;
@@ -46,6 +47,7 @@ pub(crate) struct World {
     smsc: Arc<smsc::Smsc>,
     ebox: Desk,
     callbacks: Arc<Callbacks>,
+    sealed: sealed::Kept,
     sms_targets: ringring::Targets,
     tokens: ebox::token::Tokens,
 }
@@ -63,6 +65,7 @@ impl World {
             smsc: Arc::new(smsc::Smsc::open(&settings)?),
             ebox: Desk::open(Channel::Ebox, settings.ebox.faults, &settings)?,
             callbacks,
+            sealed: sealed::Kept::default(),
             sms_targets: ringring::Targets::default(),
             tokens: ebox::token::Tokens::new()?,
             settings,
@@ -261,6 +264,7 @@ fn routes(app: &mut web::ServiceConfig, world: Data<World>) {
         .service(web::resource("/faults").get(control::faults).put(control::set_faults))
         .route("/smsc/inbound", web::post().to(control::inbound))
         .route("/sandbox", web::get().to(control::sandbox))
+        .route("/sealed", web::get().to(sealed::page))
         .route("/stats", web::get().to(control::stats));
 }
 

@@ -142,5 +142,6 @@ impl Reaches {
 /// A test key beside live channels sends and sees single messages to the sandbox, and nothing of what is live.
 fn open_to_test_keys(path: &str) -> bool {
     let single = path.strip_prefix("/v1/messages/").is_some_and(|id| !id.is_empty());
-    single || matches!(path, "/v1/messages" | "/v1/check" | "/v1/strategies" | "/v1/limits")
+    single
+        || matches!(path, "/v1/messages" | "/v1/recipients/receivers" | "/v1/check" | "/v1/strategies" | "/v1/limits")
 }

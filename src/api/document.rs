@@ -14,7 +14,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{Problem, allow};
 use super::{
-    broadcasts, callbacks, check, events, health, limits, listing, messages, recipients, report, suppressions, webhooks,
+    broadcasts, callbacks, check, events, health, limits, listing, messages, receivers, recipients, report,
+    suppressions, webhooks,
 };
 
 /// Every handler, in the order in which they are looked for: the busiest first.
@@ -46,6 +47,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(limits::strategies)
         .service(limits::limits)
         .service(recipients::learn)
+        .service(receivers::receivers)
         .service(suppressions::suppress)
         .service(suppressions::list)
         .service(suppressions::remove)
@@ -210,6 +212,9 @@ struct ContentBody {
     text: Option<ByLanguage>,
     /// HTML of GovApp's elements, at most 32 KiB.
     html: Option<ByLanguage>,
+    /// For GovApp, encrypted end to end: a JWE (compact, RSA-OAEP-256 with A256GCM) for each id of
+    /// `GET /v1/recipients/receivers`. Single messages only.
+    encrypted: Option<std::collections::HashMap<String, String>>,
 }
 
 /// A text in some of the four languages.

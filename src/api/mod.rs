@@ -37,6 +37,7 @@ mod listing;
 mod messages;
 mod prefer;
 mod problem;
+mod receivers;
 mod recipients;
 mod report;
 mod rows;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use estafette_actors::domain::cbe::Cbe;
+use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::content::Content;
+use estafette_actors::domain::jwe::{Jwe, MAX_RECEIVERS, NoReceiver, Receiver, Sealed};
 use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::niss::Niss;
@@ -110,6 +112,9 @@ pub fn broadcast(body: &[u8], rules: &Rules<'_>) -> Result<Terms, Problem> {
     let mut faults = Faults::default();
     let parsed = Object::of(Json::parse(body)?, "", &mut faults).and_then(|mut object| {
         let terms = terms(&mut object, rules, Lane::Bulk, &mut faults);
+        if terms.as_ref().is_some_and(|terms| !terms.content.sealed.is_empty()) {
+            faults.add("/content/encrypted", "is for one recipient: send single messages to encrypt end to end");
+        }
         object.finish(BROADCAST, &mut faults);
         terms
     });
@@ -170,6 +175,16 @@ fn terms(object: &mut Object<'_>, rules: &Rules<'_>, lane: Lane, faults: &mut Fa
     let sender_reference = object.parsed("sender_reference", faults, |text| line(text, MAX_REFERENCE));
     let sender_name = object.parsed("sender_name", faults, |text| line(text, MAX_SENDER_NAME));
     let (strategy, content) = (strategy?, content?);
+    if !content.sealed.is_empty()
+        && strategy.channels().any(|channel| channel != Channel::GOVAPP)
+        && !content.has_clear_body()
+    {
+        object.fault(
+            "content",
+            "the strategy may leave GovApp, where nobody can read what is encrypted: give a text in clear for the others, or govapp-only",
+            faults,
+        );
+    }
     Some(Terms {
         strategy: decided(strategy, &content, rules),
         content,
@@ -226,21 +241,47 @@ fn decided(strategy: Arc<Strategy>, content: &Content, rules: &Rules<'_>) -> Arc
 /// Reads `{title, text, html}`, each by language.
 fn content(mut object: Object<'_>, faults: &mut Faults) -> Option<Content> {
     let before = faults.len();
-    if object.take("encrypted").is_some() {
-        object.fault(
-            "encrypted",
-            "end-to-end encrypted content is not taken here yet: send text, html or title",
-            faults,
-        );
-    }
+    let sealed = sealed(&mut object, faults);
     let title = translated(&mut object, "title", "/content/title", faults);
     let text = translated(&mut object, "text", "/content/text", faults);
     let html = translated(&mut object, "html", "/content/html", faults);
-    object.finish("title, text, html", faults);
+    object.finish("title, text, html, encrypted", faults);
     if faults.len() > before {
         return None;
     }
-    Content::checked(title, text, html).map_err(|error| faults.add("/content", error)).ok()
+    Content::sealed(title, text, html, sealed).map_err(|error| faults.add("/content", error)).ok()
+}
+
+/// Reads `{receiver: JWE}`; each JWE is checked for its form and never opened.
+fn sealed(object: &mut Object<'_>, faults: &mut Faults) -> Sealed {
+    const AT: &str = "/content/encrypted";
+    let mut found = Sealed::new();
+    let Some(receivers) = object.object("encrypted", AT, faults) else { return found };
+    let members = receivers.into_members();
+    if members.is_empty() || members.len() > MAX_RECEIVERS {
+        faults.add(AT, format_args!("give 1 to {MAX_RECEIVERS} receivers"));
+        return found;
+    }
+    for (place, (name, value)) in members.into_iter().enumerate() {
+        // The place and not the name, which could be anything.
+        let mut fault = |what: &dyn std::fmt::Display| faults.add(AT, format_args!("member {}: {what}", place + 1));
+        let Ok(receiver) = name.parse::<Receiver>() else {
+            fault(&NoReceiver);
+            continue;
+        };
+        let Json::Text(text) = value else {
+            fault(&"must be a string");
+            continue;
+        };
+        match Jwe::parse(&text) {
+            _ if found.iter().any(|(known, _)| *known == receiver) => {
+                fault(&"the receiver is given twice: give it once");
+            }
+            Ok(jwe) => found.push((receiver, jwe)),
+            Err(error) => fault(&error),
+        }
+    }
+    found
 }
 
 fn translated(object: &mut Object<'_>, name: &str, pointer: &'static str, faults: &mut Faults) -> Translated<Box<str>> {

@@ -14,7 +14,7 @@ use estafette_actors::domain::receipt::Receipt;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::submission::{Identifier, Recipient};
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::{CallbackError, CallbackRequest, Inquiry, Letter, Received, Transport};
+use estafette_actors::ports::{CallbackError, CallbackRequest, Inquiry, Letter, Received, ReceiverKey, Transport};
 use futures_util::future::{self, BoxFuture};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -141,6 +141,11 @@ impl Transport for GovApp {
         "whether it has a notification with our reference, and how far it got"
     }
 
+    fn receivers(&self, recipient: Recipient) -> Option<BoxFuture<'static, Result<Vec<ReceiverKey>, Failure>>> {
+        let inner = Arc::clone(&self.0);
+        Some(Box::pin(async move { inner.keys(&recipient).await }))
+    }
+
     fn receipts(&self, request: &CallbackRequest) -> Result<Received, CallbackError> {
         let expected = self.0.callback_secret.as_ref().ok_or(CallbackError::Secret)?;
         let given = request.headers.iter().find(|(name, _)| name == "x-callback-secret");
@@ -190,9 +195,19 @@ impl Inner {
             Ok(None) => return failed(Failure::Unreachable),
             Err(trouble) => return trouble.outcome(Effect::LookUp),
         };
-        let notification = wire::Notification::of(letter);
-        let copies = receivers.iter().map(|receiver| self.notify(*receiver, &notification));
-        let outcome = best(future::join_all(copies).await);
+        let sealed = &letter.envelope.content.sealed;
+        let outcome = if sealed.is_empty() {
+            let notification = wire::Notification::of(letter);
+            let copies = receivers.iter().map(|receiver| self.notify(*receiver, &notification));
+            best(future::join_all(copies).await)
+        } else {
+            // To devices of this citizen only, and to each what only it can read.
+            let theirs = sealed.iter().filter(|(to, _)| receivers.contains(&Uuid::from_u128(to.0)));
+            let copies = theirs.map(|(to, jwe)| async move {
+                self.notify(Uuid::from_u128(to.0), &wire::Notification::sealed(letter, jwe)).await
+            });
+            best(future::join_all(copies).await)
+        };
         if outcome == failed(Failure::Unreachable) {
             self.receivers.remove(&who);
         }
@@ -214,24 +229,50 @@ impl Inner {
     }
 
     async fn receivers_of(&self, who: Identifier, letter: &Letter) -> Result<Arc<[Uuid]>, Trouble> {
-        if let Some(known) = self.receivers.get(&who) {
+        // An encrypted content names devices that may be newer than what is remembered.
+        let known = self.receivers.get(&who).filter(|known| {
+            let sealed = &letter.envelope.content.sealed;
+            sealed.iter().all(|(to, _)| known.contains(&Uuid::from_u128(to.0)))
+        });
+        if let Some(known) = known {
             return Ok(known);
         }
-        let by = match who {
-            Identifier::Mobile(mobile) => ("phoneNumber", mobile.digits()),
-            Identifier::Niss(niss) => ("ssin", niss.digits()),
-            Identifier::Cbe(_) => return Ok(Arc::new([])),
-        };
-        let request = self
-            .request(Method::GET, "/receivers")
-            .query(&[by, ("limit", DEVICES.to_string()), ("offset", "0".to_owned())])
-            .header("x-correlation-id", letter.reference.to_string());
-        let answer: wire::Receivers = self.peer.ask(request).await?.json()?;
+        let answer = self.look_up(who, letter.reference.to_string()).await?;
         let receivers: Arc<[Uuid]> = answer.receivers.iter().take(DEVICES).map(|receiver| receiver.id).collect();
         if !receivers.is_empty() {
             self.receivers.set(who, Arc::clone(&receivers));
         }
         Ok(receivers)
+    }
+
+    async fn look_up(&self, who: Identifier, correlation: String) -> Result<wire::Receivers, Trouble> {
+        let by = match who {
+            Identifier::Mobile(mobile) => ("phoneNumber", mobile.digits()),
+            Identifier::Niss(niss) => ("ssin", niss.digits()),
+            Identifier::Cbe(_) => return Ok(wire::Receivers::default()),
+        };
+        let request = self
+            .request(Method::GET, "/receivers")
+            .query(&[by, ("limit", DEVICES.to_string()), ("offset", "0".to_owned())])
+            .header("x-correlation-id", correlation);
+        self.peer.ask(request).await?.json()
+    }
+
+    /// Devices with their keys, by the first identifier that has some. One without a usable key is left out.
+    async fn keys(&self, recipient: &Recipient) -> Result<Vec<ReceiverKey>, Failure> {
+        for who in known_to_govapp(recipient) {
+            let answer = self.look_up(who, Uuid::now_v7().to_string()).await;
+            let answer = answer.map_err(|trouble| match trouble.outcome(Effect::LookUp) {
+                Outcome::Is(status, _) => status.failure().unwrap_or(Failure::ChannelDown),
+                Outcome::Throttled(_) => Failure::Throttled,
+                Outcome::Unknown => Failure::ChannelDown,
+            })?;
+            let keys: Vec<_> = answer.receivers.iter().take(DEVICES).filter_map(wire::Receiver::key).collect();
+            if !keys.is_empty() {
+                return Ok(keys);
+            }
+        }
+        Ok(Vec::new())
     }
 
     async fn notify(&self, receiver: Uuid, notification: &wire::Notification<'_>) -> Outcome {

@@ -9,8 +9,9 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::receipt::Receipt;
+use estafette_actors::domain::submission::Recipient;
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::{CallbackError, CallbackRequest, Ear, Inquiry, Letter, Received, Transport};
+use estafette_actors::ports::{CallbackError, CallbackRequest, Ear, Inquiry, Letter, Received, ReceiverKey, Transport};
 use futures_util::future::{self, BoxFuture};
 
 use super::http::failed;
@@ -78,6 +79,13 @@ impl Transport for Guarded {
 
     fn rehearses(&self, letter: &Letter) -> bool {
         letter.envelope.recipient.is_reserved()
+    }
+
+    fn receivers(&self, recipient: Recipient) -> Option<BoxFuture<'static, Result<Vec<ReceiverKey>, Failure>>> {
+        if recipient.is_sandbox() {
+            return self.simulated.as_ref()?.receivers(recipient);
+        }
+        if recipient.is_reserved() { None } else { self.live.receivers(recipient) }
     }
 
     fn receipts(&self, request: &CallbackRequest) -> Result<Received, CallbackError> {

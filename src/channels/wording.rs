@@ -13,6 +13,18 @@ pub(super) fn titles(content: &Content) -> Translated<Box<str>> {
     titles
 }
 
+/// The titles given, or a neutral one in `otherwise`.
+pub(super) fn clear_titles(content: &Content, otherwise: Language) -> Translated<Box<str>> {
+    let mut titles = Translated::default();
+    for (language, title) in content.title.iter().filter(|(_, title)| !title.trim().is_empty()) {
+        titles.set(language, title.clone());
+    }
+    if titles.languages().next().is_none() {
+        titles.set(otherwise, neutral(otherwise).into());
+    }
+    titles
+}
+
 fn neutral(language: Language) -> &'static str {
     match language {
         Language::Fr => "Nouveau message",

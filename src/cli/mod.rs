@@ -17,6 +17,7 @@ mod client;
 mod demo;
 mod journal;
 mod key;
+mod seal;
 mod send;
 mod serve;
 #[cfg(feature = "sandbox")]

@@ -1,6 +1,7 @@
 //! `estafette send`: one message, and what became of it.
 use std::process::ExitCode;
 
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::Output;
@@ -11,6 +12,7 @@ use super::client::{Client, Target};
 #[command(after_help = "\
 Examples:
   estafette send --mobile 0470123456 --text \"Votre rendez-vous est demain à 10 h\"
+  estafette send --mobile 0470123456 --strategy govapp-only --text \"Votre dossier ...\" --encrypt
   estafette send --niss 85073003328 --strategy ebox-first --title Avis --text \"...\" --wait 0 --output json")]
 pub struct Arguments {
     #[command(flatten)]
@@ -33,6 +35,12 @@ pub struct Arguments {
     /// Title
     #[arg(long)]
     title: Option<String>,
+    /// Encrypt the text end to end for the recipient's devices on GovApp: the broker can't read it
+    #[arg(long, requires = "text")]
+    encrypt: bool,
+    /// With --encrypt: a text in clear for the other channels of the strategy
+    #[arg(long, requires = "encrypt")]
+    fallback: Option<String>,
     /// Language of the text: fr, nl, de or en
     #[arg(long, default_value = "fr")]
     language: String,
@@ -58,7 +66,18 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
         }
         let mut content = serde_json::Map::new();
-        for (name, given) in [("title", arguments.title), ("text", arguments.text)] {
+        let mut text = arguments.text;
+        if arguments.encrypt {
+            let plain = json!({ arguments.language.as_str(): text }).to_string();
+            let who = [("mobile", recipient.get("mobile")), ("niss", recipient.get("niss"))];
+            let who = who.into_iter().find_map(|(name, given)| Some(format!("{name}:{}", given?.as_str()?)));
+            let who = who.context("only citizens have GovApp: give --mobile or --niss")?;
+            let receivers = client.request(reqwest::Method::GET, "/v1/recipients/receivers");
+            let receivers = client.json(receivers.query(&[("recipient", who)])).await?;
+            content.insert("encrypted".to_owned(), super::seal::for_receivers(plain.as_bytes(), &receivers)?.into());
+            text = arguments.fallback;
+        }
+        for (name, given) in [("title", arguments.title), ("text", text)] {
             if let Some(given) = given {
                 content.insert(name.to_owned(), json!({ arguments.language.as_str(): given }));
             }

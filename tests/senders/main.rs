@@ -3,3 +3,4 @@
 #![allow(dead_code, clippy::unwrap_used)] // each test takes what it needs; a failed step fails the test
 mod place;
 mod sandbox;
+mod sealed;

@@ -2,6 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::html;
+use super::jwe::Sealed;
 use super::language::{Language, Translated};
 
 /// Characters of a title at most.
@@ -20,6 +21,8 @@ pub struct Content {
     pub text: Translated<Box<str>>,
     /// HTML, cleaned to GovApp's elements.
     pub html: Translated<Box<str>>,
+    /// The main content for GovApp, encrypted for each receiver; empty when it travels as it is.
+    pub sealed: Sealed,
 }
 
 /// A content in one language.
@@ -72,7 +75,17 @@ impl Content {
         text: Translated<Box<str>>,
         html: Translated<Box<str>>,
     ) -> Result<Self, Error> {
-        let mut content = Self { title, text, html: Translated::default() };
+        Self::sealed(title, text, html, Sealed::new())
+    }
+
+    /// As [`Self::checked`], with an encrypted main content; then nothing need be said in clear.
+    pub fn sealed(
+        title: Translated<Box<str>>,
+        text: Translated<Box<str>>,
+        html: Translated<Box<str>>,
+        sealed: Sealed,
+    ) -> Result<Self, Error> {
+        let mut content = Self { title, text, html: Translated::default(), sealed };
         for (language, given) in html.iter() {
             limit("html", language, given.len(), MAX_HTML, "bytes")?;
             let clean = html::clean(given);
@@ -90,10 +103,16 @@ impl Content {
             }
         }
         let nothing = |translated: &Translated<Box<str>>| translated.iter().all(|(_, given)| given.trim().is_empty());
-        if nothing(&content.title) && nothing(&content.text) && nothing(&content.html) {
+        if content.sealed.is_empty() && nothing(&content.title) && nothing(&content.text) && nothing(&content.html) {
             return Err(Error::Empty);
         }
         Ok(content)
+    }
+
+    /// Whether it can be shown outside GovApp: a text or an HTML in clear.
+    pub fn has_clear_body(&self) -> bool {
+        let mut bodies = [&self.text, &self.html].into_iter().flat_map(Translated::iter);
+        bodies.any(|(_, given)| !given.trim().is_empty())
     }
 
     /// The languages in which there is something to say.
@@ -129,7 +148,12 @@ impl Content {
             }
             filled
         };
-        Self { title: fill(&self.title, false), text: fill(&self.text, false), html: fill(&self.html, true) }
+        Self {
+            title: fill(&self.title, false),
+            text: fill(&self.text, false),
+            html: fill(&self.html, true),
+            sealed: self.sealed.clone(),
+        }
     }
 
     /// The names of the variables in it, each once, in order of appearance.

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod html;
 pub mod id;
 pub mod inbound;
+pub mod jwe;
 pub mod language;
 pub mod life;
 pub mod mobile;

@@ -14,7 +14,7 @@ use super::callbacks::Room;
 use super::desk::{Passed, now_ms};
 use super::receipt::{GovAppEvent, Report, Stage, timetable};
 use super::text::Text;
-use super::{World, identity, refuse};
+use super::{World, identity, refuse, sealed};
 use crate::addressee::Addressee;
 use crate::faults::{ReceiptFate, ReceiptFaults};
 use crate::hash::{self, Chance};
@@ -84,7 +84,7 @@ struct Receivers {
 #[serde(rename_all = "camelCase")]
 struct Receiver {
     id: Uuid,
-    public_key: &'static str,
+    public_key: String,
 }
 
 /// `GET /notifications/receivers`
@@ -111,7 +111,10 @@ async fn find_receivers(request: &HttpRequest, who: &WhoQuery, world: &World) ->
     let receivers = (0..total)
         .skip(who.offset)
         .take(who.limit.unwrap_or(PAGE).min(PAGE_MAX))
-        .map(|device| Receiver { id: identity::receiver(addressee, device as u8), public_key: PUBLIC_KEY })
+        .map(|device| Receiver {
+            id: identity::receiver(addressee, device as u8),
+            public_key: world.settings.govapp.public_key.clone().unwrap_or_else(|| PUBLIC_KEY.to_owned()),
+        })
         .collect();
     Ok(HttpResponse::Ok().json(Receivers { total_amount: total, receivers }))
 }
@@ -123,6 +126,8 @@ struct Content<'a> {
     public_title: Titles<'a>,
     #[serde(default)]
     private_body: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    encrypted_body: Text<'a>,
     #[serde(borrow, default)]
     languages: Vec<Text<'a>>,
     #[serde(borrow, default)]
@@ -190,8 +195,14 @@ fn read<'a>(body: &'a Content<'a>, one: Option<Uuid>, world: &World) -> Result<O
     if titles.iter().all(|title| title.is_empty()) {
         return Err((400, "publicTitle needs a text in fr, nl, de or en"));
     }
-    if body.private_body.is_none() {
-        return Err((400, "privateBody is missing"));
+    if body.private_body.is_some() != body.encrypted_body.is_empty() {
+        return Err((400, "give either privateBody or encryptedBody"));
+    }
+    if !body.encrypted_body.is_empty() {
+        if one.is_none() {
+            return Err((400, "encryptedBody is for one receiver"));
+        }
+        sealed::check(&body.encrypted_body)?;
     }
     if !body.languages.iter().all(|language| matches!(&**language, "fr" | "nl" | "de" | "en")) {
         return Err((400, "languages takes fr, nl, de and en"));
@@ -259,6 +270,9 @@ async fn create(request: &HttpRequest, one: Option<Uuid>, body: &[u8], world: &W
         until_s: order.until_s,
     });
     let sequences = world.govapp.record(facts);
+    if let Some(receiver) = one.filter(|_| !body.encrypted_body.is_empty()) {
+        world.sealed.keep(receiver, order.correlation, &body.encrypted_body);
+    }
     if told {
         for (((to, device), plan), sequence) in order.to.iter().zip(&plans).zip(&sequences) {
             let (id, receiver) = (identity::message(at_ms, *sequence), identity::receiver(*to, *device));

@@ -61,6 +61,8 @@ pub struct GovAppSettings {
     pub reachable: f64,
     /// Receivers (devices) of each of them.
     pub devices: u8,
+    /// The public key of every receiver, as a padded base64url modulus of 2048 bits; none for one that nobody can open.
+    pub public_key: Option<String>,
     /// Where events are posted; none posts nothing. `PUT /govapp/callback` changes it.
     pub callback_url: Option<String>,
     /// Sent with each event in `X-Callback-Secret`.
@@ -195,6 +197,7 @@ impl Default for GovAppSettings {
             token: Some("sandbox-govapp-token".into()),
             reachable: 0.6,
             devices: 1,
+            public_key: None,
             callback_url: None,
             callback_secret: "sandbox-callback-secret".into(),
             opened: 0.5,

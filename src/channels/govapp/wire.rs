@@ -2,26 +2,46 @@
 //! ours (title, body and languages by ISO 639-1 code).
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::content::Content;
+use estafette_actors::domain::jwe::{self, Jwe};
 use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::AttemptStatus;
-use estafette_actors::ports::Letter;
+use estafette_actors::ports::{Letter, ReceiverKey};
 use serde::{Deserialize, Serialize};
 
 use crate::channels::wording;
 
 /// The answer to a look-up of receivers.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Receivers {
     pub(super) receivers: Vec<Receiver>,
 }
 
 /// An active receiver: one device of a citizen.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Receiver {
     pub(super) id: uuid::Uuid,
+    /// The modulus of an RSA-2048 key in padded base64url.
+    #[serde(default)]
+    public_key: Option<Box<str>>,
+}
+
+impl Receiver {
+    /// Its key, when it is one of 2048 bits.
+    pub(super) fn key(&self) -> Option<ReceiverKey> {
+        let text = self.public_key.as_deref()?.trim_end_matches('=');
+        let mut modulus = URL_SAFE_NO_PAD.decode(text).ok()?;
+        if modulus.len() == 257 && modulus[0] == 0 {
+            modulus.remove(0);
+        }
+        let fits = modulus.len() == 256 && modulus[0] & 0x80 != 0;
+        fits.then(|| ReceiverKey { receiver: jwe::Receiver(self.id.as_u128()), modulus })
+    }
 }
 
 /// What is sent to a receiver.
@@ -31,7 +51,11 @@ pub(super) struct Notification<'a> {
     /// The only part that travels in clear.
     pub(super) public_title: Translated<Box<str>>,
     /// HTML where there is one in the language, otherwise text.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) private_body: BTreeMap<&'static str, &'a str>,
+    /// In its place, a JWE for this receiver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) encrypted_body: Option<&'a str>,
     pub(super) languages: Vec<&'static str>,
     /// RFC 3339, UTC.
     pub(super) available_until_date: String,
@@ -52,6 +76,23 @@ impl<'a> Notification<'a> {
             languages: public_title.languages().map(Language::as_str).collect(),
             public_title,
             private_body,
+            encrypted_body: None,
+            available_until_date: letter.envelope.valid_until.to_string(),
+            message_correlation_id: letter.reference.to_string(),
+        }
+    }
+}
+
+impl<'a> Notification<'a> {
+    /// What is encrypted for one receiver, with the titles given or a neutral one: only these travel in clear, and never a
+    /// text that is meant for other channels.
+    pub(super) fn sealed(letter: &'a Letter, jwe: &'a Jwe) -> Self {
+        let public_title = wording::clear_titles(&letter.envelope.content, letter.rendition.language);
+        Self {
+            languages: public_title.languages().map(Language::as_str).collect(),
+            public_title,
+            private_body: BTreeMap::new(),
+            encrypted_body: Some(jwe.as_str()),
             available_until_date: letter.envelope.valid_until.to_string(),
             message_correlation_id: letter.reference.to_string(),
         }
