@@ -84,8 +84,8 @@ def main():
     assert verified(old, calls[-1])["type"] == verified(new, calls[-1])["type"] == "webhook.test"
     before = len(calls)
     ask("POST", "/v1/webhooks/interop/redeliver", {"after": "oldest"})
-    until(lambda: len(calls) >= before + len(ids))
-    assert {headers["webhook-id"] for headers, _ in calls[before:]} >= set(by_id)
+    # With what this sender had sent before, in no order that matters.
+    until(lambda: {headers["webhook-id"] for headers, _ in calls[before:]} >= set(by_id))
     ask("DELETE", "/v1/webhooks/interop")
     print(f"{len(calls)} calls verified by standardwebhooks, {len(calls) - len(set(by_id)) - 1} of them told again")
 
