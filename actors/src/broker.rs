@@ -317,7 +317,8 @@ impl Broker {
 
     /// Why a message waits: what it knows itself, and for a queue what binds its channel now.
     pub fn why(&self, loaded: &Loaded) -> Option<(WaitReason, Option<Channel>)> {
-        let state = self.0.journal.live(loaded.envelope.id).unwrap_or_else(|| loaded.state.clone());
+        // Of the state that is told, not of a later one: else it waits, and for nothing.
+        let state = &loaded.state;
         let reason = state.wait_reason()?;
         if let Kind::Row { chunk, .. } = loaded.envelope.id.kind()
             && self.0.journal.is_paused(chunk.broadcast)

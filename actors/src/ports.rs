@@ -367,6 +367,9 @@ pub struct ReportRow {
     pub state: State,
 }
 
+/// Numbers parked receipts, in the order in which they came.
+pub type Ticket = u64;
+
 /// How much waits in a queue.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Depth {
@@ -456,8 +459,14 @@ pub trait Archive: Send + Sync {
     /// before, only what moved since. Kept, not counted.
     fn totals_since_start(&self) -> Vec<(MessageStatus, u64)>;
 
-    /// Receipts parked under a channel's own reference: taken out when they are asked for.
-    fn parked(&self, channel: Channel, channel_reference: &str) -> Vec<Receipt>;
+    /// Receipts parked under a channel's own reference. They stay until [`Self::unpark`].
+    fn parked(&self, channel: Channel, channel_reference: &str) -> Vec<(Ticket, Receipt)>;
+
+    /// Parked receipts after a ticket (none: from the first on), the oldest first.
+    fn parked_after(&self, after: Option<Ticket>, limit: usize) -> Vec<(Ticket, Receipt)>;
+
+    /// Lets parked receipts go, once what they say is durable.
+    fn unpark(&self, tickets: &[Ticket]);
 }
 
 // ---- Feed ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 mod accepting;
 mod aftermath;
 mod attempts;
+mod matching;
 mod receipts;
 
 use std::collections::HashMap;
@@ -282,6 +283,8 @@ impl Actor for Supervisor {
                 tokio::time::sleep(DUE_EVERY).await;
             }
         });
+        // Parked by one who could not say any more that the attempt is known.
+        actix_rt::spawn(matching::left_over(self.parts.clone()));
         // What the one before had queued may not have been told.
         if self.generation > 1 {
             for desk in &self.parts.desks {

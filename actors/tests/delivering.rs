@@ -9,12 +9,12 @@ use std::time::Duration;
 use estafette_actors::delivery::{Limits, Settings};
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::failure::Failure;
-use estafette_actors::domain::life::Outcome;
+use estafette_actors::domain::life::{Outcome, State};
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::messages::Steer;
 use estafette_actors::nursery::Budget;
-use estafette_actors::ports::Letter;
+use estafette_actors::ports::{Archive, Journal, Letter};
 use support::{Told, World, taken};
 
 fn settled(kept: &support::Kept) -> bool {
@@ -89,6 +89,34 @@ async fn a_receipt_of_a_stranger_is_parked_and_found_when_its_attempt_is_known()
     world.broker.receive(vec![receipt]).await.unwrap();
     let all = world.until_all(settled).await;
     assert_eq!(all[0].state.status(), MessageStatus::Delivered);
+}
+
+#[actix_rt::test]
+async fn a_receipt_that_overtakes_the_commit_of_its_reference_is_not_left_parked() {
+    let reference = |letter: &Letter| {
+        let reference = format!("provider-{}", letter.reference);
+        (Duration::ZERO, Outcome::Is(AttemptStatus::Sent, Some(reference.into())))
+    };
+    let world = World::new(vec![Told::new(Channel::SMS, reference)], Settings::default(), Budget::default());
+    world.memory.commit_ms.store(100, Ordering::Relaxed);
+    let id = world.submit(world.envelope("sms-only", 1)).await.unwrap();
+    let is_sent = |state: State| state.attempts.iter().any(|attempt| attempt.status == AttemptStatus::Sent);
+    while !world.memory.live(id).is_some_and(is_sent) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // The reference is known in memory, and its commit is under way.
+    let reference: Box<str> = format!("provider-{id}.0.0").into();
+    let receipt = Receipt {
+        channel: Channel::SMS,
+        about: About::ChannelReference(reference.clone()),
+        status: AttemptStatus::Delivered,
+        channel_reference: Some(reference),
+    };
+    world.broker.receive(vec![receipt]).await.unwrap();
+    world.memory.commit_ms.store(0, Ordering::Relaxed);
+    let delivered = |kept: &support::Kept| kept.state.status() == MessageStatus::Delivered;
+    world.until_all(delivered).await;
+    assert!(world.memory.parked_after(None, 10).is_empty(), "what it said is on disk: it is let go");
 }
 
 #[actix_rt::test]

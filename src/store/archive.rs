@@ -15,7 +15,7 @@ use estafette_actors::domain::submission::{Envelope, Institution, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{
     Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Listing, Loaded, MessageView, Page, Position, Queue,
-    ReportRow,
+    ReportRow, Ticket,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -121,8 +121,16 @@ impl Archive for Store {
         self.inner.live.totals()
     }
 
-    fn parked(&self, channel: Channel, channel_reference: &str) -> Vec<Receipt> {
-        self.inner.parked.take(channel, channel_reference)
+    fn parked(&self, channel: Channel, channel_reference: &str) -> Vec<(Ticket, Receipt)> {
+        self.inner.parked.under(channel, channel_reference)
+    }
+
+    fn parked_after(&self, after: Option<Ticket>, limit: usize) -> Vec<(Ticket, Receipt)> {
+        self.inner.parked.after(after, limit)
+    }
+
+    fn unpark(&self, tickets: &[Ticket]) {
+        self.inner.parked.remove(tickets);
     }
 }
 
@@ -346,12 +354,12 @@ impl Inner {
     }
 
     fn idempotent(&self, key: u64) -> Result<Option<MessageId>, Error> {
-        self.wait_durable()?;
         let look = Look::open(self)?;
         for id in self.indexes.by_idempotency(key)? {
             if let Some((envelope, _)) = self.peek(&look, id)?
                 && envelope.idempotency.is_some_and(|known| known.key == key)
             {
+                self.wait_durable_of(Item::holding(id).0)?;
                 return Ok(Some(id));
             }
         }
@@ -359,7 +367,6 @@ impl Inner {
     }
 
     fn report(&self, chunk: ChunkId) -> Result<Vec<ReportRow>, Error> {
-        self.wait_durable()?;
         let look = Look::open(self)?;
         let rows = self.rows(&look, chunk)?;
         let mut report = Vec::with_capacity(rows.len());
@@ -370,11 +377,12 @@ impl Inner {
             let state = live.as_ref().and_then(|live| live.state(Some(row))).unwrap_or_default();
             report.push(ReportRow { id: chunk.row(row), key: here.key.clone(), state });
         }
+        drop(live);
+        self.wait_durable_of(item)?;
         Ok(report)
     }
 
     pub fn broadcast_view(&self, owner: Option<Institution>, id: BroadcastId) -> Result<Option<BroadcastView>, Error> {
-        self.wait_durable()?;
         let known = self.broadcasts.known.get(&id).map(|info| info.clone());
         let info = match known {
             Some(info) => info,
@@ -392,6 +400,7 @@ impl Inner {
             .filter(|(_, rows)| *rows > 0)
             .map(|(name, rows)| (name, rows as u64))
             .collect();
+        self.wait_durable()?;
         Ok(Some(BroadcastView {
             phase: info.phase(),
             chunks: info.state.rows.len() as u32,

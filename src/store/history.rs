@@ -17,6 +17,8 @@ use super::live::Item;
 use super::look::Look;
 use super::{Error, Inner, Store};
 
+/// Looks at a message that moves on meanwhile.
+const LOOKS: usize = 5;
 /// Records that one look-up reads at most.
 const STEPS: usize = 1_000;
 /// Rows whose keys are compared at a time: some 50 MB of hashes.
@@ -54,14 +56,23 @@ impl Inner {
 
     /// A message with its history.
     pub fn message(&self, owner: Option<Institution>, id: MessageId) -> Result<Option<MessageView>, Error> {
-        let Some((envelope, state)) = self.peek(&Look::open(self)?, id)? else { return Ok(None) };
+        let Some((envelope, mut state)) = self.peek(&Look::open(self)?, id)? else { return Ok(None) };
         if owner.is_some_and(|owner| owner != envelope.institution) {
             return Ok(None);
         }
-        // After the look at the state: what is told of it is durable, and its facts can be read.
-        self.wait_durable_of(Item::holding(id).0)?;
-        let look = Look::open(self)?;
-        let facts = facts_of(&look, id)?;
+        let (item, row) = Item::holding(id);
+        let mut facts = Vec::new();
+        for _ in 0..LOOKS {
+            // After the look at the state: what is told of it is durable, and its facts can be read.
+            self.wait_durable_of(item)?;
+            facts = facts_of(&Look::open(self)?, id)?;
+            // And before: or else the facts tell of an end, and the state of an attempt.
+            let now = self.live.items.get(&item.key()).and_then(|live| live.state(row));
+            match now {
+                Some(now) if now != state => state = now,
+                _ => break,
+            }
+        }
         let attempts = attempts(&facts);
         let is_settlement = |fact: &&Fact| matches!(fact.change, Change::Settled { .. });
         let settled_at = facts.iter().find(is_settlement).map(|fact| fact.at);
@@ -70,7 +81,6 @@ impl Inner {
 
     /// Messages, the newest first.
     pub fn list(&self, owner: Option<Institution>, filter: &Filter) -> Result<Listing, Error> {
-        self.wait_durable()?;
         let look = Look::open(self)?;
         let limit = filter.limit.clamp(1, 500);
         let by_index = match (&filter.recipient, &filter.reference, owner) {
@@ -103,6 +113,8 @@ impl Inner {
         }
         let has_more = is_full || listing.next != ids.last().copied();
         listing.next = listing.next.filter(|_| has_more);
+        // Last, here as wherever people look: what was read in memory may have been ahead of the disk.
+        self.wait_durable()?;
         Ok(listing)
     }
 

@@ -1,15 +1,18 @@
-//! Receipts that match nothing yet: kept for a stated time, taken out when somebody asks for them.
+//! Receipts that match nothing yet: kept for a stated time, or until what they say is durable.
 //!
 //! They are found as soon as they are appended: the attempt that they are about may be told of in
-//! the next batch. After a crash one may come back that was taken out; a receipt that comes twice
-//! changes nothing.
+//! the next batch. Looking one up doesn't take it out: a crash before its facts are durable would
+//! lose it. After a crash one may come back that was let go; a receipt that comes twice changes
+//! nothing.
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::time::Timestamp;
+use estafette_actors::ports::Ticket;
 
 use super::lock;
 
@@ -54,8 +57,8 @@ impl Held {
         self.next = self.next.max(ticket + 1);
     }
 
-    fn remove(&mut self, ticket: u64) -> Option<Receipt> {
-        let (_, receipt) = self.by_ticket.remove(&ticket)?;
+    fn remove(&mut self, ticket: Ticket) {
+        let Some((_, receipt)) = self.by_ticket.remove(&ticket) else { return };
         let key = key(&receipt);
         if let Some(tickets) = self.by_key.get_mut(&key) {
             tickets.retain(|other| *other != ticket);
@@ -66,7 +69,6 @@ impl Held {
         if self.unwritten.added.remove(&ticket).is_none() {
             self.unwritten.removed.push(ticket);
         }
-        Some(receipt)
     }
 }
 
@@ -94,11 +96,27 @@ impl Parked {
         held.insert(ticket, at, receipt);
     }
 
-    /// Takes out those under a channel's own reference.
-    pub fn take(&self, channel: Channel, reference: &str) -> Vec<Receipt> {
+    /// Those under a channel's own reference.
+    pub fn under(&self, channel: Channel, reference: &str) -> Vec<(Ticket, Receipt)> {
+        let held = lock(&self.held);
+        let tickets = held.by_key.get(&(channel, Box::from(reference))).into_iter().flatten();
+        tickets.filter_map(|ticket| Some((*ticket, held.by_ticket.get(ticket)?.1.clone()))).collect()
+    }
+
+    /// Those after a ticket, the oldest first.
+    pub fn after(&self, after: Option<Ticket>, limit: usize) -> Vec<(Ticket, Receipt)> {
+        let held = lock(&self.held);
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let some = held.by_ticket.range((from, Bound::Unbounded)).take(limit);
+        some.map(|(ticket, (_, receipt))| (*ticket, receipt.clone())).collect()
+    }
+
+    /// Lets these go.
+    pub fn remove(&self, tickets: &[Ticket]) {
         let mut held = lock(&self.held);
-        let tickets = held.by_key.get(&(channel, Box::from(reference))).cloned().unwrap_or_default();
-        tickets.into_iter().filter_map(|ticket| held.remove(ticket)).collect()
+        for ticket in tickets {
+            held.remove(*ticket);
+        }
     }
 
     /// Lets those go that were kept for long enough.

@@ -7,83 +7,46 @@ use tokio::sync::oneshot;
 
 use super::Supervisor;
 use super::aftermath::Aftermath;
+use super::matching;
 use crate::domain::channel::Channel;
 use crate::domain::id::{AttemptRef, MessageId};
 use crate::domain::life::{self, Context as Situation, Outcome, State};
 use crate::domain::receipt::{About, Receipt};
 use crate::messages::{Hear, Receive, Refused};
-use crate::ports::{Entry, Loaded};
+use crate::ports::{Entry, Loaded, Ticket};
 
 impl Supervisor {
     /// Receipts that came before the answer that names their attempt.
     pub(super) fn unpark(&self, channel: Channel, references: Vec<(AttemptRef, Box<str>)>) {
         let mut receipts = Vec::new();
         for (attempt, reference) in references {
-            for mut receipt in self.parts.archive.parked(channel, &reference) {
+            for (ticket, mut receipt) in self.parts.archive.parked(channel, &reference) {
                 receipt.about = About::Attempt(attempt);
-                receipts.push(receipt);
+                receipts.push((ticket, receipt));
             }
         }
         if !receipts.is_empty() {
-            let (recorded, _) = oneshot::channel();
-            self.match_receipts(receipts, recorded);
+            actix_rt::spawn(matching::parked(self.parts.clone(), receipts));
         }
-    }
-
-    /// Finds the attempts and messages that receipts are about.
-    pub(super) fn match_receipts(&self, receipts: Vec<Receipt>, recorded: oneshot::Sender<Result<(), Refused>>) {
-        let (archive, me) = (Arc::clone(&self.parts.archive), self.parts.me.clone());
-        actix_rt::spawn(async move {
-            let mut found = Vec::with_capacity(receipts.len());
-            let mut unmatched = Vec::new();
-            for receipt in receipts {
-                let attempt = match &receipt.about {
-                    About::Attempt(attempt) => Ok(Some(*attempt)),
-                    About::ChannelReference(reference) => archive.attempt_of(receipt.channel, reference.clone()).await,
-                };
-                match attempt {
-                    Ok(Some(attempt)) => found.push((attempt, receipt)),
-                    Ok(None) => unmatched.push(receipt),
-                    Err(error) => {
-                        let _ = recorded.send(Err(error.into()));
-                        return;
-                    }
-                }
-            }
-            let loaded = match archive.load(found.iter().map(|(attempt, _)| attempt.message).collect()).await {
-                Ok(loaded) => loaded,
-                Err(error) => {
-                    let _ = recorded.send(Err(error.into()));
-                    return;
-                }
-            };
-            let mut matched = Vec::with_capacity(found.len());
-            for ((attempt, receipt), loaded) in found.into_iter().zip(loaded) {
-                match loaded {
-                    Some(loaded) => matched.push((attempt, receipt, loaded)),
-                    None => unmatched.push(receipt),
-                }
-            }
-            // Told by the lost reply when it is being replaced: the channel will say it again.
-            let _ = me.tell(ReceiveLoaded { matched, unmatched, recorded: Some(recorded) });
-        });
     }
 }
 
 /// Loaded for [`Receive`]: the receipts with their attempts and messages.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct ReceiveLoaded {
-    matched: Vec<(AttemptRef, Receipt, Loaded)>,
-    unmatched: Vec<Receipt>,
-    recorded: Option<oneshot::Sender<Result<(), Refused>>>,
+pub(super) struct ReceiveLoaded {
+    pub(super) matched: Vec<(AttemptRef, Receipt, Loaded)>,
+    pub(super) unmatched: Vec<Receipt>,
+    /// Tickets of those that were parked.
+    pub(super) tickets: Vec<Ticket>,
+    pub(super) recorded: oneshot::Sender<Result<(), Refused>>,
 }
 
 impl Handler<Receive> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, receive: Receive, _: &mut Self::Context) {
-        self.match_receipts(receive.receipts, receive.recorded);
+        actix_rt::spawn(matching::heard(self.parts.clone(), receive.receipts, receive.recorded));
     }
 }
 
@@ -107,68 +70,20 @@ impl Handler<ReceiveLoaded> for Supervisor {
             state.apply_all(&changes);
             entries.extend(self.decide_all(std::iter::once((&loaded.envelope, before, changes)), &mut after));
         }
-        let by_reference = |receipt: &Receipt| match &receipt.about {
-            About::ChannelReference(reference) => Some((receipt.channel, reference.clone())),
-            About::Attempt(_) => None,
-        };
-        let parked: Vec<_> = received.unmatched.iter().filter_map(by_reference).collect();
         entries.extend(received.unmatched.into_iter().map(Entry::Park));
-        let tell = |recorded: Option<oneshot::Sender<_>>, told: Result<(), Refused>| {
-            if let Some(recorded) = recorded {
-                let _ = recorded.send(told);
-            }
-        };
-        let recorded = received.recorded;
-        if entries.is_empty() {
-            tell(recorded, Ok(()));
-            return;
-        }
-        let me = self.parts.me.clone();
+        // Also when there is nothing new: who told the same before may still wait for its commit, and
+        // an empty batch goes behind it.
+        let (recorded, tickets, archive) = (received.recorded, received.tickets, Arc::clone(&self.parts.archive));
         self.append(entries, after, move |after, committed| {
             match &committed {
-                Ok(()) => after.committed(None),
+                Ok(()) => {
+                    archive.unpark(&tickets);
+                    after.committed(None);
+                }
                 Err(_) => after.failed(),
             }
-            if parked.is_empty() || committed.is_err() {
-                tell(recorded, committed);
-            } else {
-                // When it is being replaced, the lost reply tells: the channel says it again.
-                let _ = me.tell(LookAgain { parked, recorded });
-            }
-        });
-    }
-}
-
-/// These were parked: their attempt may have been named in the meantime.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct LookAgain {
-    parked: Vec<(Channel, Box<str>)>,
-    recorded: Option<oneshot::Sender<Result<(), Refused>>>,
-}
-
-impl Handler<LookAgain> for Supervisor {
-    type Result = ();
-
-    /// The answer that names an attempt may have been recorded while its receipt was looked for and not found yet: both are
-    /// durable now, so one look decides.
-    fn handle(&mut self, LookAgain { parked, recorded }: LookAgain, _: &mut Self::Context) {
-        let (archive, me) = (Arc::clone(&self.parts.archive), self.parts.me.clone());
-        actix_rt::spawn(async move {
-            let mut receipts = Vec::new();
-            for (channel, reference) in parked {
-                match archive.attempt_of(channel, reference.clone()).await {
-                    Ok(Some(_)) => receipts.extend(archive.parked(channel, &reference)),
-                    Ok(None) => {}
-                    Err(error) => tracing::error!(%error, "a parked receipt can't be looked up; it stays parked"),
-                }
-            }
-            let Some(recorded) = recorded else { return };
-            if receipts.is_empty() {
-                let _ = recorded.send(Ok(()));
-            } else {
-                let _ = me.tell(Receive { receipts, recorded });
-            }
+            // The channel may have hung up.
+            let _ = recorded.send(committed);
         });
     }
 }

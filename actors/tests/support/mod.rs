@@ -16,7 +16,7 @@ use estafette_actors::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::life::{Outcome, State};
 use estafette_actors::domain::mobile::Mobile;
-use estafette_actors::domain::receipt::Receipt;
+use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::domain::strategy::{Strategy, built_in};
 use estafette_actors::domain::submission::{Broadcast, Envelope, Institution, Lane, Recipient};
@@ -35,13 +35,15 @@ pub struct Kept {
     pub envelope: Arc<Envelope>,
     pub state: State,
     pub changes: Vec<Change>,
+    /// Where each change stands.
+    pub positions: Vec<Position>,
     pub queued_at: Position,
 }
 
 #[derive(Default)]
 struct Book {
     messages: BTreeMap<MessageId, Kept>,
-    parked: HashMap<(Channel, Box<str>), Vec<Receipt>>,
+    parked: BTreeMap<Ticket, Receipt>,
 }
 
 /// The journal: a commit is a turn of its thread.
@@ -49,24 +51,37 @@ struct Book {
 pub struct Memory {
     book: Arc<Mutex<Book>>,
     position: Arc<AtomicU64>,
-    writer: std::sync::mpsc::Sender<After>,
+    durable: Arc<AtomicU64>,
+    /// How long a commit takes, in milliseconds.
+    pub commit_ms: Arc<AtomicU64>,
+    writer: std::sync::mpsc::Sender<(Position, After)>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        let (writer, batches) = std::sync::mpsc::channel::<After>();
+        let (writer, batches) = std::sync::mpsc::channel::<(Position, After)>();
+        let (durable, commit_ms) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let (here, pause) = (Arc::clone(&durable), Arc::clone(&commit_ms));
         std::thread::spawn(move || {
-            for after in batches {
+            for (position, after) in batches {
+                std::thread::park_timeout(Duration::from_millis(pause.load(Ordering::SeqCst)));
+                here.store(position, Ordering::SeqCst);
                 after(Ok(1));
             }
         });
-        Self { book: Arc::default(), position: Arc::default(), writer }
+        Self { book: Arc::default(), position: Arc::default(), durable, commit_ms, writer }
     }
 }
 
 impl Memory {
     pub fn all(&self) -> Vec<Kept> {
         self.book.lock().unwrap().messages.values().cloned().collect()
+    }
+
+    fn parked_where(&self, wanted: impl Fn(&Receipt) -> bool) -> Vec<(Ticket, Receipt)> {
+        let book = self.book.lock().unwrap();
+        let found = book.parked.iter().filter(|(_, receipt)| wanted(receipt));
+        found.map(|(ticket, receipt)| (*ticket, receipt.clone())).collect()
     }
 
     fn pick(&self, wanted: impl Fn(&Kept) -> bool, limit: usize) -> Vec<Loaded> {
@@ -89,24 +104,24 @@ impl Journal for Memory {
                 Entry::Message { envelope, changes } => {
                     let mut state = State::default();
                     state.apply_all(&changes);
-                    let id = envelope.id;
-                    book.messages.insert(id, Kept { envelope, state, changes, queued_at: position });
+                    let (id, positions) = (envelope.id, vec![position; changes.len()]);
+                    book.messages.insert(id, Kept { envelope, state, changes, positions, queued_at: position });
                 }
                 Entry::Changes { id, changes } => {
                     let kept = book.messages.get_mut(&id).expect("changes of a message that was accepted");
                     kept.state.apply_all(&changes);
+                    kept.positions.extend(changes.iter().map(|_| position));
                     kept.changes.extend(changes);
                     kept.queued_at = position;
                 }
                 Entry::Tell { .. } => {}
                 Entry::Park(receipt) => {
-                    let reference = receipt.channel_reference.clone().unwrap_or_default();
-                    book.parked.entry((receipt.channel, reference)).or_default().push(receipt);
+                    book.parked.insert(position, receipt);
                 }
                 other => panic!("single messages only: {other:?}"),
             }
         }
-        self.writer.send(batch.after).expect("the thread lives as long as the journal");
+        self.writer.send((position, batch.after)).expect("the thread lives as long as the journal");
         Ok(())
     }
 
@@ -212,9 +227,11 @@ impl Archive for Memory {
         _: Channel,
         reference: Box<str>,
     ) -> BoxFuture<'static, Result<Option<AttemptRef>, ArchiveError>> {
-        let book = self.book.lock().unwrap();
+        let (book, durable) = (self.book.lock().unwrap(), self.durable.load(Ordering::SeqCst));
         let found = book.messages.values().find_map(|kept| {
-            kept.changes.iter().find_map(|change| match change {
+            // As on disk: only what is durable.
+            let there = kept.changes.iter().zip(&kept.positions).filter(|(_, position)| **position <= durable);
+            there.map(|(change, _)| change).find_map(|change| match change {
                 Change::Moved { step, retry, reference: Some(known), .. } if *known == reference => {
                     Some(AttemptRef { message: kept.envelope.id, step: *step, retry: *retry })
                 }
@@ -248,8 +265,20 @@ impl Archive for Memory {
         Vec::new()
     }
 
-    fn parked(&self, channel: Channel, reference: &str) -> Vec<Receipt> {
-        self.book.lock().unwrap().parked.remove(&(channel, reference.into())).unwrap_or_default()
+    fn parked(&self, channel: Channel, reference: &str) -> Vec<(Ticket, Receipt)> {
+        let is_it = |receipt: &Receipt| {
+            receipt.channel == channel && receipt.about == About::ChannelReference(reference.into())
+        };
+        self.parked_where(is_it)
+    }
+
+    fn parked_after(&self, after: Option<Ticket>, limit: usize) -> Vec<(Ticket, Receipt)> {
+        let all = self.parked_where(|_| true);
+        all.into_iter().filter(|(ticket, _)| after.is_none_or(|after| *ticket > after)).take(limit).collect()
+    }
+
+    fn unpark(&self, tickets: &[Ticket]) {
+        self.book.lock().unwrap().parked.retain(|ticket, _| !tickets.contains(ticket));
     }
 }
 

@@ -99,16 +99,29 @@ impl Room<'_> {
         }
     }
 
-    /// Sends the report now, and returns once it was received (or [`EARLY_WAIT`] is over).
-    pub(crate) async fn send_first(&mut self, report: Report) {
+    /// Sends the report now; [`Early::received`] waits until it is.
+    pub(crate) fn send_first(&mut self, report: Report) -> Early {
         if !self.take() {
-            return;
+            return Early(None);
         }
         let (done, sent) = oneshot::channel();
         lock(&self.of.schedule).entry(0).or_default().push(Receipt { report, done: Some(done) });
         self.of.changed.notify_one();
-        // Late or given up: the response goes out all the same.
-        let _ = tokio::time::timeout(EARLY_WAIT, sent).await;
+        Early(Some(sent))
+    }
+}
+
+/// A report that overtakes the response. Wait for it last: a caller that hangs up ends the waiting,
+/// and with it all that would have come after.
+pub(crate) struct Early(Option<oneshot::Receiver<()>>);
+
+impl Early {
+    /// Ends once it was received, or [`EARLY_WAIT`] is over.
+    pub(crate) async fn received(self) {
+        if let Some(sent) = self.0 {
+            // Late or given up: the response goes out all the same.
+            let _ = tokio::time::timeout(EARLY_WAIT, sent).await;
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::callbacks::Room;
+use super::callbacks::{Early, Room};
 use super::desk::{Passed, now_ms};
 use super::receipt::{GovAppEvent, Report, Stage, timetable};
 use super::text::Text;
@@ -273,11 +273,15 @@ async fn create(request: &HttpRequest, one: Option<Uuid>, body: &[u8], world: &W
     if let Some(receiver) = one.filter(|_| !body.encrypted_body.is_empty()) {
         world.sealed.keep(receiver, order.correlation, &body.encrypted_body);
     }
+    let mut early = Vec::new();
     if told {
         for (((to, device), plan), sequence) in order.to.iter().zip(&plans).zip(&sequences) {
             let (id, receiver) = (identity::message(at_ms, *sequence), identity::receiver(*to, *device));
-            plan.report(id, receiver, order.correlation, at_ms, &mut room).await;
+            early.extend(plan.report(id, receiver, order.correlation, at_ms, &mut room));
         }
+    }
+    for early in early {
+        early.received().await;
     }
     if passed.lose_answer {
         world.govapp.hang_up(request, passed).await;
@@ -348,7 +352,14 @@ impl Plan {
         Self { fate, steps, outcome, stranger: chance.word() }
     }
 
-    async fn report(&self, notification: Uuid, receiver: Uuid, correlation: &str, at_ms: u64, room: &mut Room<'_>) {
+    fn report(
+        &self,
+        notification: Uuid,
+        receiver: Uuid,
+        correlation: &str,
+        at_ms: u64,
+        room: &mut Room<'_>,
+    ) -> Option<Early> {
         let delays_ms: Vec<u64> =
             self.steps.iter().filter(|step| **step != NEVER).map(|step| u64::from(*step)).collect();
         let event = |stage, delay_ms: u64| GovAppEvent {
@@ -370,10 +381,9 @@ impl Plan {
             };
             reports.push((self.fate.delay_ms, Report::GovApp(unknown)));
         }
-        if self.fate.early && !reports.is_empty() {
-            room.send_first(reports.remove(0).1).await;
-        }
+        let early = (self.fate.early && !reports.is_empty()).then(|| room.send_first(reports.remove(0).1));
         room.send_later(reports);
+        early
     }
 }
 

@@ -212,13 +212,17 @@ pub(crate) async fn message(request: HttpRequest, body: Bytes, world: Data<World
             number_of_parts: order.parts,
         })
         .collect();
+    let mut early = Vec::new();
     for ((to, plan), taken) in order.to.iter().zip(&plans).zip(&taken) {
         let Some(target) = &order.target else { break };
         let mut reports = plan.reports(target, &order, *to, &taken.message_id, at_ms);
         if plan.fate.early && !reports.is_empty() {
-            room.send_first(reports.remove(0).1).await;
+            early.push(room.send_first(reports.remove(0).1));
         }
         room.send_later(reports);
+    }
+    for early in early {
+        early.received().await;
     }
     if passed.lose_answer {
         world.sms.hang_up(&request, passed).await;
