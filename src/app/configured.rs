@@ -35,6 +35,7 @@ impl Configured {
         store.trigger = config.journal.trigger;
         store.cache_bytes = config.journal.cache_bytes;
         store.flush_after = config.journal.flush_after;
+        store.derived_sync = config.journal.derived_sync;
         store.park_for = config.journal.parked;
         store.events_kept = config.events.kept;
         store.keep.content = config.journal.retention;

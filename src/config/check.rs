@@ -238,6 +238,7 @@ impl<'m> Checker<'m> {
             segment_age: Duration::from_secs(hours * HOUR),
             cache_bytes: self.count("journal.cache_mib", raw.cache_mib, 4, 4_096) << 20,
             flush_after: self.millis("journal.flush_after_ms", raw.flush_after_ms, 10, 60_000),
+            derived_sync: self.millis("journal.derived_sync_ms", raw.derived_sync_ms, 0, 600_000),
             retention: Duration::from_secs(self.within("journal.retention_days", raw.retention_days, 3, 90) * DAY),
             receipts: Duration::from_secs(self.within("journal.receipts_days", raw.receipts_days, 90, 3_650) * DAY),
             parked: Duration::from_secs(self.within("journal.parked_days", raw.parked_days, 1, 30) * DAY),

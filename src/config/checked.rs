@@ -149,6 +149,8 @@ pub struct Journal {
     pub cache_bytes: usize,
     /// Changed states are written so long after their first change.
     pub flush_after: Duration,
+    /// Derived states stay without a sync of their file for so long at most.
+    pub derived_sync: Duration,
     /// Content is kept so long after settlement, where an institution says nothing else.
     pub retention: Duration,
     /// Receipts, trails and facts are kept so long.

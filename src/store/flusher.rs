@@ -44,7 +44,8 @@ const LAG_ITEMS: usize = 262_144;
 
 /// The thread.
 pub fn run(inner: &Inner, orders: &Receiver<Order>) {
-    let mut round = Round::default();
+    // The first round after an opening is durable: else one who is killed again and again replays more each time.
+    let mut round = Round { lag: Lag { since: None, items: LAG_ITEMS }, late: 0 };
     loop {
         let stop = match orders.recv_timeout(inner.settings.flush_after) {
             Ok(Order::Now) | Err(RecvTimeoutError::Timeout) => false,
@@ -60,7 +61,7 @@ pub fn run(inner: &Inner, orders: &Receiver<Order>) {
 }
 
 /// What is kept from round to round.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Round {
     late: u32,
     lag: Lag,

@@ -15,6 +15,7 @@ pub mod webhooks;
 mod archive;
 mod broadcasts;
 mod codec;
+mod database;
 mod feed;
 mod flusher;
 mod history;

@@ -14,6 +14,8 @@ use estafette_actors::domain::submission::{Identifier, Recipient};
 pub use estafette_actors::registry::Person;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
+use super::database;
+
 /// Kind of identifier and the number it makes.
 type Key = (u8, u64);
 
@@ -56,7 +58,7 @@ impl Persons {
     /// Opens the file, or makes it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_path_buf();
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path);
+        let database = database::open(&path, CACHE_BYTES);
         let database = database.map_err(|error| Error::Disk { path: path.clone(), source: Box::new(error.into()) })?;
         let this = Self { database, path };
         this.change(&BTreeMap::new())?;

@@ -2,7 +2,7 @@
 //!
 //! Each item knows the last position in its state, so nothing is applied twice; and a derived
 //! state that was lost is made anew from the whole feed.
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
@@ -18,6 +18,7 @@ use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::broadcasts::{Broadcasts, Info};
 use super::codec::{self, BroadcastRecord, Packed};
+use super::database;
 use super::folder::DataFolder;
 use super::indexes::Indexes;
 use super::layout::{self, APPLIED, BROADCAST_STATE, CHUNK_COUNT, DEPTH, META, NEXT_BROADCAST, PARKED};
@@ -49,7 +50,7 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
     let begun = Instant::now();
     let folder = Arc::new(DataFolder::open(&settings.dir)?);
     let segments = Segments::open(folder.path().join(JOURNAL), settings.cache_bytes, clock.now())?;
-    let derived = open_derived(folder.path().join(DERIVED), settings.cache_bytes)?;
+    let derived = open_derived(&folder.path().join(DERIVED), settings.cache_bytes)?;
     let indexes = Indexes::open(&folder, &settings)?;
     let (orders, for_writer) = bounded(settings.max_backlog.max(1));
     let (flush_now, for_flusher) = bounded(1);
@@ -90,12 +91,17 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
     inner.replay_all(applied)?;
     inner.recount()?;
     inner.news.committed(inner.position.load(Ordering::Acquire));
-    lock(&inner.figures).recovery_ms = begun.elapsed().as_millis() as u64;
+    let millis = begun.elapsed().as_millis() as u64;
+    lock(&inner.figures).recovery_ms = millis;
+    let (position, found) = (inner.position.load(Ordering::Acquire), inner.segments.found());
+    let (walked, in_closing) = (found.walked, found.in_closing);
+    // How the last process ended: with states that were not written, in the midst of closing a segment.
+    tracing::info!(millis, position, replayed = position - applied, walked, in_closing, "the journal was read");
     Ok(Opened { inner, orders: for_writer, flushes: for_flusher })
 }
 
-fn open_derived(path: PathBuf, cache_bytes: usize) -> Result<Database, Error> {
-    let derived = Database::builder().set_cache_size(cache_bytes).create(path)?;
+fn open_derived(path: &Path, cache_bytes: usize) -> Result<Database, Error> {
+    let derived = database::open_derived(path, cache_bytes)?;
     let mut write = derived.begin_write()?;
     write.set_quick_repair(true);
     write.open_table(layout::MESSAGE_STATE)?;

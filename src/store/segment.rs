@@ -4,6 +4,7 @@
 //! Positions grow from file to file; a file's first position stands in it. Only the writer's
 //! thread writes, and adds a file; everybody reads.
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
@@ -12,8 +13,9 @@ use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Position;
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
+use super::atomic::UNFINISHED;
 use super::layout::{ABOUT, BARE, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, MESSAGE, Record, TRAIL};
-use super::{Error, codec};
+use super::{Error, codec, database};
 
 /// How the name of a copy ends until it takes its segment's place.
 const BESIDE: &str = "copy";
@@ -32,6 +34,7 @@ pub struct Segment {
     path: PathBuf,
     database: Database,
     cache_bytes: usize,
+    walked: bool,
 }
 
 impl Segment {
@@ -42,10 +45,8 @@ impl Segment {
     /// Makes the file and its tables, durable before anything is written to it.
     fn create(folder: &Path, number: u32, first: Position, at: Timestamp, cache_bytes: usize) -> Result<Self, Error> {
         let path = Self::path(folder, number);
-        let database = Database::builder().set_cache_size(cache_bytes).create(&path)?;
-        Self::prepare(&database, first, at)?;
-        std::fs::File::open(folder)?.sync_all()?;
-        Ok(Self { number, first, begun_at: at, is_bare: false, path, database, cache_bytes })
+        let database = database::create(&path, cache_bytes, |made| Self::prepare(made, first, at))?;
+        Ok(Self { number, first, begun_at: at, is_bare: false, path, database, cache_bytes, walked: false })
     }
 
     fn prepare(database: &Database, first: Position, at: Timestamp) -> Result<(), Error> {
@@ -65,21 +66,22 @@ impl Segment {
         Ok(())
     }
 
-    fn open(folder: &Path, number: u32, cache_bytes: usize) -> Result<Option<Self>, Error> {
+    fn open(folder: &Path, number: u32, cache_bytes: usize) -> Result<Self, Error> {
         let path = Self::path(folder, number);
-        let database = Database::builder().set_cache_size(cache_bytes).create(&path)?;
+        let walked = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&walked);
+        let database = Database::builder()
+            .set_cache_size(cache_bytes)
+            .set_repair_callback(move |_| noted.store(true, Ordering::Relaxed))
+            .open(&path)?;
+        let walked = walked.load(Ordering::Relaxed);
         let read = database.begin_read()?;
-        // A crash between making the file and its first commit leaves one without tables.
-        let about = match read.open_table(ABOUT) {
-            Ok(about) => about,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
+        let about = read.open_table(ABOUT)?;
         let number_of = |key| -> Result<u64, Error> { Ok(about.get(key)?.map_or(0, |value| value.value())) };
         let (first, begun_at) = (number_of(FIRST_POSITION)?, Timestamp::from_millis(number_of(BEGUN_AT)?));
         let is_bare = number_of(BARE)? == 1;
         drop((about, read));
-        Ok(Some(Self { number, first, begun_at, is_bare, path, database, cache_bytes }))
+        Ok(Self { number, first, begun_at, is_bare, path, database, cache_bytes, walked })
     }
 
     /// The database, for the writer.
@@ -130,6 +132,16 @@ pub struct Segments {
     folder: PathBuf,
     cache_bytes: usize,
     list: RwLock<Vec<Arc<Segment>>>,
+    found: Found,
+}
+
+/// How the last process left the segments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Found {
+    /// Segments that were not sealed, and were walked.
+    pub walked: usize,
+    /// It ended between the beginning of a segment and the sealing of the one before.
+    pub in_closing: bool,
 }
 
 impl Segments {
@@ -140,6 +152,7 @@ impl Segments {
     pub fn open(folder: PathBuf, cache_bytes: usize, now: Timestamp) -> Result<Self, Error> {
         std::fs::create_dir_all(&folder)?;
         let mut numbers = Vec::new();
+        let mut found = Found::default();
         for entry in std::fs::read_dir(&folder)? {
             let entry = entry?;
             if entry.path().extension().is_some_and(|ends| ends == BESIDE) {
@@ -148,6 +161,7 @@ impl Segments {
                 continue;
             }
             let name = entry.file_name();
+            found.in_closing |= name.to_str().is_some_and(|name| name.ends_with(UNFINISHED));
             let number =
                 name.to_str().and_then(|name| name.strip_suffix(".redb")).and_then(|name| name.parse::<u32>().ok());
             numbers.extend(number);
@@ -157,16 +171,25 @@ impl Segments {
         for (place, number) in numbers.iter().enumerate() {
             let last = place + 1 == numbers.len();
             let cache = if last { cache_bytes } else { Segments::CLOSED_CACHE_BYTES };
-            match Segment::open(&folder, *number, cache)? {
-                Some(segment) => list.push(Arc::new(segment)),
-                None => std::fs::remove_file(Segment::path(&folder, *number))?,
+            let segment = Segment::open(&folder, *number, cache)?;
+            found.walked += usize::from(segment.walked);
+            if segment.walked && !last {
+                // What its closing would have done: else each start walks it again.
+                found.in_closing = true;
+                segment.seal()?;
             }
+            list.push(Arc::new(segment));
         }
-        let segments = Self { folder, cache_bytes, list: RwLock::new(list) };
+        let segments = Self { folder, cache_bytes, list: RwLock::new(list), found };
         if segments.list().is_empty() {
             segments.begin(1, now)?;
         }
         Ok(segments)
+    }
+
+    /// How they were found when they were opened.
+    pub fn found(&self) -> Found {
+        self.found
     }
 
     /// Those that never change again. Held, they are not opened anew.
@@ -201,7 +224,8 @@ impl Segments {
         let database = Database::builder().create_with_backend(backend)?;
         Segment::prepare(&database, first, now)?;
         let (number, path) = (u32::MAX, self.folder.join("none"));
-        let segment = Segment { number, first, begun_at: now, is_bare: false, path, database, cache_bytes: 0 };
+        let segment =
+            Segment { number, first, begun_at: now, is_bare: false, path, database, cache_bytes: 0, walked: false };
         self.list.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(segment));
         Ok(())
     }
@@ -217,7 +241,6 @@ impl Segments {
             // A file is open once only: the old handle goes first.
             let number = list.remove(place).number;
             let segment = Segment::open(&self.folder, number, Segments::CLOSED_CACHE_BYTES)?;
-            let segment = segment.ok_or(Error::Invariant("a closed segment has lost its tables"))?;
             list.insert(place, Arc::new(segment));
         }
         Ok(())

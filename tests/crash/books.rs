@@ -2,7 +2,7 @@
 //!
 //! Invariant: an id is here only when an answer with it arrived; nothing is guessed.
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::bail;
@@ -39,6 +39,7 @@ pub struct Started {
 #[derive(Default)]
 pub struct Books {
     accepted: AtomicU64,
+    kills: AtomicU32,
     inner: Mutex<Inner>,
 }
 
@@ -97,8 +98,27 @@ impl Books {
         }
     }
 
+    /// One more kill: what is found wrong from now on came after it.
+    pub fn kill(&self) {
+        self.kills.fetch_add(1, Relaxed);
+    }
+
+    /// Messages that mistakes name, each once.
+    pub fn suspects(&self) -> Vec<String> {
+        let is_id = |word: &&str| word.len() == 36 && word.bytes().filter(|byte| *byte == b'-').count() == 4;
+        let mut found: Vec<String> = Vec::new();
+        for mistake in &self.inner().wrong {
+            let words = mistake.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            found.extend(words.filter(is_id).map(str::to_owned));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// Notes something wrong.
     pub fn wrong(&self, what: String) {
+        let what = format!("after kill {}: {what}", self.kills.load(Relaxed));
         let mut inner = self.inner();
         if inner.wrong.len() < SHOWN {
             eprintln!("crash: WRONG: {what}");

@@ -18,16 +18,42 @@ use crate::senders::{Heard, World};
 
 /// Tries of one request; the broker is down for a good part of them.
 const TRIES: u32 = 1_000;
+/// Rows of an upload that fills segments: some 200 kB.
+const FILLING_ROWS: usize = 500;
 
 /// Sends one after another. A long run has some that are large.
 pub async fn send(world: Arc<World>, mut chance: StdRng, kills: u32) {
     while !world.stop.load(Relaxed) {
         let large = kills > 50 && chance.random_bool(0.05);
-        let rows = if large { chance.random_range(1_000..=5_000) } else { chance.random_range(50..=200) };
+        let rows = if large { chance.random_range(1_000..=3_000) } else { chance.random_range(50..=200) };
         if let Some(started) = one(&world, &mut chance, rows).await {
             world.books.start(started);
         }
         tokio::time::sleep(Duration::from_millis(chance.random_range(500..3_000))).await;
+    }
+}
+
+/// Uploads rows of broadcasts that are never started, while it is asked to: a full segment is closed.
+pub async fn fill(world: Arc<World>) {
+    let content = json!({"title": {"fr": "Essai"}, "text": {"fr": "Bonjour {{nom}}"}});
+    let terms = json!({"strategy": "crash-first", "content": content, "priority": "bulk"});
+    while !world.stop.load(Relaxed) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        if !world.fill.load(Relaxed) {
+            continue;
+        }
+        let made = world.hear(world.request(Method::POST, "/v1/broadcasts").json(&terms)).await;
+        let Some(id) = made.and_then(|heard| heard.body["id"].as_str().map(str::to_owned)) else { continue };
+        let mut body = String::new();
+        for key in 0..FILLING_ROWS {
+            let line = json!({"key": key.to_string(), "recipient": {"mobile": world.mobile()}, "variables": {"nom": "x".repeat(400)}});
+            body.push_str(&line.to_string());
+            body.push('\n');
+        }
+        let path = format!("/v1/broadcasts/{id}/recipients");
+        let request = world.request(Method::PUT, &path).header("Content-Type", "application/x-ndjson").body(body);
+        // Whether it arrives is nobody's concern.
+        let _ = world.hear(request).await;
     }
 }
 

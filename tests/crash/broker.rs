@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::plan::{Plan, Ports};
 use crate::senders::World;
@@ -24,6 +26,7 @@ pub struct Broker {
     config: PathBuf,
     data: PathBuf,
     log: PathBuf,
+    admin: u16,
     child: Option<Child>,
 }
 
@@ -38,8 +41,9 @@ impl Broker {
     /// Writes the configuration.
     pub fn prepare(plan: &Plan, ports: Ports, channels: SocketAddr, folder: &Path) -> anyhow::Result<Self> {
         let (config, data) = (folder.join("estafette.toml"), folder.join("data"));
-        std::fs::write(&config, configuration(ports, channels, &data))?;
-        Ok(Self { program: plan.program.clone(), config, data, log: folder.join("broker.log"), child: None })
+        std::fs::write(&config, configuration(plan, ports, channels, &data))?;
+        let (program, log) = (plan.program.clone(), folder.join("broker.log"));
+        Ok(Self { program, config, data, log, admin: ports.admin, child: None })
     }
 
     /// A bearer key, made as an operator makes it.
@@ -67,6 +71,28 @@ impl Broker {
             .with_context(|| format!("start {}", self.program.display()))?;
         self.child = Some(child);
         Ok(())
+    }
+
+    /// Its data folder. Only for when to kill, not for what is true.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What it logged, over all its lives.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// All that happened to a message, or how far a broadcast got, as the admin port tells it.
+    pub async fn trail(&self, id: &str) -> anyhow::Result<String> {
+        let mut admin = TcpStream::connect(("127.0.0.1", self.admin)).await?;
+        let what = if id.ends_with("ffffffff") { "BROADCAST" } else { "TRAIL" };
+        admin.write_all(format!("{what} {id}\r\nQUIT\r\n").as_bytes()).await?;
+        let mut told = String::new();
+        admin.read_to_string(&mut told).await?;
+        // Lengths of arrays and texts are for programs.
+        let words = told.lines().filter(|line| !line.starts_with(['*', '$', '%']));
+        Ok(words.collect::<Vec<_>>().join(" ").replace(" at ", "\n    at "))
     }
 
     /// Fails when it ended by itself, with the last that it logged.
@@ -116,9 +142,11 @@ impl Broker {
 }
 
 /// Segments of the least size, so that many are closed; horizons of seconds, so that all settles.
-fn configuration(ports: Ports, channels: SocketAddr, data: &Path) -> String {
+fn configuration(plan: &Plan, ports: Ports, channels: SocketAddr, data: &Path) -> String {
     let Ports { http, admin } = ports;
     let data = data.display();
+    // States on disk may be behind by much, by a little, or by one round.
+    let sync_ms = [0, 1_000, 10_000][(plan.seed % 3) as usize];
     let mut text = format!(
         r#"
 [data]
@@ -130,7 +158,8 @@ address = "127.0.0.1:{admin}"
 [journal]
 segment_bytes = 1048576
 cache_mib = 8
-flush_after_ms = 1000
+flush_after_ms = 300
+derived_sync_ms = {sync_ms}
 [channels.govapp]
 base_url = "http://{channels}/govapp"
 token = "sandbox-govapp-token"

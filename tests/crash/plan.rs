@@ -46,7 +46,8 @@ impl Plan {
             loss_before: 0.02,
             loss_after: 0.04,
             server_error: 0.04,
-            throttle: 0.03,
+            // Each costs the channel a second.
+            throttle: 0.004,
             receipts: ReceiptFaults {
                 delay_min_ms: 5,
                 delay_max_ms: 400,

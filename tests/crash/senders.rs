@@ -24,6 +24,8 @@ const SENDERS: u64 = 6;
 pub struct World {
     /// Tells the senders to begin nothing more.
     pub stop: AtomicBool,
+    /// Tells one of them to fill segments.
+    pub fill: AtomicBool,
     /// What was told.
     pub books: Books,
     client: Client,
@@ -47,7 +49,8 @@ impl World {
     pub fn new(ports: Ports, key: String, books: Books) -> anyhow::Result<Self> {
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
         let base = format!("http://127.0.0.1:{}", ports.http);
-        Ok(Self { stop: AtomicBool::new(false), books, client, base, key, next_mobile: AtomicU32::new(0) })
+        let (stop, fill, next_mobile) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU32::new(0));
+        Ok(Self { stop, fill, books, client, base, key, next_mobile })
     }
 
     /// A request with the bearer key.
@@ -93,6 +96,7 @@ pub fn start(world: &Arc<World>, plan: &Plan) -> Vec<JoinHandle<()>> {
         (1..=SENDERS).map(|n| tokio::spawn(singles(Arc::clone(world), chance(n)))).collect();
     tasks.push(tokio::spawn(watch(Arc::clone(world), chance(SENDERS + 1))));
     tasks.push(tokio::spawn(crate::broadcasts::send(Arc::clone(world), chance(SENDERS + 2), plan.kills)));
+    tasks.push(tokio::spawn(crate::broadcasts::fill(Arc::clone(world))));
     tasks
 }
 

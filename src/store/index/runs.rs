@@ -11,6 +11,7 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 use super::bucket::Entry;
 use super::filter::{BLOCK_BYTES, Filter};
 use super::{Error, MAX_FOUND};
+use crate::store::database;
 
 /// Run -> its record.
 const RUNS: TableDefinition<u32, &[u8]> = TableDefinition::new("runs");
@@ -59,7 +60,7 @@ impl Runs {
     /// feed position up to which they hold everything.
     pub fn open(path: &Path, filter_bytes: usize) -> Result<(Self, Vec<Arc<Run>>, u64), Error> {
         let failed = |error: redb::Error| Error::new(path, error);
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(|e| failed(e.into()))?;
+        let database = database::open_derived(path, CACHE_BYTES).map_err(|e| failed(e.into()))?;
         let this = Self { database, path: path.to_path_buf() };
         let position = this.write(Durability::Immediate, |transaction| {
             transaction.open_table(FILTERS)?;

@@ -232,6 +232,46 @@ fn a_receipt_that_came_too_early_stays_till_it_is_let_go_also_over_crashes() {
     assert_eq!(again.figures().parked, 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn states_and_indexes_that_were_lost_or_torn_are_made_again_from_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let all: Vec<_> = (0..40).map(|unique| accept(&store, unique, "govapp-first")).collect();
+    for id in &all[..20] {
+        go(&store, *id, "govapp-first", |state, context| life::begin(state, context, Channel::GOVAPP));
+        let reference = Outcome::Is(AttemptStatus::Sent, Some(id.to_string().into()));
+        go(&store, *id, "govapp-first", |state, context| life::outcome(state, context, 0, 0, reference));
+    }
+    let before: Vec<State> = all.iter().map(|id| store.live(*id).unwrap()).collect();
+    store.close();
+    let files = ["state", "index-recipients", "index-references", "index-idempotency", "index-channels"];
+    for file in files {
+        for keep in [None, Some(0), Some(1_000), Some(4_096), Some(20_000)] {
+            let other = tempfile::tempdir().unwrap();
+            let copy = other.path().join("copy");
+            super::copy(dir.path(), &copy);
+            let path = copy.join(format!("{file}.redb"));
+            match keep {
+                None => std::fs::remove_file(&path).unwrap(),
+                Some(bytes) => std::fs::File::options().write(true).open(&path).unwrap().set_len(bytes).unwrap(),
+            }
+            let again = open(settings(&copy));
+            let loaded = again.load(all.clone()).await.unwrap();
+            let after: Vec<State> = loaded.into_iter().map(|loaded| loaded.unwrap().state).collect();
+            assert_eq!(after, before, "{file} cut to {keep:?}");
+            assert_eq!(
+                ids(&drain(&again, queue(Channel::GOVAPP, Lane::Normal), 9).await),
+                all[20..],
+                "{file} {keep:?}"
+            );
+            assert_eq!(again.idempotent(7).await.unwrap(), Some(all[7]), "{file} {keep:?}");
+            let attempt = again.attempt_of(Channel::GOVAPP, all[3].to_string().into()).await.unwrap();
+            assert_eq!(attempt.map(|attempt| attempt.message), Some(all[3]), "{file} {keep:?}");
+            again.close();
+        }
+    }
+}
+
 /// Something that happens to one of a few messages.
 fn event(kind: u8, state: &State, context: &Context<'_>) -> Vec<Change> {
     let last = state.attempts.last().copied();
