@@ -448,14 +448,7 @@ pub fn outcome(state: &State, context: &Context<'_>, step: u8, retry: u8, outcom
         }
         Outcome::Unknown => {
             if let Some((track, here @ Track { phase: Phase::Attempting, .. })) = current {
-                let may = !state.stopped && context.now < context.valid_until && here.resends < MAX_RESENDS;
-                if may && context.strategy.on_unknown == OnUnknown::Resend {
-                    let pause = context.backoff.delay(here.resends, context.random).unwrap_or(context.backoff.max);
-                    decision.push(Change::Resent { track, not_before: context.now.plus(pause) });
-                } else {
-                    decision.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });
-                    decision.fall_back(track, Failure::OutcomeUnknown);
-                }
+                unknown(&mut decision, track, here);
             }
         }
         Outcome::Is(status, reference) => {
@@ -465,11 +458,34 @@ pub fn outcome(state: &State, context: &Context<'_>, step: u8, retry: u8, outcom
                 }
                 return decision.changes;
             }
+            // That the channel failed to take it again doesn't tell what it did the first time: under
+            // another reference it would be a duplicate that nobody marks.
+            let is_retryable = status.failure().is_some_and(Failure::is_retryable);
+            if let (true, Some((track, here @ Track { phase: Phase::Attempting, resends: 1.., .. }))) =
+                (is_retryable, current)
+            {
+                unknown(&mut decision, track, here);
+                return decision.settle();
+            }
             decision.push(Change::Moved { step, retry, status, reference });
             progress(&mut decision, current, step, status);
         }
     }
     decision.settle()
+}
+
+/// Nobody can tell whether the channel took an attempt: again under the same reference, or the next step.
+fn unknown(decision: &mut Decision<'_>, track: u8, here: Track) {
+    let context = decision.context;
+    let may = !decision.state.stopped && context.now < context.valid_until && here.resends < MAX_RESENDS;
+    if may && context.strategy.on_unknown == OnUnknown::Resend {
+        let pause = context.backoff.delay(here.resends, context.random).unwrap_or(context.backoff.max);
+        decision.push(Change::Resent { track, not_before: context.now.plus(pause) });
+    } else {
+        let (step, retry) = (here.step, here.retry);
+        decision.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });
+        decision.fall_back(track, Failure::OutcomeUnknown);
+    }
 }
 
 /// What an attempt's new status means for its track.

@@ -165,6 +165,23 @@ fn an_unknown_outcome_is_sent_again_under_the_same_reference_and_marked() {
 }
 
 #[test]
+fn what_may_have_been_taken_keeps_its_reference_also_when_sending_it_again_fails() {
+    let mut world = World::new("sms-only");
+    world.accept();
+    assert!(world.begin(Channel::SMS));
+    world.decide(|state, context| outcome(state, context, 0, 0, Outcome::Unknown));
+    world.pass(Duration::from_secs(1_000));
+    assert!(world.begin(Channel::SMS));
+    world.is(0, 0, AttemptStatus::Failed(Failure::ChannelDown));
+    world.pass(Duration::from_secs(1_000));
+    let changes = world.decide(|state, context| begin(state, context, Channel::SMS));
+    assert!(changes.iter().any(|change| matches!(change, Change::Began { retry: 0, possible_duplicate: true, .. })));
+    // The first was taken after all.
+    world.is(0, 0, AttemptStatus::Delivered);
+    assert_eq!(world.state.status(), MessageStatus::Delivered);
+}
+
+#[test]
 fn a_receipt_before_the_answer_counts_and_the_answer_changes_nothing() {
     let mut world = World::new("sms-only");
     world.accept();
