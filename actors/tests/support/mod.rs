@@ -1,7 +1,7 @@
 //! A world without disk or socket: a journal in memory that keeps single messages, and a channel
 //! that behaves as it is told. For tests of the actors and the bench of their routing.
 #![allow(dead_code, clippy::unwrap_used)] // each user takes what it needs; a poisoned lock fails the test
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
