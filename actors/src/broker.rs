@@ -347,6 +347,12 @@ impl Broker {
         told
     }
 
+    /// Test builds only: makes the supervisor panic at its next message, and nobody else.
+    #[cfg(feature = "fault-injection")]
+    pub fn plant_in_supervisor(&self, panic: crate::messages::Panic) -> Result<(), Refused> {
+        self.0.supervisor.tell(panic)
+    }
+
     async fn order(&self, order: BroadcastOrder) -> Result<(), Refused> {
         let (done, finished) = oneshot::channel();
         self.0.supervisor.tell(Command { order, done })?;

@@ -4,6 +4,7 @@
 mod desk;
 mod lanes;
 mod pace;
+mod wish;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,7 @@ use futures_util::FutureExt;
 pub use desk::{Desk, Latencies, Limit, Settings, Status};
 use lanes::Lanes;
 pub use pace::Limits;
+pub use wish::Wish;
 
 use crate::domain::failure::Failure;
 use crate::domain::id::AttemptRef;
@@ -41,7 +43,6 @@ pub struct Delivery {
     archive: Arc<dyn Archive>,
     registry: Registry,
     lanes: Lanes,
-    asked: usize,
     pulling: bool,
     rewinds: u64,
 }
@@ -66,14 +67,14 @@ impl Delivery {
         registry: Registry,
     ) -> Self {
         let rewinds = desk.rewinds();
-        let (lanes, asked, pulling) = (Lanes::default(), 0, false);
-        Self { desk, generation, supervisor, archive, registry, lanes, asked, pulling, rewinds }
+        let (lanes, pulling) = (Lanes::default(), false);
+        Self { desk, generation, supervisor, archive, registry, lanes, pulling, rewinds }
     }
 
     fn send(&self, assignment: Assignment) {
         if self.desk.take_off(assignment.attempt) {
             let desk = Arc::clone(&self.desk);
-            actix_rt::spawn(attempt(desk, self.registry.clone(), assignment, false));
+            actix_rt::spawn(attempt(desk, self.registry.clone(), assignment, Found::Fresh));
         }
     }
 
@@ -106,24 +107,20 @@ impl Delivery {
     }
 
     fn ask(&mut self) {
-        let room = self.desk.room().saturating_sub(self.asked);
+        let room = self.desk.room();
         let mut work = Vec::with_capacity(room.min(self.lanes.held()));
-        let bounds = &self.desk.bounds;
-        let bound =
-            |limit: &std::sync::atomic::AtomicU64| limit.store(self.desk.clock.now().millis(), Ordering::Relaxed);
+        let (bounds, pace, now) = (&self.desk.bounds, &self.desk.pace, self.desk.clock.now());
+        let bound = |limit: &std::sync::atomic::AtomicU64| limit.store(now.millis(), Ordering::Relaxed);
         while work.len() < room && self.lanes.held() > 0 {
-            let desk = &self.desk;
-            // The sender's limit first: a place in the channel's rate is taken only to be used.
-            let picked = self.lanes.pick(&mut |institution| desk.pace.institution_allows(institution));
-            let Some(envelope) = picked else {
-                bound(&bounds.institution);
-                break;
-            };
-            if !desk.pace.channel_allows() {
-                self.lanes.put_back(vec![envelope]);
+            if !pace.channel_allows() {
                 bound(&bounds.rate);
                 break;
             }
+            let Some(envelope) = self.lanes.pick(&mut |institution| pace.institution_allows(institution, now)) else {
+                pace.give_back();
+                bound(&bounds.institution);
+                break;
+            };
             work.push(envelope);
         }
         if work.len() >= room && self.lanes.held() > 0 {
@@ -132,39 +129,30 @@ impl Delivery {
         if work.is_empty() {
             return;
         }
-        let begin = Begin { channel: self.desk.channel, generation: self.generation, work: work.clone() };
-        if self.supervisor.tell(begin).is_ok() {
-            self.asked += work.len();
-        } else {
-            self.lanes.put_back(work);
-        }
+        let wish = Wish::new(&self.desk, work.len());
+        // When the supervisor is being replaced the wish is lost, and its messages are read again.
+        let _ = self.supervisor.tell(Begin { work, wish });
     }
 
     fn pull(&mut self, context: &mut Context<Self>) {
         let page = self.desk.settings().page;
         let (mark, rewinds) = (self.desk.queued_so_far(), self.rewinds);
-        if self.pulling || self.lanes.held() >= page {
+        if self.pulling {
             return;
         }
         self.pulling = true;
-        let (archive, channel, me) = (Arc::clone(&self.archive), self.desk.channel, context.address());
-        let queues = archive.queues(channel);
-        let look = self.lanes.places();
+        let (archive, me) = (Arc::clone(&self.archive), context.address());
+        let (queues, places) = (archive.queues(self.desk.channel), self.lanes.places());
         actix_rt::spawn(async move {
             let read = async {
-                let (mut pages, mut places) = (Vec::new(), Vec::new());
+                let mut pages = Vec::new();
                 let mut nothing_left = true;
-                for queue in queues.await? {
-                    let (cursor, held) = look.get(&(queue.lane, queue.institution)).copied().unwrap_or_default();
-                    places.push((queue, cursor, held));
-                }
-                let share = (page * 4 / places.len().max(1)).clamp(8, page);
-                for (queue, cursor, held) in places {
-                    if held >= share {
+                for (queue, cursor, most) in places.plan(queues.await?, page) {
+                    if most == 0 {
                         nothing_left = false;
                         continue;
                     }
-                    let read = archive.pull(queue, cursor, share).await?;
+                    let read = archive.pull(queue, cursor, most).await?;
                     // What was passed over is not the end.
                     nothing_left &= read.work.is_empty() && read.cursor == cursor;
                     if !read.work.is_empty() || read.cursor != cursor {
@@ -214,7 +202,8 @@ impl Delivery {
                         desk.decided(&assignment);
                         desk.begun(attempt);
                         if desk.take_off(attempt) {
-                            actix_rt::spawn(self::attempt(Arc::clone(&desk), registry.clone(), assignment, true));
+                            let found = Found::Open { stopped: loaded.state.stopped };
+                            actix_rt::spawn(self::attempt(Arc::clone(&desk), registry.clone(), assignment, found));
                         }
                     }
                 }
@@ -274,7 +263,7 @@ impl Actor for Delivery {
             let mut beats = 0_u32;
             while desk.child.generation() == generation {
                 tokio::time::sleep(LOOK_ABOUT).await;
-                desk.wake();
+                desk.look_about();
                 beats += 1;
                 if beats.is_multiple_of(50) {
                     let sent = desk.counters.sent.load(Ordering::Relaxed);
@@ -299,11 +288,8 @@ impl Handler<Wake> for Delivery {
 impl Handler<Deliver> for Delivery {
     type Result = ();
 
-    fn handle(&mut self, deliver: Deliver, context: &mut Self::Context) {
-        if deliver.generation == self.generation {
-            self.asked = self.asked.saturating_sub(deliver.asked);
-        }
-        for assignment in deliver.assignments {
+    fn handle(&mut self, Deliver(assignments): Deliver, context: &mut Self::Context) {
+        for assignment in assignments {
             self.send(assignment);
         }
         self.work(context);
@@ -331,16 +317,17 @@ impl Handler<Pulled> for Delivery {
         }
         match pulled.pages {
             Ok(pages) => {
+                let is_news = !pages.is_empty() || pulled.mark != self.desk.queued_so_far();
                 for (queue, cursor, work) in pages {
                     self.lanes.take(&queue, cursor, work.into_iter().map(|loaded| loaded.envelope).collect());
                 }
                 if pulled.nothing_left && self.lanes.held() == 0 {
                     self.desk.drained(pulled.mark);
-                    if pulled.mark == self.desk.queued_so_far() {
-                        return;
-                    }
                 }
-                self.work(context);
+                // Else what is in hand waits for a limit, and reading again at once would find no more.
+                if is_news {
+                    self.work(context);
+                }
             }
             Err(error) => tracing::error!(channel = %self.desk.channel, %error, "a queue can't be read"),
         }
@@ -356,9 +343,20 @@ impl Handler<crate::messages::Panic> for Delivery {
     }
 }
 
-/// One attempt from its beginning to its end. `reopened`: it was under way before a restart, so
-/// the channel is asked first.
-async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, reopened: bool) {
+/// How an attempt came to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// It was just begun.
+    Fresh,
+    /// It was under way before a restart, so the channel is asked first.
+    Open {
+        /// The sender wants no further step.
+        stopped: bool,
+    },
+}
+
+/// One attempt from its beginning to its end.
+async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, found: Found) {
     let letter = letter(&registry, &assignment);
     // How a simulated channel fares must not slow the live one beside it.
     let counts = !desk.transport.rehearses(&letter);
@@ -373,9 +371,14 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, re
             Ok(Err(_)) | Err(_) => (Outcome::Unknown, None),
         }
     };
-    let (outcome, provider) = if reopened {
+    let (outcome, provider) = if let Found::Open { stopped } = found {
         match ask(&desk, letter.clone()).await {
             Inquiry::Known(status, reference) => (Outcome::Is(status, reference), None),
+            // It never left, and too much time may have gone by since.
+            Inquiry::NotFound if stopped => (Outcome::Is(AttemptStatus::Failed(Failure::Cancelled), None), None),
+            Inquiry::NotFound if desk.clock.now() >= envelope.valid_until => {
+                (Outcome::Is(AttemptStatus::Failed(Failure::Expired), None), None)
+            }
             Inquiry::NotFound => sent().await,
             Inquiry::CannotTell => (Outcome::Unknown, None),
         }
@@ -416,7 +419,7 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, re
             count(&desk.counters.throttled);
             let sent = desk.counters.sent_last_second.load(Ordering::Relaxed);
             if counts {
-                desk.pace.throttled(now.plus(pause.unwrap_or(Duration::from_secs(1))), sent);
+                desk.pace.throttled(now, pause.unwrap_or(Duration::from_secs(1)), sent);
             }
         }
         Outcome::Unknown => {

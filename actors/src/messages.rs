@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::Message;
 use tokio::sync::oneshot;
 
+use crate::delivery::Wish;
 use crate::domain::channel::Channel;
 use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use crate::domain::inbound::Heard;
@@ -78,12 +79,10 @@ pub struct Submit {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Begin {
-    /// The delivery's channel.
-    pub channel: Channel,
-    /// Which generation of the delivery asks.
-    pub generation: u64,
     /// What it would send.
     pub work: Vec<Arc<Envelope>>,
+    /// For as many messages: the places that they hold.
+    pub wish: Wish,
 }
 
 /// An attempt that is durable and may be sent now.
@@ -97,18 +96,10 @@ pub struct Assignment {
     pub possible_duplicate: bool,
 }
 
-/// The supervisor to a delivery: send these now. `asked` is how many of the delivery's own
-/// wishes are answered by this, granted or not.
+/// The supervisor to a delivery: send these now.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Deliver {
-    /// What may be sent.
-    pub assignments: Vec<Assignment>,
-    /// Wishes answered.
-    pub asked: usize,
-    /// The generation that asked; another's answer frees nothing.
-    pub generation: u64,
-}
+pub struct Deliver(pub Vec<Assignment>);
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]

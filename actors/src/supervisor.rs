@@ -198,7 +198,8 @@ impl Supervisor {
         actix_rt::spawn(async move {
             match archive.load(ids).await {
                 Ok(loaded) => {
-                    // When it is being replaced: deliveries repeat, callers are told by their lost reply.
+                    // When it is being replaced: ends are told again, a lost wish is made again, callers are told by
+                    // their lost reply.
                     let _ = me.tell(again(loaded));
                 }
                 Err(error) => tracing::error!(%error, "messages can't be loaded"),

@@ -12,6 +12,7 @@ use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::life::{Outcome, State};
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
+use estafette_actors::domain::submission::{Envelope, Lane};
 use estafette_actors::messages::Steer;
 use estafette_actors::nursery::Budget;
 use estafette_actors::ports::{Archive, Journal, Letter};
@@ -140,6 +141,57 @@ async fn a_limit_holds_and_the_rest_waits() {
     assert!(begun.elapsed() >= Duration::from_millis(900));
 }
 
+#[actix_rt::test]
+async fn what_never_left_before_a_restart_is_not_sent_after_its_validity_or_a_cancellation() {
+    let never = |_: &Letter| (Duration::from_secs(3_600), Outcome::Unknown);
+    let sms = Told::new(Channel::SMS, never);
+    let before = World::new(vec![sms.clone()], Settings::default(), Budget::default());
+    let soon = before.broker.now().plus(Duration::from_millis(100));
+    let late = before.submit(Envelope { valid_until: soon, ..before.envelope("sms-only", 1) }).await.unwrap();
+    let cancelled = before.submit(before.envelope("sms-only", 2)).await.unwrap();
+    let wanted = before.submit(before.envelope("sms-only", 3)).await.unwrap();
+    while sms.ledger.lock().unwrap().len() < 3 || before.broker.now() < soon {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    before.broker.cancel(None, cancelled).await.unwrap();
+    before.arbiters.iter().for_each(|arbiter| assert!(arbiter.stop()));
+
+    let sms = Told::without_anything(Channel::SMS, taken);
+    let after = World::over(before.memory.clone(), vec![sms.clone()], Settings::default(), Budget::default());
+    let all = after.until_all(settled).await;
+    let status = |id| all.iter().find(|kept| kept.envelope.id == id).map(|kept| kept.state.status());
+    assert_eq!(status(late), Some(MessageStatus::Expired));
+    assert_eq!(status(cancelled), Some(MessageStatus::Cancelled));
+    assert_eq!(status(wanted), Some(MessageStatus::Delivered));
+    let sent: Vec<_> = sms.ledger.lock().unwrap().iter().map(|(attempt, _)| attempt.message).collect();
+    assert_eq!(sent, [wanted]);
+}
+
+#[actix_rt::test]
+async fn an_urgent_message_is_not_kept_behind_a_page_of_bulk() {
+    let limits = Limits { rate: std::num::NonZeroU32::new(50), ..Limits::default() };
+    let sms = Told::new(Channel::SMS, taken);
+    let world = World::new(vec![sms.clone()], Settings { limits, page: 64, ..Settings::default() }, Budget::default());
+    for number in 0..300 {
+        let bulk = Envelope { lane: Lane::Bulk, ..world.envelope("sms-only", number) };
+        world.submit(bulk).await.unwrap();
+    }
+    let urgent = Envelope { lane: Lane::Urgent, ..world.envelope("sms-only", 300) };
+    let urgent = world.submit(urgent).await.unwrap();
+    let is_there = || sms.ledger.lock().unwrap().iter().position(|(attempt, _)| attempt.message == urgent);
+    let mut place = is_there();
+    for _ in 0..20_000 {
+        if place.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        place = is_there();
+    }
+    // All that was under way or already allowed goes first, and nothing else.
+    let before = place.expect("the urgent message was sent");
+    assert!(before < 64, "{before} messages of a lower lane went first");
+}
+
 #[cfg(feature = "fault-injection")]
 #[actix_rt::test]
 async fn a_panic_planted_in_each_actor_under_load_loses_nothing() {
@@ -171,6 +223,30 @@ async fn a_panic_planted_in_each_actor_under_load_loses_nothing() {
     }
     assert!(times.values().all(|times| *times == 1), "nothing is sent twice without a mark");
     assert!(world.broker.vitals().iter().all(|vitals| vitals.panics >= 5), "{:?}", world.broker.vitals());
+}
+
+#[cfg(feature = "fault-injection")]
+#[actix_rt::test]
+async fn what_a_lost_supervisor_was_asked_to_begin_is_asked_again() {
+    use estafette_actors::messages::Panic;
+    let budget = Budget { restarts: 100, first_pause: Duration::from_millis(1), ..Budget::default() };
+    let sms = Told::new(Channel::SMS, taken);
+    let settings = Settings { window: 16, page: 16, ..Settings::default() };
+    let world = World::new(vec![sms.clone()], settings, budget);
+    world.broker.steer(Channel::SMS, Steer::Pause).unwrap();
+    for number in 0..1_000 {
+        world.submit(world.envelope("sms-only", number)).await.unwrap();
+    }
+    world.broker.steer(Channel::SMS, Steer::Resume).unwrap();
+    for _ in 0..40 {
+        // Behind a wish in its mailbox, as often as not; the delivery itself lives on.
+        let _ = world.broker.plant_in_supervisor(Panic);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.until_all(settled).await;
+    let mut times: HashMap<_, usize> = HashMap::new();
+    sms.ledger.lock().unwrap().iter().for_each(|(attempt, _)| *times.entry(*attempt).or_default() += 1);
+    assert!(times.len() == 1_000 && times.values().all(|times| *times == 1));
 }
 
 #[cfg(feature = "fault-injection")]

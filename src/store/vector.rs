@@ -8,7 +8,7 @@ use std::sync::Arc;
 use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::life::{EXCEPTION, Phase, State};
-use estafette_actors::domain::status::MessageStatus;
+use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::domain::submission::Broadcast;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Position;
@@ -189,14 +189,23 @@ fn ending(state: &State, failure: Failure, status: MessageStatus) -> Vec<Change>
     let mut after = state.clone();
     let mut changes = Vec::new();
     for (track, here) in state.tracks.iter().enumerate() {
-        if matches!(here.phase, Phase::Queued { .. }) {
-            changes.push(Change::Ended { track: track as u8, failure: Some(failure) });
+        if !matches!(here.phase, Phase::Queued { .. }) {
+            continue;
         }
+        // One that may have been taken, and was to be made again: nobody knows.
+        let (step, retry, may_be_there) = (here.step, here.retry, here.resends > 0);
+        if may_be_there {
+            changes.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });
+        }
+        let failure = if may_be_there { Failure::OutcomeUnknown } else { failure };
+        changes.push(Change::Ended { track: track as u8, failure: Some(failure) });
     }
     for change in &changes {
         after.apply(change);
     }
     if after.settled.is_none() && after.tracks.iter().all(|track| track.phase == Phase::Ended) {
+        let unknown = MessageStatus::Failed(Failure::OutcomeUnknown);
+        let status = if after.failure == Some(Failure::OutcomeUnknown) { unknown } else { status };
         let status = MessageStatus::of_rank(after.best_rank()).unwrap_or(status);
         changes.push(Change::Settled { status });
     }

@@ -149,6 +149,10 @@ pub struct Desk {
     pub(super) recovered: AtomicBool,
     flights: DashMap<AttemptRef, Flight>,
     under_way: AtomicUsize,
+    /// Messages that the supervisor was asked to begin, without an answer so far.
+    wished: AtomicUsize,
+    /// A wish was lost: what it was about lies behind the place up to which its queue was read.
+    lost: AtomicBool,
     ends: Mutex<HashMap<AttemptRef, (Ended, Option<tokio::time::Instant>)>>,
     told: AtomicBool,
     queued: AtomicU64,
@@ -206,6 +210,8 @@ impl Desk {
             recovered: AtomicBool::new(false),
             flights: DashMap::new(),
             under_way: AtomicUsize::new(0),
+            wished: AtomicUsize::new(0),
+            lost: AtomicBool::new(false),
             ends: Mutex::default(),
             told: AtomicBool::new(false),
             // Something may wait on disk from before.
@@ -259,10 +265,14 @@ impl Desk {
             Some(Hold::Down(_)) => WaitReason::ChannelDown,
             Some(Hold::Throttled(_)) => WaitReason::Limit,
             None if self.under_way.load(Ordering::Relaxed) >= self.settings().window => WaitReason::Limit,
-            None if self.pace.rate().is_some() => WaitReason::Limit,
-            None if !self.pace.institution_allows(institution) => WaitReason::Limit,
+            None if self.lately(Timestamp::from_millis(self.bounds.rate.load(Ordering::Relaxed))) => WaitReason::Limit,
+            None if self.pace.turned_away(institution).is_some_and(|at| self.lately(at)) => WaitReason::Limit,
             None => WaitReason::InProgress,
         }
+    }
+
+    fn lately(&self, at: Timestamp) -> bool {
+        at > Timestamp::ZERO && self.clock.now().since(at) <= LATELY
     }
 
     /// How it works now.
@@ -291,10 +301,7 @@ impl Desk {
             Some(Hold::Throttled(_)) => return Some(Limit::Throttled),
             None => {}
         }
-        let lately = |bound: &AtomicU64| {
-            let at = Timestamp::from_millis(bound.load(Ordering::Relaxed));
-            at > Timestamp::ZERO && now.since(at) <= LATELY
-        };
+        let lately = |bound: &AtomicU64| self.lately(Timestamp::from_millis(bound.load(Ordering::Relaxed)));
         if lately(&self.bounds.rate) {
             Some(if self.pace.is_slowed() { Limit::Throttled } else { Limit::ChannelRate })
         } else if lately(&self.bounds.window) {
@@ -351,13 +358,18 @@ impl Desk {
     /// A place for a fresh message, if nothing waits before it and everything allows it. The
     /// caller follows with [`Self::decided`] for what it begins.
     pub fn may_take_fresh(&self, institution: Institution) -> bool {
-        self.recovered.load(Ordering::Acquire)
+        let now = self.clock.now();
+        let is_free = self.recovered.load(Ordering::Acquire)
             && self.drained.load(Ordering::Acquire) == self.queued.load(Ordering::Acquire)
             && self.under_way.load(Ordering::Relaxed) < self.settings().window
-            && self.pace.hold(self.clock.now()).is_none()
+            && self.pace.hold(now).is_none()
             && self.pace.most() == usize::MAX
-            && self.pace.institution_allows(institution)
-            && self.pace.channel_allows()
+            && self.pace.channel_allows();
+        if is_free && !self.pace.institution_allows(institution, now) {
+            self.pace.give_back();
+            return false;
+        }
+        is_free
     }
 
     /// The supervisor decided to begin this: its place is taken.
@@ -420,8 +432,30 @@ impl Desk {
     }
 
     pub(super) fn room(&self) -> usize {
-        let under_way = self.under_way.load(Ordering::Relaxed);
-        self.settings().window.min(self.pace.most()).saturating_sub(under_way)
+        let taken = self.under_way.load(Ordering::Relaxed) + self.wished.load(Ordering::Relaxed);
+        self.settings().window.min(self.pace.most()).saturating_sub(taken)
+    }
+
+    pub(super) fn wished(&self, count: usize) {
+        self.wished.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn answered(&self, count: usize) {
+        self.wished.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn lost(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+
+    /// Now and then: limits have refilled, pauses ended, wishes been lost. Reading again waits for this, so that a
+    /// supervisor that is being replaced is not asked in a loop.
+    pub(super) fn look_about(&self) {
+        if self.lost.swap(false, Ordering::AcqRel) {
+            self.rewind();
+        } else {
+            self.wake();
+        }
     }
 
     fn ends(&self) -> MutexGuard<'_, HashMap<AttemptRef, (Ended, Option<tokio::time::Instant>)>> {

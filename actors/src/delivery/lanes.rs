@@ -9,11 +9,34 @@ use crate::ports::{Cursor, Queue};
 /// Of so many picks, one is kept for each lower lane while the upper lanes are never empty.
 const LOWER_LANE_SHARE: usize = 16;
 
+/// Messages of a queue that may be in hand, however many queues its lane has.
+const LEAST_SHARE: usize = 8;
+
 /// One queue's place and what was read of it.
 #[derive(Debug, Default)]
 struct Line {
     cursor: Cursor,
     buffer: VecDeque<Arc<Envelope>>,
+}
+
+/// How far each queue was read, and how many of it were in hand then.
+#[derive(Debug)]
+pub struct Places(HashMap<(Lane, Institution), (Cursor, usize)>);
+
+impl Places {
+    /// Where to read each queue on, and how much of it. A page of each lane is in hand at most, shared by its
+    /// queues, so that a lower lane that is full keeps no upper one from being read.
+    pub fn plan(&self, queues: Vec<Queue>, page: usize) -> Vec<(Queue, Cursor, usize)> {
+        let share = |lane| {
+            let queues = queues.iter().filter(|queue| queue.lane == lane).count();
+            (page / queues.max(1)).max(LEAST_SHARE)
+        };
+        let read = queues.iter().map(|queue| {
+            let (cursor, held) = self.0.get(&(queue.lane, queue.institution)).copied().unwrap_or_default();
+            (*queue, cursor, share(queue.lane).saturating_sub(held))
+        });
+        read.collect()
+    }
 }
 
 /// The lanes of one channel.
@@ -32,8 +55,8 @@ impl Lanes {
     }
 
     /// Where to read each queue on, and how many of it are in hand.
-    pub fn places(&self) -> HashMap<(Lane, Institution), (Cursor, usize)> {
-        self.lines.iter().map(|(line, read)| (*line, (read.cursor, read.buffer.len()))).collect()
+    pub fn places(&self) -> Places {
+        Places(self.lines.iter().map(|(line, read)| (*line, (read.cursor, read.buffer.len()))).collect())
     }
 
     /// Takes a page that was read.
@@ -42,14 +65,6 @@ impl Lanes {
         let line = self.lines.entry((queue.lane, queue.institution)).or_default();
         line.cursor = cursor;
         line.buffer.extend(work);
-    }
-
-    /// Puts back what could not be begun, in front.
-    pub fn put_back(&mut self, work: Vec<Arc<Envelope>>) {
-        for envelope in work.into_iter().rev() {
-            self.held += 1;
-            self.lines.entry((envelope.lane, envelope.institution)).or_default().buffer.push_front(envelope);
-        }
     }
 
     /// The next message: urgent before normal before bulk, but for a share that keeps the lower

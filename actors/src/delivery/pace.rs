@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use dashmap::DashMap;
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::domain::submission::Institution;
@@ -44,10 +45,48 @@ pub struct Pace {
     by_institution: ArcSwapOption<DefaultKeyedRateLimiter<Institution>>,
     configured: AtomicU64,
     current: AtomicU64,
-    closed_until: AtomicU64,
-    throttled_until: AtomicU64,
+    /// A place in the channel's rate that was taken and that nobody could use.
+    spare: AtomicBool,
+    /// When each sender's rate last turned its messages away. No more senders than are configured.
+    turned_away: DashMap<Institution, Timestamp>,
+    closed: Pause,
+    throttled: Pause,
     paused: AtomicBool,
     breaker: Mutex<Breaker>,
+}
+
+/// A pause with an end. A clock that is set back does not make it longer than it was to be.
+#[derive(Debug, Default)]
+struct Pause {
+    until_ms: AtomicU64,
+    length_ms: AtomicU64,
+}
+
+impl Pause {
+    /// When it ends, while it lasts.
+    fn end(&self, now: Timestamp) -> Option<Timestamp> {
+        let (until, length) = (self.until_ms.load(Ordering::Relaxed), self.length_ms.load(Ordering::Relaxed));
+        let latest = now.millis().saturating_add(length);
+        if until > latest {
+            self.until_ms.store(latest, Ordering::Relaxed);
+        }
+        (until > now.millis()).then(|| Timestamp::from_millis(until.min(latest)))
+    }
+
+    /// From `now` on for so long, unless it lasts longer already. Gives how much later that is than the last end.
+    fn extend(&self, now: Timestamp, length: Duration) -> Duration {
+        self.end(now);
+        let (before, until) = (Timestamp::from_millis(self.until_ms.load(Ordering::Relaxed)), now.plus(length));
+        if until > before {
+            self.length_ms.store(until.since(now).as_millis() as u64, Ordering::Relaxed);
+            self.until_ms.store(until.millis(), Ordering::Relaxed);
+        }
+        until.since(before)
+    }
+
+    fn clear(&self) {
+        self.until_ms.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Why nothing may go now.
@@ -70,6 +109,9 @@ const SLOWEST: u64 = 20;
 /// What an unlimited pace is taken for when hardly anything was sent of late.
 const UNKNOWN_PACE: u64 = 200;
 
+/// Throttling answers that prolong a pause by less than this are of the same moment.
+const ONCE: Duration = Duration::from_millis(500);
+
 fn limiter(rate: u64) -> Option<Arc<DefaultDirectRateLimiter>> {
     let rate = NonZeroU32::new(u32::try_from(rate).unwrap_or(u32::MAX))?;
     let burst = NonZeroU32::new((rate.get() / 20).max(1))?;
@@ -91,8 +133,10 @@ impl Pace {
             by_institution: ArcSwapOption::new(limits.institution_rate.map(keyed)),
             configured: AtomicU64::new(configured),
             current: AtomicU64::new(configured),
-            closed_until: AtomicU64::new(0),
-            throttled_until: AtomicU64::new(0),
+            spare: AtomicBool::new(false),
+            turned_away: DashMap::new(),
+            closed: Pause::default(),
+            throttled: Pause::default(),
             paused: AtomicBool::new(false),
             breaker: Mutex::default(),
         }
@@ -117,12 +161,7 @@ impl Pace {
         if self.paused.load(Ordering::Relaxed) {
             return Some(Hold::Paused);
         }
-        let closed = Timestamp::from_millis(self.closed_until.load(Ordering::Relaxed));
-        if closed > now {
-            return Some(Hold::Down(closed));
-        }
-        let throttled = Timestamp::from_millis(self.throttled_until.load(Ordering::Relaxed));
-        (throttled > now).then_some(Hold::Throttled(throttled))
+        self.closed.end(now).map(Hold::Down).or_else(|| self.throttled.end(now).map(Hold::Throttled))
     }
 
     /// How many may go at once: one while the breaker probes.
@@ -133,12 +172,31 @@ impl Pace {
 
     /// Takes one place in the channel's rate.
     pub fn channel_allows(&self) -> bool {
-        self.limiter.load().as_ref().is_none_or(|limiter| limiter.check().is_ok())
+        self.spare.swap(false, Ordering::Relaxed)
+            || self.limiter.load().as_ref().is_none_or(|limiter| limiter.check().is_ok())
     }
 
-    /// Takes one place in a sender's rate.
-    pub fn institution_allows(&self, institution: Institution) -> bool {
-        self.by_institution.load().as_ref().is_none_or(|limiter| limiter.check_key(&institution).is_ok())
+    /// Gives a place in the channel's rate back that nobody could use.
+    pub fn give_back(&self) {
+        if self.limiter.load().is_some() {
+            self.spare.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes one place in a sender's rate: after one in the channel's, so that none is taken in vain.
+    pub fn institution_allows(&self, institution: Institution, now: Timestamp) -> bool {
+        let limits = self.by_institution.load();
+        let Some(limiter) = limits.as_ref() else { return true };
+        let allowed = limiter.check_key(&institution).is_ok();
+        if !allowed {
+            self.turned_away.insert(institution, now);
+        }
+        allowed
+    }
+
+    /// When a sender's rate last turned its messages away.
+    pub fn turned_away(&self, institution: Institution) -> Option<Timestamp> {
+        self.turned_away.get(&institution).map(|at| *at)
     }
 
     /// Messages a second at present; none for no limit.
@@ -162,17 +220,16 @@ impl Pace {
     pub fn pause(&self, paused: bool) {
         self.paused.store(paused, Ordering::Relaxed);
         if !paused {
-            self.closed_until.store(0, Ordering::Relaxed);
+            self.closed.clear();
             *self.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Breaker::default();
         }
     }
 
-    /// The channel asked to slow down: at once until `until`, and then at half the pace, which
+    /// The channel asked to slow down: nothing for this pause, and then at half the pace, which
     /// `sent_last_second` tells where no limit was set.
-    pub fn throttled(&self, until: Timestamp, sent_last_second: u64) {
-        let before = self.throttled_until.fetch_max(until.millis(), Ordering::Relaxed);
+    pub fn throttled(&self, now: Timestamp, pause: Duration, sent_last_second: u64) {
         // Answers to what was under way already slow it only once.
-        if before < until.millis().saturating_sub(500) {
+        if self.throttled.extend(now, pause) > ONCE {
             let current = self.current.load(Ordering::Relaxed);
             let pace = if current == UNLIMITED { sent_last_second.max(UNKNOWN_PACE) } else { current };
             self.change(((pace as f64 * SLOWER) as u64).max(SLOWEST.min(pace)));
@@ -182,7 +239,7 @@ impl Pace {
     /// Once a second: a slowed pace recovers towards the configured one.
     pub fn recover(&self, now: Timestamp, sent_last_second: u64) {
         let (current, configured) = (self.current.load(Ordering::Relaxed), self.configured.load(Ordering::Relaxed));
-        if current == configured || self.throttled_until.load(Ordering::Relaxed) > now.millis() {
+        if current == configured || self.throttled.end(now).is_some() {
             return;
         }
         let faster = ((current as f64 * RECOVERY) as u64).max(current + 1);
@@ -198,18 +255,71 @@ impl Pace {
             return;
         }
         breaker.failures += 1;
-        let open = self.closed_until.load(Ordering::Relaxed) > now.millis();
+        let open = self.closed.end(now).is_some();
         let limits = **self.limits.load();
         if !open && (breaker.probing || breaker.failures >= limits.breaker_failures) {
             let pause = limits.breaker_pause.saturating_mul(1 << breaker.openings.min(5));
             breaker.openings += 1;
             breaker.probing = true;
-            self.closed_until.store(now.plus(pause).millis(), Ordering::Relaxed);
+            self.closed.extend(now, pause);
         }
     }
 
     fn change(&self, rate: u64) {
         self.current.store(rate, Ordering::Relaxed);
         self.limiter.store(limiter(rate));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::cbe::Cbe;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000_000 + seconds * 1_000)
+    }
+
+    fn sender() -> Institution {
+        Institution(Cbe::parse("0403019261").expect("a valid number"))
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_a_channel_no_longer() {
+        let pace = Pace::new(Limits { breaker_failures: 1, ..Limits::default() });
+        pace.ended(false, at(7_200));
+        assert!(matches!(pace.hold(at(7_200)), Some(Hold::Down(_))));
+        let pause = Limits::default().breaker_pause;
+        // An hour back: the pause begins anew at most.
+        let Some(Hold::Down(until)) = pace.hold(at(3_600)) else { panic!("held still") };
+        assert!(until <= at(3_600).plus(pause));
+        assert_eq!(pace.hold(at(3_600).plus(pause)), None);
+        let pace = Pace::new(Limits::default());
+        pace.throttled(at(7_200), Duration::from_secs(5), 100);
+        assert_eq!(pace.hold(at(3_600)), Some(Hold::Throttled(at(3_605))));
+        assert_eq!(pace.hold(at(3_605)), None);
+    }
+
+    #[test]
+    fn a_place_that_a_sender_may_not_use_is_kept_for_another() {
+        let one = NonZeroU32::MIN;
+        let pace = Pace::new(Limits { rate: Some(one), institution_rate: Some(one), ..Limits::default() });
+        assert!(pace.channel_allows() && pace.institution_allows(sender(), at(0)));
+        // The sender has had its one a second; the channel's next place is not lost with that.
+        assert!(!pace.institution_allows(sender(), at(0)));
+        assert_eq!(pace.turned_away(sender()), Some(at(0)));
+        pace.give_back();
+        assert!(pace.channel_allows() && !pace.channel_allows());
+    }
+
+    #[test]
+    fn answers_of_one_moment_slow_a_channel_once() {
+        let pace = Pace::new(Limits { rate: NonZeroU32::new(1_000), ..Limits::default() });
+        for _ in 0..5 {
+            pace.throttled(at(0), Duration::from_secs(1), 1_000);
+        }
+        assert_eq!(pace.rate(), Some(500));
+        pace.throttled(at(2), Duration::from_secs(1), 500);
+        assert_eq!(pace.rate(), Some(250));
     }
 }

@@ -349,6 +349,18 @@ impl<'d> Decision<'d> {
         }
     }
 
+    /// No further step of a track. An attempt that may have been taken, and was to be made again, ends as one of
+    /// which nobody knows: to say that nothing was sent would be a guess.
+    fn give_up(&mut self, track: u8, failure: Failure) {
+        let Track { step, retry, phase, resends, .. } = self.state.tracks[usize::from(track)];
+        let may_be_there = resends > 0 && matches!(phase, Phase::Queued { .. });
+        if may_be_there {
+            self.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });
+        }
+        let failure = if may_be_there { Failure::OutcomeUnknown } else { failure };
+        self.push(Change::Ended { track, failure: Some(failure) });
+    }
+
     fn settle(mut self) -> Vec<Change> {
         let state = &self.state;
         let over = !state.tracks.is_empty() && state.tracks.iter().all(|track| track.phase == Phase::Ended);
@@ -387,9 +399,9 @@ pub fn begin(state: &State, context: &Context<'_>, channel: Channel) -> Vec<Chan
         }
         let number = number as u8;
         if state.stopped {
-            decision.push(Change::Ended { track: number, failure: Some(Failure::Cancelled) });
+            decision.give_up(number, Failure::Cancelled);
         } else if context.now >= context.valid_until {
-            decision.push(Change::Ended { track: number, failure: Some(Failure::Expired) });
+            decision.give_up(number, Failure::Expired);
         } else {
             let step = context.strategy.step(track.step);
             let conditional = step.is_none_or(|step| step.condition == Condition::Reachable);
@@ -399,7 +411,11 @@ pub fn begin(state: &State, context: &Context<'_>, channel: Channel) -> Vec<Chan
                 _ => None,
             };
             if let Some(failure) = left_out {
-                decision.push(Change::Skipped { step: track.step, channel, failure });
+                let (step, retry) = (track.step, track.retry);
+                if track.resends > 0 {
+                    decision.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });
+                }
+                decision.push(Change::Skipped { step, channel, failure });
                 decision.fall_back(number, failure);
             } else {
                 decision.push(Change::Began {
@@ -542,9 +558,7 @@ pub fn due(state: &State, context: &Context<'_>) -> Vec<Change> {
         let track = state.tracks[number];
         let number = number as u8;
         match track.phase {
-            Phase::Queued { .. } if context.now >= context.valid_until => {
-                decision.push(Change::Ended { track: number, failure: Some(Failure::Expired) });
-            }
+            Phase::Queued { .. } if context.now >= context.valid_until => decision.give_up(number, Failure::Expired),
             Phase::Queued { not_before } if not_before > Timestamp::ZERO && not_before <= context.now => {
                 decision.push(Change::Queued {
                     track: number,
@@ -575,7 +589,7 @@ pub fn cancel(state: &State, context: &Context<'_>) -> Vec<Change> {
     }
     for (number, track) in state.tracks.iter().enumerate() {
         if matches!(track.phase, Phase::Queued { .. } | Phase::Awaiting { .. }) {
-            decision.push(Change::Ended { track: number as u8, failure: Some(Failure::Cancelled) });
+            decision.give_up(number as u8, Failure::Cancelled);
         }
     }
     decision.settle()

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::delivery::Desk;
+use crate::delivery::{Desk, Wish};
 use crate::messages::{Assignment, Deliver, Progress};
 
 /// What the commit of a batch brings about.
@@ -35,27 +35,28 @@ impl Aftermath {
         }
     }
 
-    /// What was begun is durable: it may be sent, by whichever generation comes first.
-    pub fn committed(self, asked: Option<(&Arc<Desk>, usize, u64)>) {
-        let mut asked = asked;
-        for (desk, assignments) in self.assignments {
+    /// What was begun is durable: it may be sent, by whichever generation comes first. `wish` is answered by it.
+    pub fn committed(mut self, wish: Option<Wish>) {
+        let mut wished_at = wish.map(|wish| {
+            let desk = Arc::clone(wish.desk());
+            wish.answered();
+            desk
+        });
+        for (desk, assignments) in std::mem::take(&mut self.assignments) {
             for assignment in &assignments {
                 desk.begun(assignment.attempt);
             }
-            let (count, generation) = match asked.take_if(|(of, ..)| of.channel == desk.channel) {
-                Some((_, count, generation)) => (count, generation),
-                None => (0, 0),
-            };
+            wished_at.take_if(|at| at.channel == desk.channel);
             // A delivery that is being replaced finds them on its desk.
-            let _ = desk.child.tell(Deliver { assignments, asked: count, generation });
+            let _ = desk.child.tell(Deliver(assignments));
         }
-        if let Some((desk, asked, generation)) = asked {
-            let _ = desk.child.tell(Deliver { assignments: Vec::new(), asked, generation });
+        if let Some(desk) = wished_at {
+            desk.wake();
         }
-        for desk in self.queued {
+        for desk in std::mem::take(&mut self.queued) {
             desk.queued();
         }
-        for (waiter, progress) in self.answers {
+        for (waiter, progress) in std::mem::take(&mut self.answers) {
             // Whoever waited may have hung up: that changes nothing.
             let _ = waiter.send(progress);
         }
@@ -63,7 +64,14 @@ impl Aftermath {
 
     /// Nothing of it happened.
     pub fn failed(self) {
-        for (desk, assignments) in self.assignments {
+        drop(self);
+    }
+}
+
+impl Drop for Aftermath {
+    /// Also when whoever decided panicked: what was not committed holds no place.
+    fn drop(&mut self) {
+        for (desk, assignments) in std::mem::take(&mut self.assignments) {
             for assignment in assignments {
                 desk.withdrawn(assignment.attempt);
             }

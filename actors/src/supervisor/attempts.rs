@@ -8,17 +8,16 @@ use super::{Pauses, Supervisor};
 use crate::domain::fact::Change;
 use crate::domain::id::AttemptRef;
 use crate::domain::life::{self, Context as Situation, Outcome};
-use crate::messages::{Begin, Deliver, Ended, Record, Recorded};
+use crate::messages::{Begin, Ended, Record, Recorded};
 
 impl Supervisor {
-    pub(super) fn begin(&self, begin: Begin, loaded: bool) {
-        let Some(desk) = self.desk(begin.channel).map(Arc::clone) else { return };
-        let channel = begin.channel;
+    pub(super) fn begin(&self, Begin { work, mut wish }: Begin, loaded: bool) {
+        let channel = wish.desk().channel;
         let mut missing = Vec::new();
         let mut after = Aftermath::default();
-        let mut decided = Vec::with_capacity(begin.work.len());
+        let mut decided = Vec::with_capacity(work.len());
         let mut pauses = Pauses::default();
-        for envelope in &begin.work {
+        for envelope in &work {
             if pauses.holds(&*self.parts.journal, envelope.id) {
                 continue;
             }
@@ -30,27 +29,20 @@ impl Supervisor {
                 None => missing.push(Arc::clone(envelope)),
             }
         }
-        let asked = begin.work.len() - if loaded { 0 } else { missing.len() };
         let entries = self.decide_all(decided.into_iter(), &mut after);
         if !loaded && !missing.is_empty() {
             let ids = missing.iter().map(|envelope| envelope.id).collect();
-            let again = Begin { channel, generation: begin.generation, work: missing };
+            let again = Begin { wish: wish.split(missing.len()), work: missing };
             self.load_then(ids, move |_| BeginLoaded(again));
         }
-        let generation = begin.generation;
         if entries.is_empty() {
-            after.committed(Some((&desk, asked, generation)));
+            after.committed(Some(wish));
             return;
         }
-        self.append(entries, after, move |after, committed| {
-            if committed.is_ok() {
-                after.committed(Some((&desk, asked, generation)));
-                return;
-            }
-            after.failed();
-            let _ = desk.child.tell(Deliver { assignments: Vec::new(), asked, generation });
-            // What was not begun is read again from the queue, by the next generation at the latest.
-            desk.queued();
+        self.append(entries, after, move |after, committed| match committed {
+            Ok(()) => after.committed(Some(wish)),
+            // The wish is lost with it, and its messages are read again.
+            Err(_) => after.failed(),
         });
     }
 

@@ -298,6 +298,15 @@ impl Told {
         let behave = Box::new(behave);
         Arc::new(Self { channel, behave, ledger: Mutex::default(), inquiry: Inquiry::CannotTell })
     }
+
+    /// One that has nothing of what it is asked about.
+    pub fn without_anything(
+        channel: Channel,
+        behave: impl Fn(&Letter) -> (Duration, Outcome) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let behave = Box::new(behave);
+        Arc::new(Self { channel, behave, ledger: Mutex::default(), inquiry: Inquiry::NotFound })
+    }
 }
 
 impl Transport for Told {
@@ -348,7 +357,11 @@ pub struct World {
 
 impl World {
     pub fn new(channels: Vec<Arc<Told>>, settings: Settings, budget: Budget) -> Self {
-        let memory = Memory::default();
+        Self::over(Memory::default(), channels, settings, budget)
+    }
+
+    /// Over what another world left, as after a restart.
+    pub fn over(memory: Memory, channels: Vec<Arc<Told>>, settings: Settings, budget: Budget) -> Self {
         let journal: Arc<dyn Journal> = Arc::new(memory.clone());
         let archive: Arc<dyn Archive> = Arc::new(memory.clone());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

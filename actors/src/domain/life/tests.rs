@@ -182,6 +182,24 @@ fn what_may_have_been_taken_keeps_its_reference_also_when_sending_it_again_fails
 }
 
 #[test]
+fn what_may_have_been_taken_is_not_said_to_be_expired_or_cancelled() {
+    for cancels in [false, true] {
+        let mut world = World::new("sms-only");
+        world.accept();
+        assert!(world.begin(Channel::SMS));
+        world.decide(|state, context| outcome(state, context, 0, 0, Outcome::Unknown));
+        assert!(matches!(world.state.tracks[0].phase, Phase::Queued { .. }), "it is to be made again");
+        if cancels {
+            world.decide(cancel);
+        } else {
+            world.pass(VALID.since(NOW));
+        }
+        assert_eq!(world.state.attempt(0, 0).map(|attempt| attempt.status), Some(AttemptStatus::Unknown));
+        assert_eq!(world.state.status(), MessageStatus::Failed(Failure::OutcomeUnknown));
+    }
+}
+
+#[test]
 fn a_receipt_before_the_answer_counts_and_the_answer_changes_nothing() {
     let mut world = World::new("sms-only");
     world.accept();
