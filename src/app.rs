@@ -14,6 +14,7 @@ use estafette_actors::delivery::{self, Delivery, Desk};
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::mobile::Mobile;
+use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::intake::Intake;
 use estafette_actors::messages::Refused;
@@ -55,6 +56,8 @@ pub struct Blueprint {
     pub deliveries: HashMap<Channel, delivery::Settings>,
     /// When to try again, by channel.
     pub backoff: HashMap<Channel, Backoff>,
+    /// What channels cost.
+    pub prices: PriceList,
     /// The channels.
     pub transports: Vec<Arc<dyn Transport>>,
     /// Numbers and names that citizens write to, and whose they are.
@@ -80,6 +83,7 @@ impl Blueprint {
             store,
             deliveries: HashMap::new(),
             backoff: HashMap::new(),
+            prices: PriceList::default(),
             transports,
             numbers: HashMap::new(),
             admission: Admission::default(),
@@ -108,6 +112,7 @@ pub struct Core {
     lists: Arc<Lists>,
     webhooks: Arc<Webhooks>,
     backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
+    prices: Arc<ArcSwap<PriceList>>,
     arbiters: Vec<Arbiter>,
     known_recipients: Option<PathBuf>,
 }
@@ -186,6 +191,7 @@ impl Core {
         let desks: Vec<Arc<Desk>> = blueprint.transports.iter().map(desk).collect();
         let supervisor: Child<Supervisor> = Child::named("supervisor");
         let backoff = Arc::new(ArcSwap::from_pointee(blueprint.backoff));
+        let prices = Arc::new(ArcSwap::from_pointee(blueprint.prices));
         let parts = Parts::new(
             Arc::clone(&journal),
             Arc::clone(&archive),
@@ -194,7 +200,8 @@ impl Core {
             registry.clone(),
             Arc::clone(&backoff),
             supervisor.clone(),
-        );
+        )
+        .with_prices(Arc::clone(&prices));
         supervisor.start(&deciding.handle(), blueprint.budget, MAILBOX, move |generation| {
             Supervisor::new(generation, parts.clone())
         });
@@ -247,6 +254,7 @@ impl Core {
             lists,
             webhooks,
             backoff,
+            prices,
             arbiters,
             known_recipients: blueprint.known_recipients,
         })

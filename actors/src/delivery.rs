@@ -359,7 +359,7 @@ enum Found {
 async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, found: Found) {
     let letter = letter(&registry, &assignment);
     // How a simulated channel fares must not slow the live one beside it.
-    let counts = !desk.transport.rehearses(&letter);
+    let counts = !desk.transport.rehearses(&assignment.envelope);
     let Assignment { attempt, envelope, .. } = assignment;
     let limit = desk.settings().attempt_timeout;
     let begun = tokio::time::Instant::now();

@@ -17,10 +17,12 @@ use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use crate::domain::inbound::{Heard, Inbound};
 use crate::domain::jwe::Receiver;
 use crate::domain::life::{Outcome, State};
+use crate::domain::month::Month;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{AttemptStatus, MessageStatus};
 use crate::domain::submission::{Broadcast, Envelope, Identifier, Institution, Lane, Recipient, Row};
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Usage;
 use crate::domain::webhook::{Progress, Webhook};
 use crate::latency::Quantiles;
 use crate::messages::Refused;
@@ -459,6 +461,12 @@ pub trait Archive: Send + Sync {
     /// before, only what moved since. Kept, not counted.
     fn totals_since_start(&self) -> Vec<(MessageStatus, u64)>;
 
+    /// What `owner` used of each channel in each of these months, both included, in the order of months and channels; the operator
+    /// (`None`) sees everybody's. Of what is durable. Kept, not counted.
+    fn usage(&self, _owner: Option<Institution>, _from: Month, _until: Month) -> Vec<Usage> {
+        Vec::new()
+    }
+
     /// Receipts parked under a channel's own reference. They stay until [`Self::unpark`].
     fn parked(&self, channel: Channel, channel_reference: &str) -> Vec<(Ticket, Receipt)>;
 
@@ -701,9 +709,9 @@ pub trait Transport: Send + Sync {
     /// What [`Self::inquire`] can answer, for people.
     fn can_tell(&self) -> &'static str;
 
-    /// Whether a letter goes to a simulated channel beside the live one: how that fares says nothing of
-    /// the channel.
-    fn rehearses(&self, _: &Letter) -> bool {
+    /// Whether a message goes to a simulated channel beside the live one: how that fares says nothing of
+    /// the channel, and it costs nothing.
+    fn rehearses(&self, _: &Envelope) -> bool {
         false
     }
 

@@ -7,6 +7,7 @@ mod accepting;
 mod aftermath;
 mod attempts;
 mod matching;
+mod metering;
 mod receipts;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::domain::channel::Channel;
 use crate::domain::fact::Change;
 use crate::domain::id::{AttemptRef, BroadcastId, Kind, MessageId};
 use crate::domain::life::{self, Context as Situation, Phase, State};
+use crate::domain::price::PriceList;
 use crate::domain::status::MessageStatus;
 use crate::domain::submission::Envelope;
 use crate::domain::time::Timestamp;
@@ -58,6 +60,8 @@ pub struct Parts {
     pub registry: Registry,
     /// When to try again, by channel; the default for others. Changed while the program runs.
     pub backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
+    /// What channels cost. Changed while the program runs.
+    pub prices: Arc<ArcSwap<PriceList>>,
     /// The supervisor's own handle, for what it loads for itself.
     pub me: Child<Supervisor>,
     waiters: Waiters,
@@ -74,7 +78,14 @@ impl Parts {
         backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
         me: Child<Supervisor>,
     ) -> Self {
-        Self { journal, archive, clock, desks, registry, backoff, me, waiters: Waiters::default() }
+        let (prices, waiters) = (Arc::default(), Waiters::default());
+        Self { journal, archive, clock, desks, registry, backoff, prices, me, waiters }
+    }
+
+    /// With prices; without them nothing costs anything.
+    #[must_use]
+    pub fn with_prices(self, prices: Arc<ArcSwap<PriceList>>) -> Self {
+        Self { prices, ..self }
     }
 }
 

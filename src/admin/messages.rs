@@ -193,6 +193,14 @@ pub(super) fn told(change: &Change) -> Vec<(&'static str, Reply)> {
             pairs.push(("provider", Reply::text(&**provider)));
             pairs
         }
+        Change::Metered { step, retry, channel, parts, cost } => {
+            let mut pairs = vec![what("metered")];
+            pairs.extend(place(*step, *retry));
+            pairs.push(("channel", Reply::text(channel.as_str())));
+            pairs.push(("parts", Reply::Integer((*parts).into())));
+            pairs.push(("cost", Reply::text(cost.to_string())));
+            pairs
+        }
         // Who wrote what is the institution's to read, not the operator's.
         Change::Heard(heard) => vec![what("heard"), ("stop", Reply::Boolean(heard.stop.is_some()))],
     }

@@ -67,6 +67,7 @@ impl Configured {
             store,
             deliveries: deliveries.collect(),
             backoff: config.delivery.iter().map(|(channel, given)| (*channel, given.retry)).collect::<HashMap<_, _>>(),
+            prices: config.prices.clone(),
             transports,
             numbers: numbers(config),
             admission,

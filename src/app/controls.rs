@@ -11,6 +11,7 @@ use estafette_actors::broker::Broker;
 use estafette_actors::delivery;
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::price::PriceList;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -40,6 +41,7 @@ pub struct Controls {
     pub(super) api: Arc<api::App>,
     pub(super) admin: Arc<ArcSwap<admin::Settings>>,
     pub(super) backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
+    pub(super) prices: Arc<ArcSwap<PriceList>>,
     /// Where the configuration came from, and the one in force; none for a demo.
     pub(super) config: Option<Mutex<(Source, Keys)>>,
     pub(super) stop: watch::Sender<Option<Stop>>,
@@ -112,6 +114,7 @@ impl Controls {
         }
         self.broker.admit(blueprint.admission);
         self.backoff.store(Arc::new(blueprint.backoff));
+        self.prices.store(Arc::new(blueprint.prices));
         self.api.know(faces.known());
         self.admin.store(Arc::new(faces.admin));
         telemetry::set_level(&config.log.level);

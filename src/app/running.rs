@@ -131,6 +131,7 @@ impl Running {
             api: Arc::clone(&app),
             admin: Arc::clone(&settings),
             backoff: Arc::clone(&core.backoff),
+            prices: Arc::clone(&core.prices),
             config: faces.source.map(Mutex::new),
             data: Data {
                 store: core.store.clone(),

@@ -9,7 +9,7 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::receipt::Receipt;
-use estafette_actors::domain::submission::Recipient;
+use estafette_actors::domain::submission::{Envelope, Recipient};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{CallbackError, CallbackRequest, Ear, Inquiry, Letter, Received, ReceiverKey, Transport};
 use futures_util::future::{self, BoxFuture};
@@ -77,8 +77,8 @@ impl Transport for Guarded {
         self.live.can_tell()
     }
 
-    fn rehearses(&self, letter: &Letter) -> bool {
-        letter.envelope.recipient.is_reserved()
+    fn rehearses(&self, envelope: &Envelope) -> bool {
+        envelope.recipient.is_reserved()
     }
 
     fn receivers(&self, recipient: Recipient) -> Option<BoxFuture<'static, Result<Vec<ReceiverKey>, Failure>>> {

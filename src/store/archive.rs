@@ -9,10 +9,12 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::Fact;
 use estafette_actors::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::life::State;
+use estafette_actors::domain::month::Month;
 use estafette_actors::domain::receipt::Receipt;
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::domain::submission::{Envelope, Institution, Row};
 use estafette_actors::domain::time::Timestamp;
+use estafette_actors::domain::usage::Usage;
 use estafette_actors::ports::{
     Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Listing, Loaded, MessageView, Page, Position, Queue,
     ReportRow, Ticket,
@@ -115,6 +117,10 @@ impl Archive for Store {
 
     fn depths(&self) -> Vec<Depth> {
         self.inner.queues.depths()
+    }
+
+    fn usage(&self, owner: Option<Institution>, from: Month, until: Month) -> Vec<Usage> {
+        self.inner.usage.between(owner, from, until)
     }
 
     fn totals_since_start(&self) -> Vec<(MessageStatus, u64)> {

@@ -10,13 +10,14 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use estafette_actors::domain::id::BroadcastId;
+use estafette_actors::domain::month::Month;
 use estafette_actors::ports::{BroadcastPhase, Position, Queue};
 use redb::{Durability, ReadableTable, WriteTransaction};
 
 use super::codec::{self, MessageRecord};
 use super::layout::{
     self, APPLIED, BROADCAST_STATE, CHUNK_COUNT, CHUNK_STATE, DEPTH, DUE, MESSAGE_STATE, META, NEXT_BROADCAST, OPEN,
-    PARKED, WAITING,
+    PARKED, USAGE_AS_OF, WAITING,
 };
 use super::live::{Body, Item, LiveItem, Rows};
 use super::look::Look;
@@ -88,6 +89,7 @@ impl Round {
             return Ok(());
         }
         inner.parked.expire(inner.clock.now(), inner.settings.park_for);
+        inner.usage.forget(Month::of(inner.clock.now()));
         let behind = flush(inner, self.late >= PATIENCE, stop, &mut self.lag)?;
         self.late = if behind.is_some() { self.late + 1 } else { 0 };
         let durable = inner.position.load(Ordering::Acquire);
@@ -314,7 +316,8 @@ enum Finished {
 fn finish(inner: &Inner, applied: Position, sync: bool) -> Result<Finished, Error> {
     let ids: Vec<BroadcastId> = lock(&inner.broadcasts.dirty).drain().collect();
     let parked = inner.parked.unwritten();
-    let is_idle = ids.is_empty() && parked.added.is_empty() && parked.removed.is_empty();
+    let usage = inner.usage.unwritten();
+    let is_idle = ids.is_empty() && parked.added.is_empty() && parked.removed.is_empty() && usage.is_empty();
     if is_idle && !sync && inner.applied.load(Ordering::Acquire) == applied {
         return Ok(Finished::Idle);
     }
@@ -352,8 +355,10 @@ fn finish(inner: &Inner, applied: Position, sync: bool) -> Result<Finished, Erro
             table.remove(ticket)?;
         }
         let applied = first.map_or(applied, |first| applied.min(first.saturating_sub(1)));
+        usage.write(&write, Month::of(inner.clock.now()))?;
         let mut meta = write.open_table(META)?;
         meta.insert(APPLIED, applied)?;
+        meta.insert(USAGE_AS_OF, usage.as_of)?;
         meta.insert(NEXT_BROADCAST, u64::from(inner.next_broadcast.load(Ordering::Acquire)))?;
     }
     write.commit()?;

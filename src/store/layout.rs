@@ -3,6 +3,7 @@
 //! Keys that grow are big-endian numbers, so that their order as bytes is their order as numbers.
 //! A change here is a change of the format: the tests of [`super::codec`] and of this file hold it.
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::month::Month;
 use estafette_actors::domain::submission::{Institution, Lane};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{Position, Queue};
@@ -57,6 +58,8 @@ pub const DUE: TableDefinition<&[u8; DUE_KEY], ()> = TableDefinition::new("due")
 pub const DEPTH: TableDefinition<&[u8; QUEUE_KEY], u64> = TableDefinition::new("depth");
 /// Parked receipts by ticket.
 pub const PARKED: TableDefinition<u64, Record> = TableDefinition::new("parked");
+/// What was used, by month, institution and channel: see [`usage_key`].
+pub const USAGE: TableDefinition<&[u8; USAGE_KEY], Record> = TableDefinition::new("usage");
 /// Facts about the derived state itself.
 pub const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// Key of [`META`]: every fact up to this position is in the derived state.
@@ -64,6 +67,11 @@ pub const APPLIED: &str = "applied";
 /// Key of [`META`]: the next broadcast's number.
 pub const NEXT_BROADCAST: &str = "next_broadcast";
 
+/// Key of [`META`]: every fact up to this position is in [`USAGE`], and none after it.
+pub const USAGE_AS_OF: &str = "usage_as_of";
+
+/// Bytes of a key of [`USAGE`]: month, institution, channel.
+pub const USAGE_KEY: usize = 4 + 4 + 12;
 /// Bytes of a key of [`DEPTH`]: channel, lane, institution.
 pub const QUEUE_KEY: usize = 12 + 1 + 4;
 /// Bytes of a key of [`WAITING`]: a queue, the position, the item.
@@ -134,6 +142,21 @@ pub fn due_of(key: &[u8; DUE_KEY]) -> u128 {
     u128::from_be_bytes(array(&key[8..]))
 }
 
+/// The key of what an institution used of a channel in a month.
+pub fn usage_key(month: Month, institution: Institution, channel: Channel) -> [u8; USAGE_KEY] {
+    let mut key = [0; USAGE_KEY];
+    key[..4].copy_from_slice(&month.number().to_be_bytes());
+    key[4..8].copy_from_slice(&codec::institution_number(institution).to_be_bytes());
+    key[8..].copy_from_slice(&channel.as_key());
+    key
+}
+
+/// The parts of a [`usage_key`].
+pub fn usage_of(key: &[u8; USAGE_KEY]) -> (Month, Institution, Channel) {
+    let number = |bytes: &[u8]| u32::from_be_bytes(array(bytes));
+    (Month::from_number(number(&key[..4])), institution_of(number(&key[4..8])), Channel::from_key(array(&key[8..])))
+}
+
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(bytes);
@@ -158,6 +181,14 @@ mod tests {
         assert_eq!(queue_of(&queue_key(&queue)), queue);
         assert_eq!(waiting_of(&key), (258, 7));
         assert!(waiting_key(&queue, 255, 9) < waiting_key(&queue, 256, 1));
+        let month: Month = "2026-11".parse().unwrap();
+        let mut golden = vec![0, 0, 0x5f, 0x02];
+        golden.extend(403_019_261_u32.to_be_bytes());
+        golden.extend(b"sms\0\0\0\0\0\0\0\0\0");
+        let key = usage_key(month, institution, Channel::SMS);
+        assert_eq!(key.as_slice(), golden);
+        assert_eq!(usage_of(&key), (month, institution, Channel::SMS));
+        assert!(key < usage_key(month.plus(1), institution_of(1), Channel::EBOX));
         assert_eq!(open_of(&open_key(Channel::EBOX, 99)), 99);
         assert_eq!(due_of(&due_key(Timestamp::from_millis(5), 98)), 98);
         assert!(due_key(Timestamp::from_millis(255), 9) < due_key(Timestamp::from_millis(256), 1));

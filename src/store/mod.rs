@@ -30,6 +30,7 @@ mod recovery;
 mod retention;
 mod segment;
 mod survey;
+mod usage;
 mod vector;
 pub mod verify;
 mod writer;
@@ -52,6 +53,7 @@ use self::parked::Parked;
 use self::queues::Queues;
 pub use self::retention::Retention;
 use self::segment::Segments;
+use self::usage::Books;
 
 /// Why the store can't be opened, or a part of it not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +176,7 @@ struct Inner {
     queues: Queues,
     broadcasts: Broadcasts,
     parked: Parked,
+    usage: Books,
     /// For those who follow the feed.
     news: feed::News,
     /// Batches on their way to the writer.

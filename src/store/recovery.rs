@@ -27,6 +27,7 @@ use super::look::Look;
 use super::parked::Parked;
 use super::queues::Queues;
 use super::segment::{Reader, Segments};
+use super::usage::Books;
 use super::vector::Vector;
 use super::{Error, Figures, Inner, Settings, flusher, journal, lock, writer};
 
@@ -64,6 +65,7 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
         queues: Queues::default(),
         broadcasts: Broadcasts::default(),
         parked: Parked::new(settings.max_parked),
+        usage: Books::default(),
         news: super::feed::News::default(),
         orders,
         owner: Mutex::new(journal::Owner::default()),
@@ -113,6 +115,7 @@ fn open_derived(path: &Path, cache_bytes: usize) -> Result<Database, Error> {
     write.open_table(layout::DUE)?;
     write.open_table(DEPTH)?;
     write.open_table(PARKED)?;
+    write.open_table(layout::USAGE)?;
     write.open_table(META)?;
     write.commit()?;
     Ok(derived)
@@ -131,6 +134,7 @@ impl Inner {
             let (at, receipt) = codec::decode(bytes.value())?;
             self.parked.restore(ticket.value(), at, receipt);
         }
+        self.usage.restore(&read)?;
         let segments = self.segments.reader();
         for entry in read.open_table(BROADCAST_STATE)?.iter()? {
             let (key, bytes) = entry?;
@@ -244,6 +248,7 @@ impl Inner {
     }
 
     fn replay(&self, look: &Look, position: Position, applied: Position, packed: Packed) -> Result<(), Error> {
+        self.usage.replay(position, &packed);
         for group in packed.groups {
             self.indexes.replay(&look.segments, position, &group)?;
             if position <= applied {

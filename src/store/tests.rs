@@ -30,6 +30,7 @@ mod broadcasts;
 mod format;
 mod retention;
 mod singles;
+mod usage;
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_732_400_000_000);
 pub const LATER: Timestamp = Timestamp::from_millis(1_732_500_000_000);

@@ -169,6 +169,9 @@ fn write(inner: &Inner, works: Vec<Work>) {
         }
     };
     settle(inner, &works, &placed.of);
+    let told = works.iter().flat_map(|work| &work.told);
+    let told = told.filter_map(|told| Some((told.institution?, &told.subject, told.at, &*told.changes)));
+    inner.usage.add(told, placed.last);
     inner.position.store(placed.last, Ordering::Release);
     inner.news.committed(placed.last);
     if let Some(number) = works.last().map(|work| work.number) {

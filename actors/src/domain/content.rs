@@ -1,4 +1,6 @@
 //! What a message says, in up to four languages, and what of it each channel is given.
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::html;
@@ -128,13 +130,27 @@ impl Content {
 
     /// The content in the language chosen by [`super::language::choose`].
     pub fn in_language(&self, asked: Option<Language>, preferred: Option<Language>, default: Language) -> Rendition {
-        let languages = self.languages();
-        let language =
-            super::language::choose(asked, preferred, default, &languages).map_or(default, |(chosen, ())| chosen);
+        let language = self.language(asked, preferred, default);
         let title = self.title.get(language).cloned().unwrap_or_default();
         let html = self.html.get(language).cloned();
-        let text = self.text.get(language).cloned().or_else(|| html.as_deref().map(|html| html::to_text(html).into()));
-        Rendition { language, text: text.unwrap_or_else(|| title.clone()), title, html }
+        Rendition { language, text: self.text_in(language).into(), title, html }
+    }
+
+    /// The language that is chosen of those in which there is something to say.
+    pub fn language(&self, asked: Option<Language>, preferred: Option<Language>, default: Language) -> Language {
+        let languages = self.languages();
+        super::language::choose(asked, preferred, default, &languages).map_or(default, |(chosen, ())| chosen)
+    }
+
+    /// The plain text in a language: given, or made of the HTML, or the title; empty where there is nothing.
+    pub fn text_in(&self, language: Language) -> Cow<'_, str> {
+        if let Some(text) = self.text.get(language) {
+            return Cow::Borrowed(text);
+        }
+        match self.html.get(language) {
+            Some(html) => Cow::Owned(html::to_text(html)),
+            None => Cow::Borrowed(self.title.get(language).map_or("", |title| title)),
+        }
     }
 
     /// With `{{name}}` replaced by what `value` gives for the name, in all parts. Values are

@@ -163,6 +163,7 @@ impl Kind {
             | Change::Stored { .. }
             | Change::RetryOf(_)
             | Change::Via { .. }
+            | Change::Metered { .. }
             | Change::Parked(_) => return None,
         })
     }

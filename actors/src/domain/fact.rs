@@ -8,6 +8,7 @@ use super::channel::Channel;
 use super::failure::Failure;
 use super::id::{BroadcastId, ChunkId, MessageId};
 use super::inbound::Heard;
+use super::price::Money;
 use super::receipt::Receipt;
 use super::status::{AttemptStatus, MessageStatus};
 use super::submission::Institution;
@@ -173,4 +174,17 @@ pub enum Change {
     },
     /// A citizen wrote to us. About nobody's message; the fact is of the institution that was written to.
     Heard(Box<Heard>),
+    /// An attempt was taken by its channel, and counts: said once for each, with what it costs by the prices of that moment.
+    Metered {
+        /// The step.
+        step: u8,
+        /// The retry.
+        retry: u8,
+        /// The channel.
+        channel: Channel,
+        /// Its parts there.
+        parts: u16,
+        /// What it costs.
+        cost: Money,
+    },
 }

@@ -292,7 +292,8 @@ impl State {
             | Change::RetryOf(_)
             | Change::WebhookDisabled { .. }
             | Change::Via { .. }
-            | Change::Heard(_) => {}
+            | Change::Heard(_)
+            | Change::Metered { .. } => {}
         }
     }
 }

@@ -65,6 +65,7 @@ impl Supervisor {
             }
             let run = |now: &Situation<'_>| life::outcome(&state, now, step, retry, outcome);
             let mut changes = self.decide(&ended.envelope, Some(record.channel), run);
+            self.meter(&ended.envelope, record.channel, &state, &mut changes);
             // Repeated until it is confirmed: said again, it says nothing.
             let provider = ended.provider.as_ref().filter(|_| !changes.is_empty());
             changes.extend(provider.map(|provider| Change::Via { step, retry, provider: provider.clone() }));

@@ -66,7 +66,8 @@ impl Handler<ReceiveLoaded> for Supervisor {
             let before = state.clone();
             let (step, retry) = (attempt.step, attempt.retry);
             let run = |now: &Situation<'_>| life::outcome(&before, now, step, retry, outcome);
-            let changes = self.decide(&loaded.envelope, Some(receipt.channel), run);
+            let mut changes = self.decide(&loaded.envelope, Some(receipt.channel), run);
+            self.meter(&loaded.envelope, receipt.channel, &before, &mut changes);
             state.apply_all(&changes);
             entries.extend(self.decide_all(std::iter::once((&loaded.envelope, before, changes)), &mut after));
         }

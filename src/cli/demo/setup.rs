@@ -89,7 +89,9 @@ impl Stage {
         // Receivers of webhooks run beside the demo.
         let loopback = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().map_err(anyhow::Error::msg));
         blueprint.announce.reach.listed = loopback.into_iter().collect::<Result<_, _>>()?;
-        let running = Running::start(blueprint, faces(folder)?, http, admin).await?;
+        let faces = faces(folder)?;
+        blueprint.prices = faces.prices.clone();
+        let running = Running::start(blueprint, faces, http, admin).await?;
         let key = running.core.keys.create(institution()?, "demo", false, running.core.broker.now())?.1;
         let callback = format!("{api}/v1/callbacks/govapp");
         simulators.set_govapp_callback(Some(&callback), &callback_secret)?;

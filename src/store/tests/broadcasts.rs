@@ -4,7 +4,7 @@ use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::ports::BroadcastPhase;
 
-fn broadcast(name: &str, not_before: Timestamp, number: u32) -> Arc<Broadcast> {
+pub fn broadcast(name: &str, not_before: Timestamp, number: u32) -> Arc<Broadcast> {
     Arc::new(Broadcast {
         id: BroadcastId::new(NOW, 0, number),
         institution: institution(),
@@ -21,7 +21,7 @@ fn broadcast(name: &str, not_before: Timestamp, number: u32) -> Arc<Broadcast> {
     })
 }
 
-fn row(key: usize) -> Row {
+pub fn row(key: usize) -> Row {
     let mobile = Some(Mobile::parse(&format!("0470{:06}", key + 100_000)).unwrap());
     Row {
         key: Some(format!("k{key}").into()),

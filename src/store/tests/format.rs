@@ -9,8 +9,10 @@ use estafette_actors::domain::fact::Subject;
 use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::inbound::{Heard, Inbound};
 use estafette_actors::domain::life::{Attempt, Phase, Track};
+use estafette_actors::domain::price::Money;
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::MessageStatus;
+use estafette_actors::domain::usage::Used;
 use estafette_actors::ports::BroadcastPhase;
 
 fn hex(bytes: &[u8]) -> String {
@@ -69,6 +71,19 @@ fn what_is_heard_keeps_its_form() {
     let bytes = packer.finish();
     assert_eq!(hex(&bytes), GOLDEN_HEARD);
     assert_eq!(unpack(&bytes).unwrap().groups[0].changes, changes);
+}
+
+#[test]
+fn what_is_metered_keeps_its_form() {
+    let changes = vec![Change::Metered { step: 1, retry: 2, channel: Channel::SMS, parts: 3, cost: Money(135_000) }];
+    let mut packer = Packer::new(Some(institution()));
+    assert!(packer.push(&Subject::Nobody, Timestamp::from_millis(7), &changes));
+    let bytes = packer.finish();
+    assert_eq!(hex(&bytes), GOLDEN_METERED);
+    assert_eq!(unpack(&bytes).unwrap().groups[0].changes, changes);
+    let used = Used { messages: 1, parts: 3, cost: Money(135_000) };
+    assert_eq!(hex(&encode(&used)), "010103fc580f0200");
+    assert_eq!(decode::<Used>(&encode(&used)).unwrap(), used);
 }
 
 #[test]
@@ -163,6 +178,7 @@ fn an_institution_is_its_number() {
 }
 
 const GOLDEN_FEED: &str = "01fcfd95051800fe010000000000008000701e7c3a9f93010703000100010203736d73000401020201017801feffffffff050000a00070010000000000030201fb2c01080109";
+const GOLDEN_METERED: &str = "01fcfd95051803070117010203736d7303fc580f0200";
 const GOLDEN_LATER_FACTS: &str = "0100030703111213fe010000000000008000701e7c3a9f9301";
 const GOLDEN_HEARD: &str = "01fcfd950518030702150102046761746516fdc0c35e8f0700000004383638360453544f500103";
 const GOLDEN_MESSAGE_STATE: &str = "010901010203736d7302fb2c010301010205050106010a01010465626f7804";
