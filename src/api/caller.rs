@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use estafette_actors::domain::submission::{Institution, Recipient};
 
 use super::problem::Problem;
@@ -93,6 +93,14 @@ impl Caller {
             }
             if !open_to_test_keys(request.path()) {
                 return Err(Problem::LiveOnly);
+            }
+        }
+        let limiters = app.limiters.load();
+        if let Some(limiter) = limiters.get(principal.institution) {
+            let standing = limiter.spend();
+            request.extensions_mut().insert(standing);
+            if let Some(wait) = standing.refused {
+                return Err(Problem::RateLimited(wait));
             }
         }
         Ok(Self { principal, known: app.known(), app: Arc::clone(app) })

@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::problem::{Problem, allow};
 use super::{
     broadcasts, callbacks, check, events, health, limits, listing, messages, receivers, recipients, report,
-    suppressions, webhooks,
+    suppressions, usage, webhooks,
 };
 
 /// Every handler, in the order in which they are looked for: the busiest first.
@@ -46,6 +46,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(check::check)
         .service(limits::strategies)
         .service(limits::limits)
+        .service(usage::usage)
         .service(recipients::learn)
         .service(receivers::receivers)
         .service(suppressions::suppress)
@@ -72,7 +73,7 @@ pub fn routes(config: &mut ServiceConfig) {
         (name = "suppressions", description = "Whom an institution may not write to"),
         (name = "webhooks", description = "Where you are called when something happened"),
         (name = "callbacks", description = "Receipts from the channels"),
-        (name = "knowing beforehand", description = "Strategies and limits"),
+        (name = "knowing beforehand", description = "Strategies, limits, a dry run, usage and cost"),
         (name = "operation", description = "Health and metrics"),
     ),
 )]

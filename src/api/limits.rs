@@ -109,6 +109,10 @@ pub struct Limits {
     webhook_gives_up_h: u64,
     /// Days for which your contents and recipients are kept after settlement.
     retention_days: u16,
+    /// Requests that your institution may make in a second; null for no limit.
+    requests_per_second: Option<u32>,
+    /// Requests that it may make at once after a pause; null for no limit.
+    requests_burst: Option<u32>,
     /// What each channel is sent in a second, by all senders together.
     channels: Vec<ChannelLimit>,
 }
@@ -157,6 +161,7 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
         per_second: *per_second,
     });
     let webhooks = app.parts.broker.announcements().map_or_else(Default::default, Announcements::settings);
+    let requests = app.limiters.load().get(caller.institution()).map(|limiter| limiter.limits());
     let limits = Limits {
         body_bytes: settings.body_bytes,
         upload_bytes: settings.upload_bytes,
@@ -179,6 +184,8 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
         webhooks: webhooks.each,
         webhook_gives_up_h: webhooks.patience.give_up.as_secs() / 3600,
         retention_days: caller.profile()?.retention_days,
+        requests_per_second: requests.map(|(rate, _)| rate),
+        requests_burst: requests.map(|(_, burst)| burst),
         channels: channels.collect(),
     };
     Ok(json(HttpResponse::Ok(), &limits))

@@ -57,7 +57,10 @@ fn envelope(
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
     ),
     responses(
-        (status = 200, description = "Sent as the strategy accepts it, or settled", body = Answer),
+        (status = 200, description = "Sent as the strategy accepts it, or settled", body = Answer, headers(
+            ("RateLimit-Policy" = String, description = "Where there is a limit of requests: quota and window in seconds"),
+            ("RateLimit" = String, description = "Likewise: what is left, and seconds until all of it is there again"),
+        )),
         (status = 202, description = "Accepted and on disk; Location says where to ask", body = Answer),
         (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
@@ -66,6 +69,8 @@ fn envelope(
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 415, description = "Not application/json", body = Details, content_type = "application/problem+json"),
         (status = 422, description = "Mistakes in the message, each with its place", body = Details,
+            content_type = "application/problem+json"),
+        (status = 429, description = "More requests than your institution may make; see Retry-After", body = Details,
             content_type = "application/problem+json"),
         (status = 503, description = "Overloaded, or nothing can be written; see Retry-After", body = Details,
             content_type = "application/problem+json"),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::middleware::from_fn;
 use actix_web::{App as Actix, HttpServer, dev, web};
 use arc_swap::ArcSwap;
 use dashmap::{DashMap, DashSet};
@@ -37,6 +38,7 @@ mod listing;
 mod messages;
 mod prefer;
 mod problem;
+mod rate;
 mod receivers;
 mod recipients;
 mod report;
@@ -44,10 +46,12 @@ mod rows;
 mod submission;
 mod suppressions;
 mod upload;
+mod usage;
 mod webhooks;
 
 pub use caller::{Authenticate, Principal};
 pub use events::Source;
+pub use rate::Requests;
 
 /// What bounds this face. Each has a key in the configuration.
 #[derive(Clone, Debug)]
@@ -90,6 +94,8 @@ pub struct Settings {
     pub event_heartbeat: Duration,
     /// A reader that does not take what it is sent for so long is cut off.
     pub event_reader_timeout: Duration,
+    /// How many requests each institution may make.
+    pub requests: Requests,
     /// Whether test keys are taken: only where every channel is simulated.
     pub sandbox: bool,
     /// Whether test keys are taken beside live ones: where simulated channels stand beside the live ones.
@@ -118,6 +124,7 @@ impl Default for Settings {
             event_streams_each: 8,
             event_heartbeat: Duration::from_secs(15),
             event_reader_timeout: Duration::from_secs(30),
+            requests: Requests::default(),
             sandbox: false,
             rehearsal: false,
         }
@@ -193,6 +200,8 @@ pub struct Known {
     pub prices: PriceList,
     /// Messages a second that each channel is allowed.
     pub rates: Vec<(Channel, u32)>,
+    /// How many requests each institution may make.
+    pub requests: Requests,
 }
 
 impl Known {
@@ -213,6 +222,7 @@ impl Known {
 pub struct App {
     parts: Parts,
     known: ArcSwap<Known>,
+    limiters: ArcSwap<rate::Limiters>,
     keys_in_progress: Arc<DashMap<u64, u64>>,
     uploads_in_progress: Arc<DashSet<BroadcastId>>,
     upload_slots: Arc<tokio::sync::Semaphore>,
@@ -237,8 +247,10 @@ impl App {
             strategies: std::mem::take(&mut parts.strategies),
             prices: std::mem::take(&mut parts.prices),
             rates: std::mem::take(&mut parts.rates),
+            requests: std::mem::take(&mut parts.settings.requests),
         };
         Arc::new(Self {
+            limiters: ArcSwap::from_pointee(rate::Limiters::of(&known, &rate::Limiters::default())),
             known: ArcSwap::from_pointee(known.sorted()),
             keys_in_progress: Arc::default(),
             uploads_in_progress: Arc::default(),
@@ -261,6 +273,7 @@ impl App {
 
     /// Puts another configuration in force for requests that begin from now on.
     pub fn know(&self, known: Known) {
+        self.limiters.store(Arc::new(rate::Limiters::of(&known, &self.limiters.load())));
         self.known.store(Arc::new(known.sorted()));
     }
 
@@ -294,7 +307,7 @@ pub fn serve(listener: TcpListener, app: Arc<App>, workers: usize) -> std::io::R
         &listener,
         u32::try_from(settings.event_reader_timeout.as_millis()).unwrap_or(u32::MAX),
     )?;
-    let server = HttpServer::new(move || Actix::new().configure(configure(Arc::clone(&app))))
+    let server = HttpServer::new(move || Actix::new().wrap(from_fn(rate::tell)).configure(configure(Arc::clone(&app))))
         .workers(workers.max(1))
         .client_request_timeout(settings.head_timeout)
         .keep_alive(settings.keep_alive)

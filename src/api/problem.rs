@@ -155,6 +155,9 @@ pub enum Problem {
     /// No more are allowed.
     #[error("you have {0} webhooks and no more are allowed; remove one")]
     TooManyWebhooks(usize),
+    /// More requests than the institution may make.
+    #[error("your institution makes more requests than it may; try again in {} s, and see /v1/limits", whole(.0))]
+    RateLimited(Duration),
     /// Too much under way.
     #[error("too many requests are under way; try again in {} s", .0.as_secs().max(1))]
     Overloaded(Duration),
@@ -173,6 +176,11 @@ pub enum Problem {
     /// The suppression lists hold no more.
     #[error("the suppression lists hold as many entries as they may: take some off, or ask the operator for more room")]
     ListFull,
+}
+
+/// Seconds, none of them left out.
+fn whole(wait: &Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)
 }
 
 fn parts(count: usize) -> String {
@@ -229,6 +237,7 @@ impl Problem {
             Self::InvalidCursor => ("invalid-cursor", StatusCode::BAD_REQUEST, "Not a cursor of yours"),
             Self::CursorTooOld => ("cursor-too-old", StatusCode::GONE, "The events are not kept any more"),
             Self::TooManyStreams => ("too-many-streams", StatusCode::TOO_MANY_REQUESTS, "Too many streams"),
+            Self::RateLimited(_) => ("rate-limited", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::UnknownWebhook => ("unknown-webhook", StatusCode::NOT_FOUND, "No such webhook"),
             Self::TooManyWebhooks(_) => ("too-many-webhooks", StatusCode::CONFLICT, "Too many webhooks"),
             Self::Overloaded(_) => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too much is under way"),
@@ -250,6 +259,7 @@ impl Problem {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
+            Self::RateLimited(after) => Some(whole(after)),
             Self::Overloaded(after) => Some(after.as_secs().max(1)),
             Self::Restarting | Self::IdempotencyInProgress | Self::UploadInProgress => Some(1),
             Self::TooManyStreams => Some(5),

@@ -105,6 +105,11 @@ impl Configured {
             max_connections: config.http.connections,
             spool: config.data_folder.join("spool"),
             body_timeout: config.http.request_timeout,
+            requests: api::Requests {
+                per_second: config.http.requests,
+                burst: config.http.requests_burst,
+                of: config.institutions.iter().filter_map(|known| Some((known.id, known.requests?))).collect(),
+            },
             sandbox: config.simulated,
             rehearsal,
             events_kept: config.events.kept,

@@ -53,6 +53,7 @@ impl Faces {
             strategies: self.strategies.clone(),
             prices: self.prices.clone(),
             rates: self.rates.clone(),
+            requests: self.http.requests.clone(),
         }
     }
 }

@@ -58,8 +58,8 @@ impl<'m> Checker<'m> {
         usize::try_from(self.within(key, value, least, most)).unwrap_or(usize::MAX)
     }
 
-    /// A number of messages a second; 0 for no limit.
-    fn rate(&mut self, key: &str, value: u64) -> Option<NonZeroU32> {
+    /// A number of messages or requests a second; 0 for no limit.
+    pub(super) fn rate(&mut self, key: &str, value: u64) -> Option<NonZeroU32> {
         NonZeroU32::new(u32::try_from(self.within(key, value, 0, 1_000_000)).unwrap_or(u32::MAX))
     }
 
@@ -146,6 +146,9 @@ impl<'m> Checker<'m> {
     }
 
     fn http(&mut self, raw: &raw::Http) -> Http {
+        if raw.requests_burst > 0 && raw.requests_burst < raw.requests_per_second {
+            self.wrong("http.requests_burst", "less than requests_per_second; give at least as much, or 0");
+        }
         Http {
             address: self.address("http.address", &raw.address),
             workers: self.count("http.workers", raw.workers, 1, 64),
@@ -154,6 +157,8 @@ impl<'m> Checker<'m> {
             connections: self.count("http.connections", raw.connections, 1, 100_000),
             // A waiting call takes up to 30 s, and must not be cut off by this limit.
             request_timeout: self.seconds("http.request_timeout_seconds", raw.request_timeout_seconds, 31, 3_600),
+            requests: self.rate("http.requests_per_second", raw.requests_per_second),
+            requests_burst: self.rate("http.requests_burst", raw.requests_burst),
         }
     }
 

@@ -93,6 +93,10 @@ pub struct Http {
     pub connections: usize,
     /// A request that takes longer is answered with 503 (streams aside).
     pub request_timeout: Duration,
+    /// Requests a second of each institution; none for no limit.
+    pub requests: Option<NonZeroU32>,
+    /// How many of them at once; none for those of two seconds.
+    pub requests_burst: Option<NonZeroU32>,
 }
 
 /// The admin port.
@@ -262,6 +266,8 @@ pub struct Institution {
     pub strategies: Vec<String>,
     /// Its content is kept so long after settlement.
     pub retention: Duration,
+    /// Requests a second, where it has a limit of its own.
+    pub requests: Option<NonZeroU32>,
     /// Whether it runs this broker, and may see all.
     pub operator: bool,
 }

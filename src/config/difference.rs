@@ -17,6 +17,8 @@ const LIVE: &[&str] = &[
     "admin.write_timeout_seconds",
     "admission",
     "delivery",
+    "http.requests_burst",
+    "http.requests_per_second",
     "institution",
     "log.level",
     "prices",

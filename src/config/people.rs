@@ -44,6 +44,7 @@ impl Checker<'_> {
                 Language::Fr
             });
             let days = self.within(&key("retention_days"), one.retention_days, 3, 90);
+            let requests = self.rate(&key("requests_per_second"), one.requests_per_second);
             if let Some(id) = id {
                 institutions.push(Institution {
                     id,
@@ -52,6 +53,7 @@ impl Checker<'_> {
                     sender_name: Some(one.sender_name.clone()).filter(|name| !name.is_empty()),
                     strategies: one.strategies.clone(),
                     retention: Duration::from_secs(days * DAY),
+                    requests,
                     operator: one.operator,
                 });
             }

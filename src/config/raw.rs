@@ -60,6 +60,8 @@ pub struct Http {
     pub stream_bytes: u64,
     pub connections: u64,
     pub request_timeout_seconds: u64,
+    pub requests_per_second: u64,
+    pub requests_burst: u64,
 }
 
 /// `[admin]`.
@@ -224,6 +226,7 @@ pub struct Institution {
     pub sender_name: String,
     pub strategies: Vec<String>,
     pub retention_days: u64,
+    pub requests_per_second: u64,
     pub operator: bool,
 }
 
@@ -288,6 +291,8 @@ impl Default for Http {
             stream_bytes: 4 * 1024 * 1024 * 1024,
             connections: 1_024,
             request_timeout_seconds: 35,
+            requests_per_second: 0,
+            requests_burst: 0,
         }
     }
 }
@@ -422,6 +427,7 @@ impl Default for Institution {
             sender_name: String::new(),
             strategies: Vec::new(),
             retention_days: 7,
+            requests_per_second: 0,
             operator: false,
         }
     }

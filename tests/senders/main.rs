@@ -4,3 +4,4 @@
 mod place;
 mod sandbox;
 mod sealed;
+mod usage;

@@ -7,6 +7,7 @@ pub mod content;
 pub mod event;
 pub mod fact;
 pub mod failure;
+pub mod forecast;
 pub mod html;
 pub mod id;
 pub mod inbound;

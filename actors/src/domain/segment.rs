@@ -6,6 +6,8 @@
 //!
 //! Source: 3GPP TS 23.038 (GSM 03.38) for the alphabet, TS 23.040 for the length of parts with a six-octet header.
 
+use std::collections::HashMap;
+
 /// The basic table: the place of a character is its septet. Place 0x1B is the escape, which is no character.
 const BASIC: [char; 128] = [
     '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', //
@@ -154,6 +156,36 @@ pub fn split_as_ucs2(text: &str) -> Vec<&str> {
 /// The characters, with their byte offsets, that make a text UCS-2: those that the GSM tables don't have.
 pub fn forces_ucs2(text: &str) -> impl Iterator<Item = (usize, char)> {
     text.char_indices().filter(|&(_, character)| septet(character) == OUTSIDE)
+}
+
+/// A character that makes a text UCS-2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outsider {
+    /// The character.
+    pub character: char,
+    /// How often it is there.
+    pub times: u32,
+    /// Which character of the text is the first of them, from 1.
+    pub place: u32,
+}
+
+/// Each character that makes a text UCS-2 once, in the order in which they first appear, `most` at most; and how many others there are.
+pub fn outsiders(text: &str, most: usize) -> (Vec<Outsider>, usize) {
+    let mut found: Vec<Outsider> = Vec::new();
+    let mut seen: HashMap<char, usize> = HashMap::new();
+    let outside = text.chars().zip(1_u32..).filter(|(character, _)| septet(*character) == OUTSIDE);
+    for (character, place) in outside {
+        match seen.get(&character) {
+            Some(known) => found[*known].times += 1,
+            None => {
+                seen.insert(character, found.len());
+                found.push(Outsider { character, times: 1, place });
+            }
+        }
+    }
+    let left_out = found.len().saturating_sub(most);
+    found.truncate(most);
+    (found, left_out)
 }
 
 /// The septets of a text, one in each byte (unpacked), escapes included. `None` when the text is UCS-2.
@@ -328,6 +360,15 @@ mod tests {
     fn the_characters_that_cost_are_named_with_their_place() {
         assert_eq!(forces_ucs2("ça coûte 5 €, déjà…").collect::<Vec<_>>(), [(0, 'ç'), (6, 'û'), (24, '…')]);
         assert_eq!(forces_ucs2("[été] {€}").count(), 0);
+    }
+
+    #[test]
+    fn each_character_that_costs_is_told_once_with_its_number_and_its_first_place() {
+        let one = |character, times, place| Outsider { character, times, place };
+        let text = "été ça, ço 😀 ç…";
+        assert_eq!(outsiders(text, 9), (vec![one('ç', 3, 5), one('😀', 1, 12), one('…', 1, 15)], 0));
+        assert_eq!(outsiders(text, 1), (vec![one('ç', 3, 5)], 2));
+        assert_eq!(outsiders("[été] {€}", 9), (Vec::new(), 0));
     }
 
     #[test]
