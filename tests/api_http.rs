@@ -198,8 +198,11 @@ async fn a_dry_run_tells_steps_parts_and_price_and_accepts_nothing() {
     let forecast = face.ask(Method::POST, "/v1/check").json(&body).send().await.unwrap().json::<Value>().await.unwrap();
     let steps = forecast["steps"].as_array().unwrap();
     let told: Vec<_> = steps.iter().map(|step| (step["channel"].clone(), step["skipped"].clone())).collect();
-    assert_eq!(told, [(json!("ebox"), json!(true)), (json!("govapp"), json!(false)), (json!("sms"), json!(false))]);
-    assert_eq!(forecast["sms"], json!({"alphabet": "ucs2", "units": 72, "parts": 2}));
+    // GovApp is not set up here.
+    assert_eq!(told, [(json!("ebox"), json!(true)), (json!("govapp"), json!(true)), (json!("sms"), json!(false))]);
+    let smiley = json!([{"character": "\u{1f600}", "code": "U+1F600", "times": 36, "place": 1}]);
+    let sms = json!({"alphabet": "ucs2", "units": 72, "parts": 2, "forces_ucs2": smiley, "forces_ucs2_more": 0});
+    assert_eq!(forecast["sms"], sms);
     assert_eq!(forecast["warnings"].as_array().unwrap().len(), 1);
     assert!(world.memory.all().is_empty());
 }

@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use estafette_actors::delivery::{Limits, Settings};
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::failure::Failure;
+use estafette_actors::domain::id::AttemptRef;
 use estafette_actors::domain::life::{Outcome, State};
+use estafette_actors::domain::mobile::Mobile;
+use estafette_actors::domain::price::Money;
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::domain::submission::{Envelope, Lane};
@@ -125,6 +129,38 @@ async fn a_receipt_that_overtakes_the_commit_of_its_reference_is_not_left_parked
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     panic!("still parked: {:?}", world.memory.parked_after(None, 10));
+}
+
+#[actix_rt::test]
+async fn an_attempt_counts_once_whoever_says_that_it_was_taken_and_one_that_failed_does_not() {
+    let slow = |letter: &Letter| {
+        let is_refused = letter.recipient.mobile == Mobile::parse("+32470000002").ok();
+        let refused = AttemptStatus::Failed(Failure::RejectedByChannel);
+        let status = if is_refused { refused } else { AttemptStatus::Sent };
+        (Duration::from_millis(200), Outcome::Is(status, None))
+    };
+    let world = World::new(vec![Told::new(Channel::SMS, slow)], Settings::default(), Budget::default());
+    let id = world.submit(world.envelope("sms-only", 1)).await.unwrap();
+    let failed = world.submit(world.envelope("sms-only", 2)).await.unwrap();
+    // Before the channel's answer, and twice.
+    for _ in 0..2 {
+        let about = About::Attempt(AttemptRef { message: id, step: 0, retry: 0 });
+        let receipt =
+            Receipt { channel: Channel::SMS, about, status: AttemptStatus::Delivered, channel_reference: None };
+        world.broker.receive(vec![receipt]).await.unwrap();
+    }
+    world.until_all(settled).await;
+    while world.broker.desk(Channel::SMS).unwrap().under_way() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let metered = |id| {
+        let kept = world.memory.all().into_iter().find(|kept| kept.envelope.id == id).unwrap();
+        let is_metered = |change: &Change| matches!(change, Change::Metered { .. });
+        kept.changes.into_iter().filter(is_metered).collect::<Vec<_>>()
+    };
+    let once = Change::Metered { step: 0, retry: 0, channel: Channel::SMS, parts: 1, cost: Money(10_000) };
+    assert_eq!(metered(id), [once]);
+    assert_eq!(metered(failed), []);
 }
 
 #[actix_rt::test]

@@ -73,11 +73,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::strategy::built_in;
+    use crate::domain::strategy::{self, built_in};
 
     const HOUR: u64 = 3_600;
 
-    fn find(name: &str) -> Strategy {
+    fn find(name: &str) -> strategy::Strategy {
         built_in().into_iter().find(|strategy| &*strategy.name == name).unwrap()
     }
 

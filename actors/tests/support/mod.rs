@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_rt::Arbiter;
+use arc_swap::ArcSwap;
 use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint};
 use estafette_actors::delivery::{Delivery, Desk, Settings};
 use estafette_actors::domain::channel::Channel;
@@ -16,6 +17,7 @@ use estafette_actors::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::life::{Outcome, State};
 use estafette_actors::domain::mobile::Mobile;
+use estafette_actors::domain::price::{Money, PriceList, Tariff};
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::domain::strategy::{Strategy, built_in};
@@ -378,7 +380,8 @@ impl World {
             registry.clone(),
             Arc::default(),
             supervisor.clone(),
-        );
+        )
+        .with_prices(Arc::new(ArcSwap::from_pointee(prices())));
         supervisor
             .start(&deciding.handle(), budget, 65_536, move |generation| Supervisor::new(generation, parts.clone()));
         for desk in &desks {
@@ -469,6 +472,11 @@ impl ParseCbe for str {
     fn parse_cbe(&self) -> estafette_actors::domain::cbe::Cbe {
         estafette_actors::domain::cbe::Cbe::parse(self).unwrap()
     }
+}
+
+/// What channels cost here: an SMS a cent for each part.
+pub fn prices() -> PriceList {
+    PriceList::new([("sms".to_owned(), Tariff { per_message: Money::ZERO, per_part: Money(10_000) })])
 }
 
 /// The channel took it.
