@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::connection::Session;
 use super::reply::{Reply, Version};
-use super::{Desk, Role, broadcasts, dead, docs, info, limits, messages, monitor, program};
+use super::{Desk, Role, broadcasts, dead, docs, info, limits, messages, monitor, program, usage};
 
 /// A command.
 pub struct Command {
@@ -167,6 +167,14 @@ pub static ALL: &[Command] = &[
         ),
     ),
     command("channels", "queues", "What waits, by channel, lane and institution", &[], (0, 0), info::queues),
+    command(
+        "channels",
+        "usage",
+        "What institutions used in a month, and what it cost",
+        &[may("month", Kind::Text)],
+        (0, 1),
+        usage::usage,
+    ),
     command("channels", "channels", "The state of every channel", &[], (0, 0), info::channels),
     altering_beyond(
         1,

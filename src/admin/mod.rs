@@ -17,6 +17,7 @@ mod monitor;
 mod program;
 mod reply;
 mod request;
+mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -236,7 +236,9 @@ pub async fn usage(request: HttpRequest, app: web::Data<App>, caller: Caller) ->
 mod tests {
     use super::*;
 
-    fn asked(parameters: &[(&str, &str)]) -> Result<(String, String), Vec<String>> {
+    type Query<'q> = &'q [(&'q str, &'q str)];
+
+    fn asked(parameters: Query<'_>) -> Result<(String, String), Vec<String>> {
         let owned = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         match months(owned, "2026-11".parse().unwrap()) {
             Ok((from, until)) => Ok((from.to_string(), until.to_string())),
@@ -246,7 +248,7 @@ mod tests {
 
     #[test]
     fn months_that_are_left_out_follow_from_the_other_and_from_now() {
-        let table: [(&[(&str, &str)], (&str, &str)); 6] = [
+        let table: [(Query<'_>, (&str, &str)); 6] = [
             (&[], ("2026-11", "2026-11")),
             (&[("from", "2026-01")], ("2026-01", "2026-11")),
             (&[("until", "2026-03")], ("2026-03", "2026-03")),
@@ -261,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_no_range_of_thirteen_months_is_refused_with_its_place() {
-        let table: [(&[(&str, &str)], &[&str]); 5] = [
+        let table: [(Query<'_>, &[&str]); 5] = [
             (&[("from", "2025-10"), ("until", "2026-11")], &["from"]),
             (&[("from", "2026-12"), ("until", "2026-11")], &["from"]),
             (&[("from", "2026"), ("until", "x")], &["from", "until"]),

@@ -11,3 +11,4 @@ mod program;
 mod roles;
 mod steering;
 mod talk;
+mod usage;

@@ -33,7 +33,7 @@ impl Month {
         let millis = i64::try_from(at.millis()).unwrap_or(i64::MAX);
         let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
         let date = BRUSSELS.to_datetime(at).date();
-        Self(date.year().unsigned_abs() as u32 * 12 + date.month().unsigned_abs() as u32 - 1)
+        Self(u32::from(date.year().unsigned_abs()) * 12 + u32::from(date.month().unsigned_abs()) - 1)
     }
 
     /// Its place among all months, for keys.

@@ -175,13 +175,11 @@ pub fn outsiders(text: &str, most: usize) -> (Vec<Outsider>, usize) {
     let mut seen: HashMap<char, usize> = HashMap::new();
     let outside = text.chars().zip(1_u32..).filter(|(character, _)| septet(*character) == OUTSIDE);
     for (character, place) in outside {
-        match seen.get(&character) {
-            Some(known) => found[*known].times += 1,
-            None => {
-                seen.insert(character, found.len());
-                found.push(Outsider { character, times: 1, place });
-            }
+        let known = *seen.entry(character).or_insert(found.len());
+        if known == found.len() {
+            found.push(Outsider { character, times: 0, place });
         }
+        found[known].times += 1;
     }
     let left_out = found.len().saturating_sub(most);
     found.truncate(most);
