@@ -176,6 +176,8 @@ async fn the_document_describes_each_answer_and_its_pages_load_nothing_from_else
             assert!(responses.values().all(|it| !it["description"].as_str().unwrap().is_empty()), "{method} {path}");
         }
     }
+    let usage = document.pointer("/paths/~1v1~1usage/get/responses/200/content/application~1json/example").unwrap();
+    assert_eq!(usage["months"][0]["channels"][1]["channel"], "sms", "{usage}");
     // Every reference leads somewhere.
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {

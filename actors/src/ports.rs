@@ -461,8 +461,8 @@ pub trait Archive: Send + Sync {
     /// before, only what moved since. Kept, not counted.
     fn totals_since_start(&self) -> Vec<(MessageStatus, u64)>;
 
-    /// What `owner` used of each channel in each of these months, both included, in the order of months and channels; the operator
-    /// (`None`) sees everybody's. Of what is durable. Kept, not counted.
+    /// What `owner` used of each channel in each of these months, both included, in the order of months and channels;
+    /// the operator (`None`) sees everybody's. Of what is durable. Kept, not counted.
     fn usage(&self, _owner: Option<Institution>, _from: Month, _until: Month) -> Vec<Usage> {
         Vec::new()
     }

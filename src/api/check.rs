@@ -63,7 +63,8 @@ pub struct StepForecast {
     skipped: bool,
     /// Its price in millionths of a euro, should it be taken.
     price_micro_eur: u64,
-    /// Seconds that it would wait for what goes before it at the channel, at its present pace; null when nobody can tell.
+    /// Seconds that it would wait for what goes before it at the channel, at its present pace; null when nobody can
+    /// tell.
     wait_s: Option<u64>,
 }
 
@@ -137,8 +138,8 @@ pub struct EndForecast {
     #[serde(serialize_with = "plain")]
     #[schema(value_type = String, format = DateTime)]
     starts_at: Timestamp,
-    /// When it would be settled at the latest, if no channel has to be tried again: after each wait, and as long as each step waits for
-    /// its receipt.
+    /// When it would be settled at the latest, if no channel has to be tried again: after each wait, and as long as
+    /// each step waits for its receipt.
     #[serde(serialize_with = "plain")]
     #[schema(value_type = String, format = DateTime)]
     settled_by: Timestamp,
@@ -191,8 +192,8 @@ fn languages(content: &Content, chosen: Language) -> Vec<LanguageForecast> {
     given.languages().map(of).collect()
 }
 
-/// How long what waits at a channel in this lane and those before it takes, at the channel's limit, or at what it sent in the last second
-/// where it has none. Of everybody's messages only the time is told.
+/// How long what waits at a channel in this lane and those before it takes, at the channel's limit, or at what it sent
+/// in the last second where it has none. Of everybody's messages only the time is told.
 fn wait(broker: &Broker, channel: Channel, lane: Lane) -> Option<Duration> {
     let status = broker.desk(channel)?.status();
     if matches!(status.state, "paused" | "down") {
@@ -207,8 +208,8 @@ fn wait(broker: &Broker, channel: Channel, lane: Lane) -> Option<Duration> {
     (pace > 0).then(|| Duration::from_secs(waiting.div_ceil(pace)))
 }
 
-/// Checks a message as `POST /v1/messages` does, and tells the steps that would be taken, the parts of its SMS, what it would cost and
-/// when it would end.
+/// Checks a message as `POST /v1/messages` does, and tells the steps that would be taken, the parts of its SMS, what it
+/// would cost and when it would end.
 #[utoipa::path(
     tag = "knowing beforehand",
     request_body(content = document::Submission, content_type = "application/json", description = "The message"),

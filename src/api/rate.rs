@@ -1,7 +1,7 @@
 //! How many requests an institution may make, and the fields that tell it how many are left.
 //!
-//! Invariant: what is told is what holds. A sender that makes no more than the quota in any window of that length is never refused;
-//! where there is no limit nothing is told.
+//! Invariant: what is told is what holds. A sender that makes no more than the quota in any window of that length is
+//! never refused; where there is no limit nothing is told.
 //!
 //! Source: draft-ietf-httpapi-ratelimit-headers-10 (`RateLimit`, `RateLimit-Policy`).
 use std::num::NonZeroU32;

@@ -113,7 +113,8 @@ fn tariffs(prices: &PriceList) -> Vec<TariffAnswer> {
     tariffs.collect()
 }
 
-/// The months asked for. Of one that is left out: `until` is the current month, or `from` when that is later; `from` is `until`.
+/// The months asked for. Of one that is left out: `until` is the current month, or `from` when that is later; `from` is
+/// `until`.
 fn months(parameters: Vec<(String, String)>, now: Month) -> Result<(Month, Month), Problem> {
     let (mut from, mut until, mut faults) = (None, None, Vec::new());
     for (name, value) in parameters {
@@ -189,8 +190,8 @@ fn example() -> serde_json::Value {
     })
 }
 
-/// What you used, by month and channel, and what it cost: attempts that a channel took, each by the prices of its moment. In JSON, or in
-/// CSV by `Accept`.
+/// What you used, by month and channel, and what it cost: attempts that a channel took, each by the prices of its
+/// moment. In JSON, or in CSV by `Accept`.
 #[utoipa::path(
     operation_id = "usage",
     tag = "knowing beforehand",

@@ -1,8 +1,9 @@
-//! What each institution used, by month and channel: sums of the facts that are durable, kept in memory and written late.
+//! What each institution used, by month and channel: sums of the facts that are durable, kept in memory and written
+//! late.
 //!
-//! Invariant: the sums on disk are those of all facts up to a position that stands beside them in the same transaction, and of none
-//! after it; what follows is added again at the start. So a crash counts nothing twice and leaves nothing out, and sums that were lost
-//! come out the same as far as the feed is kept.
+//! Invariant: the sums on disk are those of all facts up to a position that stands beside them in the same transaction,
+//! and of none after it; what follows is added again at the start. So a crash counts nothing twice and leaves nothing
+//! out, and sums that were lost come out the same as far as the feed is kept.
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 

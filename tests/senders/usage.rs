@@ -22,7 +22,8 @@ fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
     response.headers().get(name).map(|value| value.to_str().unwrap())
 }
 
-/// The channels of the only month in the answer, asked for until they are as wanted: what was answered is durable, and counted just after.
+/// The channels of the only month in the answer, asked for until they are as wanted: what was answered is durable, and
+/// counted just after.
 async fn used(place: &Place, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;
     for _ in 0..400 {

@@ -174,7 +174,8 @@ pub enum Change {
     },
     /// A citizen wrote to us. About nobody's message; the fact is of the institution that was written to.
     Heard(Box<Heard>),
-    /// An attempt was taken by its channel, and counts: said once for each, with what it costs by the prices of that moment.
+    /// An attempt was taken by its channel, and counts: said once for each, with what it costs by the prices of that
+    /// moment.
     Metered {
         /// The step.
         step: u8,

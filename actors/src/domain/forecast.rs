@@ -1,6 +1,8 @@
-//! What may become of a message, before it is accepted: what it costs at least and at most, and when it is settled at the latest.
+//! What may become of a message, before it is accepted: what it costs at least and at most, and when it is settled at
+//! the latest.
 //!
-//! Invariant: a forecast follows the same way through a strategy as [`super::life`] does, and promises nothing that depends on a channel.
+//! Invariant: a forecast follows the same way through a strategy as [`super::life`] does, and promises nothing that
+//! depends on a channel.
 use std::time::Duration;
 
 use super::price::Money;
@@ -34,7 +36,8 @@ fn way<'s>(strategy: &'s Strategy, outlooks: &'s [Outlook], entry: u8) -> impl I
     })
 }
 
-/// The price of the cheapest way in which it is sent, and that of the dearest, in which every channel that may be asked takes it.
+/// The price of the cheapest way in which it is sent, and that of the dearest, in which every channel that may be asked
+/// takes it.
 pub fn prices(strategy: &Strategy, outlooks: &[Outlook]) -> (Money, Money) {
     let of_track = |entry| {
         let prices: Vec<Money> = way(strategy, outlooks, entry).map(|(_, outlook)| outlook.price).collect();
@@ -46,8 +49,8 @@ pub fn prices(strategy: &Strategy, outlooks: &[Outlook]) -> (Money, Money) {
         .fold((Money::ZERO, Money::ZERO), |(least, most), (here, there)| (least + here, most + there))
 }
 
-/// When no further step would be taken, if no channel has to be tried again: each step waits its turn, and then for as long as the
-/// strategy says. Nothing begins at or after `valid_until`; what has begun is waited for all the same.
+/// When no further step would be taken, if no channel has to be tried again: each step waits its turn, and then for as
+/// long as the strategy says. Nothing begins at or after `valid_until`; what has begun is waited for all the same.
 pub fn settled_by(strategy: &Strategy, outlooks: &[Outlook], start: Timestamp, valid_until: Timestamp) -> Timestamp {
     let of_track = |entry| {
         let mut now = start;
@@ -148,13 +151,16 @@ mod tests {
     proptest! {
         #[test]
         fn no_forecast_is_less_than_nothing_or_before_the_start(
-            which in 0_usize..8, parts in prop::collection::vec((any::<bool>(), 0_u64..1_000, prop::option::of(0_u64..200)), 3),
+            which in 0_usize..8,
+            parts in prop::collection::vec((any::<bool>(), 0_u64..1_000, prop::option::of(0_u64..200)), 3),
             start in 0_u64..50, validity in 1_u64..50,
         ) {
             let strategy = built_in().swap_remove(which);
             let outlooks: Vec<Outlook> = parts
                 .into_iter()
-                .map(|(is_skipped, price, wait)| Outlook { is_skipped, price: Money(price), wait: wait.map(Duration::from_secs) })
+                .map(|(is_skipped, price, wait)| {
+                    Outlook { is_skipped, price: Money(price), wait: wait.map(Duration::from_secs) }
+                })
                 .collect();
             let (least, most) = prices(&strategy, &outlooks);
             prop_assert!(least <= most);

@@ -1,7 +1,7 @@
 //! Calendar months as people of this country count them: what usage is summed up by.
 //!
-//! Invariant: the month of a moment is the same on every machine. The rule of Brussels' clock stands here, and no time zone database is
-//! asked: sums that are made again from the feed must come out as they were.
+//! Invariant: the month of a moment is the same on every machine. The rule of Brussels' clock stands here, and no time
+//! zone database is asked: sums that are made again from the feed must come out as they were.
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -138,7 +138,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_month_is_read_as_it_is_written_and_grows_with_time(at in 0_u64..4_000_000_000_000, later in 0_u64..10_000_000_000) {
+        fn a_month_is_read_as_it_is_written_and_grows_with_time(
+            at in 0_u64..4_000_000_000_000, later in 0_u64..10_000_000_000,
+        ) {
             let month = Month::of(Timestamp::from_millis(at));
             prop_assert_eq!(month.to_string().parse(), Ok(month));
             prop_assert_eq!(Month::from_number(month.number()), month);

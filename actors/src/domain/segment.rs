@@ -169,7 +169,8 @@ pub struct Outsider {
     pub place: u32,
 }
 
-/// Each character that makes a text UCS-2 once, in the order in which they first appear, `most` at most; and how many others there are.
+/// Each character that makes a text UCS-2 once, in the order in which they first appear, `most` at most; and how many
+/// others there are.
 pub fn outsiders(text: &str, most: usize) -> (Vec<Outsider>, usize) {
     let mut found: Vec<Outsider> = Vec::new();
     let mut seen: HashMap<char, usize> = HashMap::new();

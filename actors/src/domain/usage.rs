@@ -1,7 +1,7 @@
 //! What sending came to: when an attempt is metered, in how many parts, and sums of that.
 //!
-//! Invariant: an attempt is metered once, with the change that first takes it to `sent` or further; what its channel says of it later,
-//! or again, costs nothing more. The price is decided then and is part of the fact.
+//! Invariant: an attempt is metered once, with the change that first takes it to `sent` or further; what its channel
+//! says of it later, or again, costs nothing more. The price is decided then and is part of the fact.
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
@@ -66,8 +66,8 @@ pub fn first_sent(before: &State, changes: &[Change]) -> Option<(u8, u8)> {
     })
 }
 
-/// The parts of a message at a channel: of an SMS those of the text that the citizen gets, `preferred` being the citizen's language. A
-/// content past its retention counts one.
+/// The parts of a message at a channel: of an SMS those of the text that the citizen gets, `preferred` being the
+/// citizen's language. A content past its retention counts one.
 pub fn parts(envelope: &Envelope, channel: Channel, preferred: Option<Language>) -> u16 {
     if channel != Channel::SMS {
         return 1;

@@ -7,8 +7,8 @@ use crate::domain::submission::Envelope;
 use crate::domain::usage;
 
 impl Supervisor {
-    /// Adds what the attempt that `changes` take to `sent` for the first time counts. What a test key sent to a simulated channel
-    /// counts nothing.
+    /// Adds what the attempt that `changes` take to `sent` for the first time counts. What a test key sent to a
+    /// simulated channel counts nothing.
     pub(super) fn meter(&self, envelope: &Envelope, channel: Channel, before: &State, changes: &mut Vec<Change>) {
         let Some((step, retry)) = usage::first_sent(before, changes) else { return };
         if self.desk(channel).is_some_and(|desk| desk.transport().rehearses(envelope)) {
