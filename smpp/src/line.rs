@@ -25,13 +25,16 @@ pub struct Line<S> {
     writer: WriteHalf<S>,
     read: BytesMut,
     unsent: BytesMut,
+    /// Something was written and may still wait in the connection's own buffer (TLS has one). Kept here, and not in the
+    /// future that flushes, since that may be dropped.
+    unflushed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite> Line<S> {
     /// Over a connection.
     pub fn over(stream: S, codec: Codec) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { codec, reader, writer, read: BytesMut::with_capacity(READ), unsent: BytesMut::new() }
+        Self { codec, reader, writer, read: BytesMut::with_capacity(READ), unsent: BytesMut::new(), unflushed: false }
     }
 
     /// Puts a PDU behind those that wait to be written.
@@ -54,33 +57,108 @@ impl<S: AsyncRead + AsyncWrite> Line<S> {
         self.codec.decode(&mut self.read)
     }
 
-    /// Writes or reads something; with `listen` false only writes. Pending for ever when there is nothing to do. Take the
-    /// frames that were read before the next turn.
+    /// Whether nothing waits to be written or flushed.
+    pub fn is_flushed(&self) -> bool {
+        self.unsent.is_empty() && !self.unflushed
+    }
+
+    /// Writes, flushes or reads something; with `listen` false it does not read. Pending for ever when there is nothing to do.
+    /// Take the frames that were read before the next turn.
     pub async fn turn(&mut self, listen: bool) -> io::Result<()> {
         let listen = listen && self.unsent.len() < MOST_UNSENT;
         self.read.reserve(if self.read.capacity() - self.read.len() < READ / 4 { READ } else { 0 });
+        let (has_unsent, is_flushed) = (!self.unsent.is_empty(), self.is_flushed());
+        let push = async {
+            if has_unsent {
+                self.writer.write(&self.unsent).await.map(Some)
+            } else {
+                self.writer.flush().await.map(|()| None)
+            }
+        };
         tokio::select! {
             biased;
-            written = self.writer.write(&self.unsent), if !self.unsent.is_empty() => {
-                match written? {
-                    0 => return Err(io::ErrorKind::WriteZero.into()),
-                    count => self.unsent.advance(count),
+            pushed = push, if !is_flushed => match pushed? {
+                Some(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Some(count) => {
+                    self.unsent.advance(count);
+                    self.unflushed = true;
                 }
-            }
+                None => self.unflushed = false,
+            },
             read = self.reader.read_buf(&mut self.read), if listen => {
                 if read? == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                return Ok(());
             }
-            () = std::future::pending(), if self.unsent.is_empty() && !listen => {}
+            () = std::future::pending(), if is_flushed && !listen => {}
         }
-        if self.unsent.is_empty() { self.writer.flush().await } else { Ok(()) }
+        Ok(())
     }
 
     /// Writes what waits, and closes. Give it a time limit.
     pub async fn close(mut self) -> io::Result<()> {
         self.writer.write_all_buf(&mut self.unsent).await?;
         self.writer.shutdown().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll};
+    use std::time::Duration;
+
+    use tokio::io::ReadBuf;
+
+    use super::*;
+    use crate::pdu::Body;
+
+    /// A connection with a buffer of its own, whose first flush takes for ever.
+    struct Buffered {
+        flushes: Arc<AtomicUsize>,
+        flushed: Arc<AtomicUsize>,
+        held: usize,
+    }
+
+    impl AsyncRead for Buffered {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Buffered {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+            self.held += octets.len();
+            Poll::Ready(Ok(octets.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.flushes.fetch_add(1, Ordering::Relaxed) == 0 {
+                return Poll::Pending;
+            }
+            self.flushed.fetch_add(self.held, Ordering::Relaxed);
+            self.held = 0;
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flush_that_was_dropped_is_made_up_for_without_another_write() {
+        let (flushes, flushed) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let stream = Buffered { flushes: Arc::clone(&flushes), flushed: Arc::clone(&flushed), held: 0 };
+        let mut line = Line::over(stream, Codec::default());
+        line.put(&Pdu::request(1, Body::EnquireLink));
+        // Each is dropped half-way, as in a select with something else that is ready.
+        for _ in 0..4 {
+            let _ = tokio::time::timeout(Duration::from_millis(1), line.turn(true)).await;
+        }
+        assert_eq!(flushed.load(Ordering::Relaxed), 16, "the PDU lies in the connection's buffer");
+        assert!(line.is_flushed());
     }
 }
