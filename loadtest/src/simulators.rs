@@ -31,7 +31,10 @@ use tokio::sync::oneshot;
 
 use callbacks::{Callbacks, GovAppTarget};
 use desk::{Desk, Hangup, Refusal};
-pub use settings::{CallbackSettings, EboxSettings, GovAppSettings, MessageIds, Settings, SmsSettings, SmscSettings};
+pub use settings::{
+    Alphabet, CallbackSettings, EboxSettings, GovAppSettings, MessageIds, Settings, SmsSettings, SmscSettings,
+};
+pub use smsc::Shown;
 
 use crate::ledger::book::Book;
 use crate::ledger::{Channel, Count, Page};
@@ -146,6 +149,22 @@ impl Simulators {
     /// A citizen writes `text` to `to`; whether there was room for it.
     pub fn write(&self, from: &str, to: &str, text: &str) -> bool {
         self.world.smsc.write(from, to, text)
+    }
+
+    /// The SMSC brings this as it is to whoever is bound; whether there was room for it.
+    pub fn bring(&self, message: estafette_smpp::ShortMessage) -> bool {
+        self.world.smsc.bring(message)
+    }
+
+    /// The texts that handsets showed, the oldest first, and how many messages wait for parts: of the latest, as many as
+    /// `smsc.handsets` says.
+    pub fn shown(&self) -> (Vec<Shown>, usize) {
+        self.world.smsc.handsets.read()
+    }
+
+    /// How many links to the SMSC their peer ended with an unbind.
+    pub fn unbound(&self) -> u64 {
+        self.world.smsc.unbound.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// What goes wrong at the SMSC besides its faults, from now on.

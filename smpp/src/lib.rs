@@ -11,6 +11,7 @@ pub mod coding;
 pub mod line;
 pub mod pdu;
 pub mod receipt;
+pub mod septets;
 pub mod status;
 pub mod tlv;
 pub mod udh;

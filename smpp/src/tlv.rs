@@ -12,6 +12,12 @@ pub const MESSAGE_PAYLOAD: u16 = 0x0424;
 pub const MESSAGE_STATE: u16 = 0x0427;
 /// The id of the message that a receipt is about.
 pub const RECEIPTED_MESSAGE_ID: u16 = 0x001E;
+/// What the parts of a message share, where no user data header tells it: two octets.
+pub const SAR_REFERENCE: u16 = 0x020C;
+/// How many parts there are: one octet.
+pub const SAR_TOTAL: u16 = 0x020E;
+/// Which part it is, from 1: one octet.
+pub const SAR_NUMBER: u16 = 0x020F;
 /// Which version the SMSC speaks.
 pub const SC_INTERFACE_VERSION: u16 = 0x0210;
 

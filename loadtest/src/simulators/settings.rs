@@ -103,6 +103,10 @@ pub struct SmscSettings {
     pub password: Option<String>,
     /// How message ids are written in answers and in receipts.
     pub message_ids: MessageIds,
+    /// What data_coding 0 means, in both directions.
+    pub alphabet: Alphabet,
+    /// Texts that are kept as handsets showed them, the latest; 0 keeps none.
+    pub handsets: usize,
     /// Whether receipts have optional parameters besides their text.
     pub receipt_tlvs: bool,
     /// Whether receipts have a text besides their optional parameters.
@@ -115,6 +119,10 @@ pub struct SmscSettings {
     pub undelivered: f64,
     /// Probability that a bind is closed as soon as it was asked for.
     pub close_on_bind: f64,
+    /// Probability that a bind has no answer, and its connection stays.
+    pub silent_bind: f64,
+    /// Probability that an enquire_link has no answer.
+    pub silent_enquiry: f64,
     /// Probability that a PDU that makes no sense goes before an answer, or that the answer has a malformed parameter.
     pub rubbish: f64,
     /// Probability that a length that can't be believed follows an answer, and the link is closed.
@@ -127,6 +135,19 @@ pub struct SmscSettings {
     pub reversed: bool,
     /// What goes wrong.
     pub faults: Faults,
+}
+
+/// An SMSC's default alphabet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Alphabet {
+    /// GSM 03.38, a septet in each octet.
+    #[default]
+    Gsm7,
+    /// GSM 03.38, eight septets in seven octets.
+    Gsm7Packed,
+    /// ISO 8859-1.
+    Latin1,
 }
 
 /// How an SMSC writes message ids.
@@ -226,12 +247,16 @@ impl Default for SmscSettings {
             system_id: Some("estafette".into()),
             password: Some("sandbox".into()),
             message_ids: MessageIds::Text,
+            alphabet: Alphabet::Gsm7,
+            handsets: 0,
             receipt_tlvs: true,
             receipt_text: true,
             window: 100,
             reference_tlv: 0x1501,
             undelivered: 0.0,
             close_on_bind: 0.0,
+            silent_bind: 0.0,
+            silent_enquiry: 0.0,
             rubbish: 0.0,
             bad_length: 0.0,
             cut: 0.0,
@@ -266,6 +291,8 @@ impl Settings {
             ("sms.undelivered", self.sms.undelivered),
             ("smsc.undelivered", self.smsc.undelivered),
             ("smsc.close_on_bind", self.smsc.close_on_bind),
+            ("smsc.silent_bind", self.smsc.silent_bind),
+            ("smsc.silent_enquiry", self.smsc.silent_enquiry),
             ("smsc.rubbish", self.smsc.rubbish),
             ("smsc.bad_length", self.smsc.bad_length),
             ("smsc.cut", self.smsc.cut),

@@ -4,6 +4,7 @@
 //! was acknowledged: a lost link or a refusal brings it again, over any link of the same system. What waits is bounded: who would bring
 //! one receipt too many is told that the queue is full.
 
+mod handset;
 mod outbox;
 mod session;
 
@@ -13,13 +14,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use estafette_smpp::pdu::{Address, ShortMessage, esm_class};
 use estafette_smpp::receipt::{self, State};
-use estafette_smpp::{Tlvs, coding, tlv};
+use estafette_smpp::{Tlvs, coding, septets, tlv};
 use tokio::sync::watch;
 
+use handset::Handsets;
+pub use handset::Shown;
 use outbox::Outbox;
 
 use super::desk::{Desk, now_ms};
-use super::settings::{MessageIds, Settings, SmscSettings};
+use super::parts;
+use super::settings::{Alphabet, MessageIds, Settings, SmscSettings};
 use crate::hash::{self, ByHash};
 use crate::ledger::Channel;
 
@@ -34,6 +38,9 @@ pub(crate) struct Smsc {
     seed: u64,
     settings: RwLock<Arc<SmscSettings>>,
     pub(crate) outbox: Outbox,
+    pub(crate) handsets: Handsets,
+    /// Binds that their peer ended with an unbind.
+    pub(crate) unbound: AtomicU64,
     known: Mutex<Known>,
     numbers: AtomicU64,
     drops: watch::Sender<u64>,
@@ -58,6 +65,8 @@ impl Smsc {
             seed: settings.seed,
             settings: RwLock::new(Arc::new(settings.smsc.clone())),
             outbox: Outbox::new(settings.callbacks.waiting),
+            handsets: Handsets::default(),
+            unbound: AtomicU64::new(0),
             known: Mutex::default(),
             numbers: AtomicU64::new(now_ms() << 20),
             drops: watch::channel(0).0,
@@ -80,9 +89,15 @@ impl Smsc {
 
     /// A citizen writes to whoever is bound.
     pub(crate) fn write(&self, from: &str, to: &str, text: &str) -> bool {
-        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ' || byte == b'.');
-        let (data_coding, octets) =
-            if plain { (coding::DEFAULT, text.as_bytes().to_vec()) } else { (coding::UCS_2, coding::to_ucs_2(text)) };
+        let in_default = match self.settings().alphabet {
+            Alphabet::Gsm7 => parts::to_septets(text),
+            Alphabet::Gsm7Packed => parts::to_septets(text).map(|septets| septets::pack(&septets, 0)),
+            Alphabet::Latin1 => coding::to_latin_1(text),
+        };
+        let (data_coding, octets) = match in_default {
+            Some(octets) => (coding::DEFAULT, octets),
+            None => (coding::UCS_2, coding::to_ucs_2(text)),
+        };
         let mut message = ShortMessage {
             source: Address { ton: 1, npi: 1, digits: from.trim_start_matches('+').to_owned().into() },
             destination: Address { ton: 3, npi: 0, digits: to.to_owned().into() },
@@ -94,6 +109,11 @@ impl Smsc {
         } else {
             message.short_message = octets.into();
         }
+        self.bring(message)
+    }
+
+    /// Brings this to whoever is bound, as it is.
+    pub(crate) fn bring(&self, message: ShortMessage) -> bool {
         self.outbox.push(0, message)
     }
 

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -166,8 +167,10 @@ impl<'s> Session<'s> {
         };
         match body {
             Body::Bind(bound, bind) => return self.bind(sequence, bound, &bind, settings),
+            Body::EnquireLink if self.chance.hits(settings.silent_enquiry) => {}
             Body::EnquireLink => self.line.put(&Pdu::answer(sequence, Status::OK, Body::EnquireLinkResp)),
             Body::Unbind => {
+                self.smsc.unbound.fetch_add(1, Ordering::Relaxed);
                 self.line.put(&Pdu::answer(sequence, Status::OK, Body::UnbindResp));
                 return Err(End);
             }
@@ -197,6 +200,9 @@ impl<'s> Session<'s> {
     fn bind(&mut self, sequence: u32, bound: Bound, bind: &Bind, settings: &SmscSettings) -> Result<(), End> {
         if self.chance.hits(settings.close_on_bind) {
             return Err(End);
+        }
+        if self.chance.hits(settings.silent_bind) {
+            return Ok(());
         }
         let differs =
             |known: &Option<String>, given: &Bytes| known.as_ref().is_some_and(|known| known.as_bytes() != given);
@@ -331,6 +337,9 @@ impl<'s> Session<'s> {
                 steps: [delay_ms.min(u64::from(NEVER)) as u32, NEVER, NEVER],
                 until_s: 0,
             }));
+        }
+        if settings.handsets > 0 {
+            self.smsc.handsets.show(message, settings);
         }
         let number = self.smsc.number();
         self.smsc.know(number, at_ms + delay_ms, state);
