@@ -18,6 +18,7 @@ use crate::domain::inbound::{Heard, Inbound};
 use crate::domain::jwe::Receiver;
 use crate::domain::life::{Outcome, State};
 use crate::domain::month::Month;
+use crate::domain::mobile::Mobile;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{AttemptStatus, MessageStatus};
 use crate::domain::submission::{Broadcast, Envelope, Identifier, Institution, Lane, Recipient, Row};
@@ -160,6 +161,11 @@ pub trait Journal: Send + Sync {
     /// Whether a broadcast is paused: no step of its rows may be begun. Never reads the disk.
     fn is_paused(&self, _: BroadcastId) -> bool {
         false
+    }
+
+    /// A mobile number as facts hold it: a keyed hash. None where none is kept.
+    fn hash_of(&self, _: Mobile) -> Option<u64> {
+        None
     }
 
     /// A number for a new broadcast, greater than all before.
@@ -423,6 +429,11 @@ pub trait Archive: Send + Sync {
         channel: Channel,
         channel_reference: Box<str>,
     ) -> BoxFuture<'static, Result<Option<AttemptRef>, ArchiveError>>;
+
+    /// Whose message went to a mobile number last, by whatever it named the citizen (see [`Change::WentTo`]).
+    fn last_to(&self, _: Mobile) -> BoxFuture<'static, Result<Option<Institution>, ArchiveError>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// A broadcast, if it is `owner`'s.
     fn broadcast(
@@ -701,6 +712,11 @@ pub trait Transport: Send + Sync {
     /// The receipts of a callback request to a provider of this channel; `None` when it is not one of them.
     fn receipts_of(&self, provider: &str, request: &CallbackRequest) -> Option<Result<Received, CallbackError>> {
         (provider == self.provider()).then(|| self.receipts(request))
+    }
+
+    /// Ends its connections as the channel wants it, where it has any, in bounded time. What is sent after it fails.
+    fn close(&self) -> Option<BoxFuture<'static, ()>> {
+        None
     }
 
     /// What the channel knows of an attempt.

@@ -73,6 +73,12 @@ impl Transport for Guarded {
         }
     }
 
+    fn close(&self) -> Option<BoxFuture<'static, ()>> {
+        let simulated = self.simulated.as_ref().and_then(|simulated| simulated.close());
+        let closing: Vec<_> = self.live.close().into_iter().chain(simulated).collect();
+        Some(Box::pin(async move { drop(future::join_all(closing).await) }))
+    }
+
     fn can_tell(&self) -> &'static str {
         self.live.can_tell()
     }

@@ -10,12 +10,15 @@ use estafette_actors::domain::inbound::Inbound;
 use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::domain::stop;
 use estafette_actors::messages::Refused;
-use estafette_actors::ports::{Ear, Inquiry, Transport};
+use estafette_actors::ports::{Clock, Ear, Inquiry, SystemClock, Transport};
 use estafette_loadtest::Simulators;
 use estafette_loadtest::ledger::Channel;
 use estafette_loadtest::sandbox::Behaviour;
-use estafette_loadtest::simulators::{MessageIds, Settings as World, SmscSettings};
+use estafette_loadtest::simulators::{Alphabet, MessageIds, Settings as World, SmscSettings};
+use estafette_smpp::pdu::{Address, ShortMessage};
+use estafette_smpp::udh;
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 
@@ -27,16 +30,32 @@ struct Heard {
     receipts: Mutex<Vec<Receipt>>,
     inbound: Mutex<Vec<Inbound>>,
     deaf: AtomicBool,
+    /// Nothing is durable while it is set.
+    held: AtomicBool,
 }
 
 impl Heard {
-    fn take<T>(&self, into: &Mutex<Vec<T>>, told: Vec<T>) -> BoxFuture<'static, Result<(), Refused>> {
+    fn take<T>(self: &Arc<Self>, into: &Mutex<Vec<T>>, told: Vec<T>) -> BoxFuture<'static, Result<(), Refused>> {
         if self.deaf.load(Ordering::Relaxed) {
             return Box::pin(async { Err(Refused::Restarting) });
         }
         into.lock().unwrap().extend(told);
-        Box::pin(async { Ok(()) })
+        let me = Arc::clone(self);
+        Box::pin(async move {
+            until("it is durable", || !me.held.load(Ordering::Relaxed)).await;
+            Ok(())
+        })
     }
+}
+
+/// Waits for something that must come about.
+async fn until(what: &str, comes: impl Fn() -> bool) {
+    let waiting = async {
+        while !comes() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
 struct Ears(Arc<Heard>);
@@ -92,22 +111,22 @@ impl Line {
 
     /// Waits for receipts, so many of them.
     async fn receipts(&self, count: usize) -> Vec<Receipt> {
-        let enough = async {
-            while self.heard.receipts.lock().unwrap().len() < count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), enough).await.expect("the receipts come");
+        until("the receipts come", || self.heard.receipts.lock().unwrap().len() >= count).await;
         self.heard.receipts.lock().unwrap().clone()
     }
 
     async fn bound(&self, count: usize) {
-        let bound = async {
-            while self.channel.bound() != count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), bound).await.expect("it binds");
+        until("it binds", || self.channel.bound() == count).await;
+    }
+
+    /// Waits for what citizens wrote, so many of them.
+    async fn inbound(&self, count: usize) -> Vec<Inbound> {
+        until("it is heard", || self.heard.inbound.lock().unwrap().len() >= count).await;
+        std::mem::take(&mut *self.heard.inbound.lock().unwrap())
+    }
+
+    fn texts(&self) -> Vec<String> {
+        self.simulators.shown().0.into_iter().map(|shown| shown.text).collect()
     }
 
     async fn stop(self) {
@@ -310,17 +329,241 @@ async fn what_citizens_write_is_heard() {
     line.bound(1).await;
     for text in ["STOP", "Arrêt, s'il vous plaît 😀"] {
         assert!(line.simulators.write(MOBILE, "8686", text));
-        let heard = async {
-            loop {
-                if let Some(inbound) = line.heard.inbound.lock().unwrap().pop() {
-                    return inbound;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let inbound = tokio::time::timeout(Duration::from_secs(5), heard).await.expect("it is heard");
+        let inbound = line.inbound(1).await.remove(0);
         assert_eq!((inbound.from.e164().as_str(), &*inbound.to, &*inbound.text), (MOBILE, "8686", text));
     }
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_long_message_is_known_to_be_sent_only_when_every_part_was_taken() {
+    let mut smsc = SmscSettings { handsets: 10, ..smsc() };
+    (smsc.faults.latency_min_ms, smsc.faults.latency_max_ms) = (600, 600);
+    let line = Line::start(smsc, json!({ "response_timeout_ms": 400 })).await;
+    let text = "Voici ce que vous recevrez. ".repeat(16);
+    let mut letter = saying(mobile(MOBILE), &text);
+    for _ in 0..2 {
+        assert_eq!(line.channel.send(letter.clone()).await, Outcome::Unknown);
+        // One part more is taken, and not all: it must not be taken for sent.
+        assert_eq!(line.channel.inquire(letter.clone()).await, Inquiry::NotFound);
+        letter.reference.retry += 1;
+    }
+    assert_eq!(line.channel.send(letter.clone()).await, Outcome::Unknown);
+    let id = match line.channel.inquire(letter.clone()).await {
+        Inquiry::Known(AttemptStatus::Sent, Some(id)) => id,
+        other => panic!("{other:?}"),
+    };
+    // The handset shows it once and whole, from parts of three tries, and no part went twice.
+    assert_eq!((line.texts(), line.simulators.shown().1), (vec![text], 0));
+    assert_eq!(line.simulators.count(Channel::Smsc).total, 1);
+    assert_eq!(line.receipts(1).await[0].about, About::ChannelReference(id));
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_was_taken_late_is_not_sent_twice_when_it_is_sent_again() {
+    let mut smsc = SmscSettings { handsets: 10, ..smsc() };
+    (smsc.faults.latency_min_ms, smsc.faults.latency_max_ms) = (400, 400);
+    let line = Line::start(smsc, json!({ "response_timeout_ms": 200 })).await;
+    let letter = saying(mobile(MOBILE), "one");
+    assert_eq!(line.channel.send(letter.clone()).await, Outcome::Unknown);
+    until("it is taken", || line.texts().len() == 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    id(&line.channel.send(letter).await);
+    assert_eq!(line.texts(), ["one"]);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn late_answers_are_known_however_many_are_late() {
+    let mut smsc = smsc();
+    (smsc.faults.latency_min_ms, smsc.faults.latency_max_ms) = (1_500, 1_500);
+    let line = Line::start(smsc, json!({ "response_timeout_ms": 100, "window": 1 })).await;
+    line.bound(1).await;
+    let letters: Vec<_> = (0..10).map(|n| saying(mobile(MOBILE), &format!("message {n}"))).collect();
+    let sent = join_all(letters.iter().map(|letter| line.channel.send(letter.clone()))).await;
+    assert!(sent.iter().all(|outcome| *outcome == Outcome::Unknown), "{sent:?}");
+    until("all are taken", || line.simulators.count(Channel::Smsc).total == 10).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for letter in letters {
+        let known = line.channel.inquire(letter).await;
+        assert!(matches!(known, Inquiry::Known(AttemptStatus::Sent, Some(_))), "{known:?}");
+    }
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn each_alphabet_reaches_the_handset_and_comes_back_from_it() {
+    let texts =
+        ["Voilà l'été, 5 € {ou} moins", "STOPPEN", "Ολα καλά 😀", &"Prêt à Liège. ".repeat(30), &"[a]~".repeat(90)];
+    for (coding, alphabet) in [
+        ("gsm7", Alphabet::Gsm7),
+        ("gsm7_packed", Alphabet::Gsm7Packed),
+        ("default_latin1", Alphabet::Latin1),
+        ("latin1", Alphabet::Gsm7),
+        ("ucs2", Alphabet::Gsm7Packed),
+    ] {
+        for long in ["udh", "payload"] {
+            let smsc = SmscSettings { alphabet, handsets: 10, ..smsc() };
+            let line = Line::start(smsc, json!({ "coding": coding, "long": long })).await;
+            for text in texts {
+                id(&line.send(MOBILE, text).await);
+            }
+            assert_eq!(line.texts(), texts, "{coding} {long}");
+            line.stop().await;
+        }
+        if coding == "ucs2" {
+            continue;
+        }
+        let line = Line::start(SmscSettings { alphabet, ..smsc() }, json!({ "coding": coding })).await;
+        line.bound(1).await;
+        for text in ["STOP", "ARRÊT", "Arrêtez svp", "stopzetten"] {
+            assert!(line.simulators.write(MOBILE, "8686", text));
+            let inbound = line.inbound(1).await.remove(0);
+            assert_eq!(&*inbound.text, text, "{coding}");
+            assert!(stop::asked(&inbound.text).is_some());
+        }
+        line.stop().await;
+    }
+}
+
+fn brought(octets: &[u8]) -> ShortMessage {
+    ShortMessage {
+        source: Address { ton: 2, npi: 8, digits: "0470123456".into() },
+        destination: Address { ton: 3, npi: 0, digits: "8686".into() },
+        short_message: octets.to_vec().into(),
+        ..ShortMessage::default()
+    }
+}
+
+#[tokio::test]
+async fn a_national_source_is_a_citizen_and_parts_are_one_message() {
+    let line = Line::start(SmscSettings { window: 1, ..smsc() }, json!({})).await;
+    line.bound(1).await;
+    assert!(line.simulators.bring(brought(b"STOP")));
+    let inbound = line.inbound(1).await.remove(0);
+    assert_eq!((inbound.from.e164().as_str(), &*inbound.text), (MOBILE, "STOP"));
+    // One at a time: the second part comes only when the first was acknowledged.
+    for number in [1, 2] {
+        let part = udh::Part { reference: 7, total: 2, number };
+        let octets = part.before(if number == 1 { b"The bus does not " } else { b"stop" });
+        assert!(line.simulators.bring(ShortMessage { esm_class: 0x40, ..brought(&octets) }));
+    }
+    let inbound = line.inbound(2).await;
+    let texts: Vec<&str> = inbound.iter().map(|inbound| &*inbound.text).collect();
+    assert_eq!(texts, ["(1/2) The bus does not ", "The bus does not stop"]);
+    line.stop().await;
+    // Both at once, the second first.
+    let line = Line::start(smsc(), json!({})).await;
+    line.bound(1).await;
+    for number in [2, 1] {
+        let part = udh::Part { reference: 7, total: 2, number };
+        let octets = part.before(if number == 1 { b"The bus does not " } else { b"stop" });
+        assert!(line.simulators.bring(ShortMessage { esm_class: 0x40, ..brought(&octets) }));
+    }
+    let inbound = line.inbound(1).await;
+    assert_eq!((inbound.len(), &*inbound[0].text), (1, "The bus does not stop"));
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_its_validity_is_over() {
+    let line = Line::start(smsc(), json!({})).await;
+    line.bound(1).await;
+    let mut letter = saying(mobile(MOBILE), "one");
+    let mut envelope = (*letter.envelope).clone();
+    envelope.valid_until = SystemClock.now();
+    letter.envelope = Arc::new(envelope);
+    assert_eq!(line.channel.send(letter).await, failed(Failure::Expired));
+    assert_eq!(line.simulators.count(Channel::Smsc).total, 0);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_waits_no_longer_for_its_place_than_it_is_valid() {
+    let mut smsc = smsc();
+    (smsc.faults.latency_min_ms, smsc.faults.latency_max_ms) = (600, 600);
+    let line = Line::start(smsc, json!({ "window": 1 })).await;
+    line.bound(1).await;
+    let mut second = saying(mobile(MOBILE), "two");
+    let mut envelope = (*second.envelope).clone();
+    envelope.valid_until = SystemClock.now().plus(Duration::from_millis(300));
+    second.envelope = Arc::new(envelope);
+    let (first, second) = tokio::join!(line.send(MOBILE, "one"), line.channel.send(second));
+    id(&first);
+    assert_eq!(second, failed(Failure::Expired));
+    assert_eq!(line.simulators.count(Channel::Smsc).total, 1);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn who_takes_the_connection_and_never_answers_the_bind_is_left_and_tried_again() {
+    let line = Line::start(SmscSettings { silent_bind: 1.0, ..smsc() }, json!({ "connect_timeout_ms": 200 })).await;
+    assert_eq!(line.send(MOBILE, "one").await, failed(Failure::ChannelDown));
+    assert_eq!(line.channel.bound(), 0);
+    line.simulators.set_smsc(smsc());
+    line.bound(1).await;
+    id(&line.send(MOBILE, "one").await);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_on_which_nothing_is_answered_is_replaced() {
+    let mute = SmscSettings { silent: 1.0, silent_enquiry: 1.0, ..smsc() };
+    let line = Line::start(mute, json!({ "response_timeout_ms": 200, "enquire_link_ms": 100 })).await;
+    line.bound(1).await;
+    let letter = saying(mobile(MOBILE), "one");
+    let lost = line.channel.send(letter.clone());
+    let (lost, ()) = tokio::join!(lost, line.bound(0));
+    assert_eq!(lost, Outcome::Unknown);
+    assert_eq!(line.channel.inquire(letter.clone()).await, Inquiry::CannotTell);
+    line.simulators.set_smsc(smsc());
+    line.bound(1).await;
+    id(&line.channel.send(letter).await);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_that_is_not_read_here_is_not_silent() {
+    let line = Line::start(
+        SmscSettings { window: 10_000, ..smsc() },
+        json!({ "response_timeout_ms": 200, "enquire_link_ms": 100, "window": 10 }),
+    )
+    .await;
+    line.bound(1).await;
+    line.heard.held.store(true, Ordering::Relaxed);
+    // So many that nothing more is read until they are durable.
+    for n in 0..4_000 {
+        assert!(line.simulators.write(MOBILE, "8686", &format!("word {n}")));
+    }
+    until("no more is read", || line.heard.inbound.lock().unwrap().len() >= 2_048).await;
+    let (sent, ()) = tokio::join!(line.send(MOBILE, "one"), async {
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        assert_eq!(line.channel.bound(), 1);
+        line.heard.held.store(false, Ordering::Relaxed);
+    });
+    id(&sent);
+    assert_eq!((line.inbound(4_000).await.len(), line.channel.bound()), (4_000, 1));
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn an_orderly_end_tells_the_smsc_once_what_is_under_way_was_answered() {
+    let mut slow = smsc();
+    (slow.faults.latency_min_ms, slow.faults.latency_max_ms) = (300, 300);
+    let line = Line::start(slow, json!({ "binds": 2 })).await;
+    line.bound(2).await;
+    let sending = async {
+        // Under way when the end begins.
+        let (sent, ()) = tokio::join!(line.send(MOBILE, "one"), async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            line.channel.close().expect("it has links").await;
+        });
+        sent
+    };
+    id(&sending.await);
+    assert_eq!((line.simulators.unbound(), line.channel.bound()), (2, 0));
+    assert_eq!(line.send(MOBILE, "two").await, failed(Failure::ChannelDown));
     line.stop().await;
 }
 

@@ -301,6 +301,11 @@ impl Transport for Several {
         }))
     }
 
+    fn close(&self) -> Option<BoxFuture<'static, ()>> {
+        let closing: Vec<_> = self.0.providers.iter().filter_map(|provider| provider.transport.close()).collect();
+        Some(Box::pin(async move { drop(future::join_all(closing).await) }))
+    }
+
     fn listen(&self, ear: Arc<dyn Ear>) -> Option<BoxFuture<'static, ()>> {
         let listening: Vec<_> = (0..self.0.providers.len())
             .filter_map(|place| {

@@ -4,7 +4,9 @@
 //! only when the SMSC said so or never got it. What the SMSC brings is acknowledged after the commit that holds it, so it
 //! brings again what a crash took. A number or a text is never logged.
 mod bind;
+mod inbound;
 mod letter;
+mod parts;
 mod session;
 mod settings;
 mod tls;
@@ -23,14 +25,16 @@ use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{
     CallbackError, CallbackRequest, Clock, Ear, Inquiry, Letter, Received, SystemClock, Transport,
 };
-use estafette_smpp::pdu::{Address, Body};
+use estafette_smpp::Status;
+use estafette_smpp::pdu::Body;
 use estafette_smpp::receipt::State;
-use estafette_smpp::{Status, coding};
 use futures_util::future::{self, BoxFuture};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use bind::{Bind, Reply};
+use bind::{Asked, Bind, Reply};
+use inbound::Pieces;
+use parts::{Letters, Part, Standing};
 use settings::Form;
 pub use settings::{Coding, Long, ReceiptId, Settings};
 
@@ -44,6 +48,8 @@ use crate::channels::sms::NAME;
 pub const PROVIDER: &str = "smpp";
 /// How long a letter waits for a bind at most, so that a start or a new connection costs it no retry.
 const BIND_WAIT: Duration = Duration::from_secs(2);
+/// How long an orderly end may take: the answers that are under way, and the SMSC's to our unbind.
+const CLOSING: Duration = Duration::from_secs(3);
 /// What is remembered of parts and late answers: entries at most, and how long.
 const REMEMBERED: usize = 100_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(3 * 86_400);
@@ -61,28 +67,22 @@ struct Inner {
     form: Form,
     query: bool,
     response: Duration,
-    receipt_id: ReceiptId,
     binds: Vec<Arc<Bind>>,
     bound: watch::Receiver<usize>,
     next: AtomicUsize,
     number: AtomicU16,
     memory: Arc<Memory>,
+    closing: watch::Sender<bool>,
 }
 
 /// What is kept beside the journal, for a better answer; losing it loses no message.
 struct Memory {
+    /// Letters that are not known to be sent.
+    letters: Letters,
     /// Parts that are not the last of their letter, by this channel's reference.
-    parts: Expiring<Box<str>, AttemptRef>,
-    /// Answers that came after their time limit.
-    late: Expiring<AttemptRef, Late>,
-    /// Attempts whose answer may still come, since their link lives.
-    overdue: Expiring<AttemptRef, ()>,
-}
-
-#[derive(Clone)]
-enum Late {
-    Taken { message_id: bytes::Bytes, source: Address },
-    Refused,
+    parts: Expiring<Box<str>, Part>,
+    /// Parts of what citizens write.
+    pieces: Pieces,
 }
 
 impl Smpp {
@@ -90,24 +90,28 @@ impl Smpp {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let (terms, form) = settings.checked()?;
         let memory = Arc::new(Memory {
+            letters: Letters::new(REMEMBERED_FOR, REMEMBERED),
             parts: Expiring::new(REMEMBERED_FOR, REMEMBERED),
-            late: Expiring::new(REMEMBERED_FOR, REMEMBERED),
-            overdue: Expiring::new(terms.response * 2, REMEMBERED),
+            pieces: Pieces::default(),
         });
+        let closing = watch::Sender::new(false);
         let terms = Arc::new(terms);
         let (tell, bound) = watch::channel(0);
         let tell = Arc::new(tell);
-        let make = |place| Arc::new(Bind::new(place, Arc::clone(&terms), Arc::clone(&tell), Arc::clone(&memory)));
+        let make = |place| {
+            let (terms, tell, memory) = (Arc::clone(&terms), Arc::clone(&tell), Arc::clone(&memory));
+            Arc::new(Bind::new(place, terms, tell, memory, closing.subscribe()))
+        };
         Ok(Self(Arc::new(Inner {
             form,
             query: settings.query,
             response: terms.response,
-            receipt_id: settings.receipt_id,
             binds: (0..usize::from(settings.binds)).map(make).collect(),
             bound,
             next: AtomicUsize::new(0),
             number: AtomicU16::new(rand::random()),
             memory,
+            closing,
         })))
     }
 
@@ -166,6 +170,16 @@ impl Transport for Smpp {
             future::join_all(kept).await;
         }))
     }
+
+    fn close(&self) -> Option<BoxFuture<'static, ()>> {
+        let inner = Arc::clone(&self.0);
+        Some(Box::pin(async move {
+            inner.closing.send_replace(true);
+            let mut bound = inner.bound.clone();
+            // Past the bound the links are simply closed.
+            let _ = tokio::time::timeout(CLOSING, bound.wait_for(|bound| *bound == 0)).await;
+        }))
+    }
 }
 
 impl Inner {
@@ -196,79 +210,76 @@ impl Inner {
     }
 
     /// Asks over some bind; a link that was lost before it took the request costs nothing.
-    async fn ask(&self, attempt: Option<AttemptRef>, body: Body) -> Option<Reply> {
+    async fn ask(&self, asked: Asked) -> Option<Reply> {
         let until = Instant::now() + BIND_WAIT.min(self.response);
-        let mut body = body;
+        let mut asked = asked;
         loop {
-            match self.bind(until).await?.ask(attempt, body).await {
-                Err(unasked) => body = unasked,
+            match self.bind(until).await?.ask(asked).await {
+                Err(unasked) => asked = *unasked,
                 Ok(reply) => return Some(reply),
             }
         }
     }
 
     async fn send(&self, letter: &Letter, now: Timestamp) -> Outcome {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let messages = match letter::messages(&self.form, letter, number, now) {
+        if letter.envelope.valid_until <= now {
+            return failed(Failure::Expired);
+        }
+        let letters = &self.memory.letters;
+        let (attempt, text) = (letter.reference, &*letter.rendition.text);
+        let number = letters.number(attempt, text).unwrap_or_else(|| self.number.fetch_add(1, Ordering::Relaxed));
+        let messages = match letter::messages(&self.form, letter, number) {
             Ok(messages) => messages,
             Err(failure) => return failed(failure),
         };
-        let mut before: Vec<Box<str>> = Vec::new();
-        let mut last = None;
+        let progress = letters.begin(attempt, number, text, &messages);
         // One after the other: when a part is refused, those after it are not sent, and a handset shows nothing of a
-        // message that is not whole.
-        for message in messages {
-            if let Some(id) = last.take() {
-                self.memory.parts.set(Clone::clone(&id), letter.reference);
-                before.push(id);
-            }
-            match self.ask(Some(letter.reference), Body::SubmitSm(Box::new(message))).await {
-                Some(Reply::Answer(Status::OK, Body::SubmitSmResp(id))) => {
-                    last = Some(verdict::of_answer(self.receipt_id, &coding::from_latin_1(&id)));
-                }
-                Some(Reply::Answer(status, _)) if !status.is_ok() => {
-                    self.forget(&before);
-                    return verdict::refused(status);
-                }
-                None => {
-                    self.forget(&before);
-                    return failed(Failure::ChannelDown);
-                }
+        // message that is not whole. What an earlier try brought there is not sent again.
+        for (place, message) in messages.into_iter().enumerate() {
+            let Some(part) = progress.wanted(place) else { continue };
+            let body = Body::SubmitSm(Box::new(message));
+            let asked = Asked { body, part: Some(part), valid_until: Some(letter.envelope.valid_until) };
+            let ended = match self.ask(asked).await {
+                Some(Reply::Answer(Status::OK, Body::SubmitSmResp(_))) => continue,
+                Some(Reply::Answer(status, _)) if !status.is_ok() => verdict::refused(status),
+                Some(Reply::Expired) => failed(Failure::Expired),
+                None => failed(Failure::ChannelDown),
                 // No answer, or one that says nothing.
                 Some(_) => return Outcome::Unknown,
-            }
+            };
+            progress.leave();
+            return ended;
         }
-        Outcome::Is(AttemptStatus::Sent, last.filter(|id| !id.is_empty()))
-    }
-
-    /// Parts of a letter that was not sent whole: what becomes of them says nothing of it.
-    fn forget(&self, parts: &[Box<str>]) {
-        for part in parts {
-            self.memory.parts.remove(part);
+        match progress.standing() {
+            Standing::Whole(_, reference) => {
+                letters.end(attempt);
+                Outcome::Is(AttemptStatus::Sent, Some(reference).filter(|reference| !reference.is_empty()))
+            }
+            // A part was taken, and reported as undeliverable before the last one was.
+            Standing::Missing | Standing::Doubtful => failed(Failure::RejectedByChannel),
         }
     }
 
     async fn inquire(&self, attempt: AttemptRef) -> Inquiry {
+        let Some(progress) = self.memory.letters.of(attempt) else { return Inquiry::CannotTell };
         let until = Instant::now() + self.response;
-        while self.memory.late.get(&attempt).is_none()
-            && self.memory.overdue.get(&attempt).is_some()
-            && Instant::now() < until
-        {
+        while progress.is_asked() && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let (message_id, source) = match self.memory.late.get(&attempt) {
-            Some(Late::Taken { message_id, source }) => (message_id, source),
-            Some(Late::Refused) => return Inquiry::NotFound,
-            None => return Inquiry::CannotTell,
+        let (message_id, reference) = match progress.standing() {
+            Standing::Whole(message_id, reference) => (message_id, reference),
+            // Not all of it: another try sends what is missing.
+            Standing::Missing => return Inquiry::NotFound,
+            Standing::Doubtful => return Inquiry::CannotTell,
         };
-        let reference = verdict::of_answer(self.receipt_id, &coding::from_latin_1(&message_id));
         let mut status = AttemptStatus::Sent;
+        let source = progress.source().clone();
+        let query = Asked { body: Body::QuerySm { message_id, source }, part: None, valid_until: None };
         if self.query
-            && let Some(Reply::Answer(Status::OK, Body::QuerySmResp { state, .. })) =
-                self.ask(None, Body::QuerySm { message_id, source }).await
+            && let Some(Reply::Answer(Status::OK, Body::QuerySmResp { state, .. })) = self.ask(query).await
         {
             status = State::of(state).and_then(verdict::status).unwrap_or(status);
         }
-        Inquiry::Known(status, Some(reference))
+        Inquiry::Known(status, Some(reference).filter(|reference| !reference.is_empty()))
     }
 }

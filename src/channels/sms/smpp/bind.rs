@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use estafette_actors::domain::id::AttemptRef;
+use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Ear;
 use estafette_smpp::codec::{Codec, Error, Frame};
 use estafette_smpp::pdu::{Body, Bound, Pdu};
@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::Memory;
+use super::parts::Part;
 use super::session::Session;
 use super::settings::{Shared, Terms};
 
@@ -39,13 +40,26 @@ pub(super) enum Reply {
     Answer(Status, Body),
     /// It may have got it, and did not answer in time, or the link was lost.
     Lost,
+    /// It was not written, since it is not valid any more.
+    Expired,
 }
+
+/// What is asked.
+pub(super) struct Asked {
+    pub(super) body: Body,
+    /// The part of a letter that it brings.
+    pub(super) part: Option<Part>,
+    /// After this it must not be written.
+    pub(super) valid_until: Option<Timestamp>,
+}
+
+/// What becomes of it; given back when it was never written.
+pub(super) type Answered = Result<Reply, Box<Asked>>;
 
 /// A request on its way to the session.
 pub(super) struct Order {
-    pub(super) body: Body,
-    pub(super) attempt: Option<AttemptRef>,
-    pub(super) reply: oneshot::Sender<Result<Reply, Body>>,
+    pub(super) asked: Asked,
+    pub(super) reply: oneshot::Sender<Answered>,
     pub(super) place: OwnedSemaphorePermit,
 }
 
@@ -53,7 +67,7 @@ impl Order {
     /// It was never written.
     fn give_back(self) {
         // Whoever asked may be gone.
-        let _ = self.reply.send(Err(self.body));
+        let _ = self.reply.send(Err(Box::new(self.asked)));
     }
 }
 
@@ -67,6 +81,7 @@ pub(super) struct Bind {
     window: Arc<Semaphore>,
     orders: mpsc::Sender<Order>,
     taken: Mutex<mpsc::Receiver<Order>>,
+    closing: watch::Receiver<bool>,
 }
 
 /// Why a bind did not come about, or ended.
@@ -84,13 +99,21 @@ pub(super) enum Lost {
     Unbound,
     #[error("the SMSC answered a bind with something else")]
     Strange,
+    #[error("the program ends")]
+    Closed,
 }
 
 impl Bind {
-    pub(super) fn new(place: usize, terms: Shared, bound: Arc<watch::Sender<usize>>, memory: Arc<Memory>) -> Self {
+    pub(super) fn new(
+        place: usize,
+        terms: Shared,
+        bound: Arc<watch::Sender<usize>>,
+        memory: Arc<Memory>,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
         let (orders, taken) = mpsc::channel(terms.window);
-        let window = Arc::new(Semaphore::new(terms.window));
-        Self { place, terms, memory, bound, stands: AtomicBool::new(false), window, orders, taken: Mutex::new(taken) }
+        let (window, taken) = (Arc::new(Semaphore::new(terms.window)), Mutex::new(taken));
+        Self { place, terms, memory, bound, stands: AtomicBool::new(false), window, orders, taken, closing }
     }
 
     /// Whether it is bound.
@@ -104,14 +127,14 @@ impl Bind {
     }
 
     /// Asks the SMSC; gives the request back when it was never written.
-    pub(super) async fn ask(&self, attempt: Option<AttemptRef>, body: Body) -> Result<Reply, Body> {
-        let Ok(place) = Arc::clone(&self.window).acquire_owned().await else { return Err(body) };
+    pub(super) async fn ask(&self, asked: Asked) -> Answered {
+        let Ok(place) = Arc::clone(&self.window).acquire_owned().await else { return Err(Box::new(asked)) };
         if !self.stands() {
-            return Err(body);
+            return Err(Box::new(asked));
         }
         let (reply, answer) = oneshot::channel();
-        if let Err(unsent) = self.orders.send(Order { body, attempt, reply, place }).await {
-            return Err(unsent.0.body);
+        if let Err(unsent) = self.orders.send(Order { asked, reply, place }).await {
+            return Err(Box::new(unsent.0.asked));
         }
         // A session that panicked drops what it had: it may have been written.
         answer.await.unwrap_or(Ok(Reply::Lost))
@@ -123,14 +146,16 @@ impl Bind {
         }
     }
 
-    /// Keeps it bound. Never ends.
+    /// Keeps it bound, until it is to be closed.
     pub(super) async fn keep(self: Arc<Self>, ear: Arc<dyn Ear>) {
         let mut orders = self.taken.lock().await;
         let mut failures = 0_u32;
         let mut complained: Option<tokio::time::Instant> = None;
+        let mut closing = self.closing.clone();
         loop {
             let run = AssertUnwindSafe(self.run(&mut orders, &ear, &mut failures)).catch_unwind();
             let why = match run.await {
+                Ok(Lost::Closed) => break,
                 Ok(why) => why.to_string(),
                 Err(_) => "a panic in the session".to_owned(),
             };
@@ -149,18 +174,25 @@ impl Bind {
             loop {
                 tokio::select! {
                     () = &mut pause => break,
+                    () = closed(&mut closing) => break,
                     Some(order) = orders.recv() => order.give_back(),
                 }
             }
         }
+        self.set(false);
+        while let Some(order) = orders.recv().await {
+            order.give_back();
+        }
     }
 
     async fn run(&self, orders: &mut mpsc::Receiver<Order>, ear: &Arc<dyn Ear>, failures: &mut u32) -> Lost {
+        let mut closing = self.closing.clone();
         let connected = tokio::time::timeout(self.terms.connect, connect(&self.terms));
         tokio::pin!(connected);
         let connected = loop {
             tokio::select! {
                 connected = &mut connected => break connected,
+                () = closed(&mut closing) => return Lost::Closed,
                 // Came between the end of the last session and now.
                 Some(order) = orders.recv() => order.give_back(),
             }
@@ -173,12 +205,20 @@ impl Bind {
         tracing::info!(address = %self.terms.address, bind = self.place, "bound to the SMSC");
         self.set(true);
         let began = tokio::time::Instant::now();
-        let lost = Session::new(wire, &self.terms, &self.memory, Arc::clone(ear)).run(orders).await;
+        let lost = Session::new(wire, &self.terms, &self.memory, Arc::clone(ear)).run(orders, closing).await;
         // One that is closed as soon as it is bound is left alone as long as one that is refused.
         if began.elapsed() > self.terms.reconnect.1.min(Duration::from_secs(5)) {
             *failures = 0;
         }
         lost
+    }
+}
+
+/// Until the program ends.
+pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
+    if closing.wait_for(|closing| *closing).await.is_err() {
+        // Nobody is left who could say so.
+        std::future::pending().await
     }
 }
 

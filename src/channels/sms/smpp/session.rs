@@ -1,40 +1,47 @@
 //! A bind that stands: requests out, answers in, what the SMSC brings in batches to the journal.
 //!
 //! Invariant: a PDU that can't be understood is refused or ignored, and no request under way is lost for it; the link is given
-//! up when the octets make no sense any more, or when an enquire_link has no answer in time.
-//! Bounded: requests without an answer by the window, what was brought and is not acknowledged by [`BROUGHT`].
+//! up when the octets make no sense any more, or when an enquire_link has no answer in time. Time in which nothing is read
+//! here says nothing of the link.
+//! Bounded: requests without an answer by the window, what was brought and is not acknowledged by [`BROUGHT`], late answers
+//! that are still waited for by [`OVERDUE`] and [`OVERDUE_FOR`].
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use estafette_actors::domain::channel::Channel;
-use estafette_actors::domain::id::AttemptRef;
 use estafette_actors::domain::inbound::Inbound;
-use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::receipt::{About, Receipt};
-use estafette_actors::domain::segment;
 use estafette_actors::domain::status::AttemptStatus;
-use estafette_actors::ports::Ear;
+use estafette_actors::ports::{Clock, Ear, SystemClock};
 use estafette_smpp::codec::Frame;
-use estafette_smpp::coding::{self, Coding};
-use estafette_smpp::pdu::{Address, Body, Pdu, RESPONSE, ShortMessage, command, esm_class, next_sequence};
-use estafette_smpp::{Status, receipt, udh};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use estafette_smpp::coding;
+use estafette_smpp::pdu::{Body, Pdu, RESPONSE, ShortMessage, command, next_sequence};
+use estafette_smpp::{Status, receipt};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::bind::{Lost, Order, Reply, Wire};
+use super::bind::{Answered, Asked, Lost, Order, Reply, Wire, closed};
+use super::inbound::{self, Committed, Receipted, Told};
+use super::parts::Part;
 use super::settings::Terms;
-use super::{Late, Memory, verdict};
+use super::{Memory, letter, verdict};
 
 /// What was brought and is not acknowledged, at most: above it nothing is read.
 const BROUGHT: usize = 2_048;
 /// Requests taken over at once.
 const ORDERS: usize = 256;
+/// Answers that are waited for past their limit: at most, and how long.
+const OVERDUE: usize = 10_000;
+const OVERDUE_FOR: Duration = Duration::from_secs(300);
+/// At an orderly end: how long what is under way may take before the unbind, and how long the SMSC has to answer that.
+const PATIENCE: Duration = Duration::from_secs(1);
+const UNBINDING: Duration = Duration::from_millis(1_500);
 
 /// A request without an answer.
 struct Pending {
-    reply: oneshot::Sender<Result<Reply, Body>>,
-    attempt: Option<AttemptRef>,
-    source: Address,
+    reply: oneshot::Sender<Answered>,
+    part: Option<Part>,
     /// Kept until the answer, or its time limit.
     _place: OwnedSemaphorePermit,
 }
@@ -45,10 +52,18 @@ struct Brought {
     receipts: Vec<Receipt>,
     inbound: Vec<Inbound>,
     sequences: Vec<u32>,
+    /// Parts that came earlier, perhaps over another bind.
+    earlier: Vec<Receipted>,
 }
 
-/// What was brought under these numbers, and whether it is durable.
-type Committed = (Vec<u32>, bool);
+/// The orderly end.
+#[derive(Clone, Copy)]
+enum Leaving {
+    /// What is under way may end until then.
+    Waiting(Instant),
+    /// The SMSC was told, and may answer until then.
+    Told(Instant),
+}
 
 /// The session.
 pub(super) struct Session<'b> {
@@ -60,10 +75,14 @@ pub(super) struct Session<'b> {
     pending: HashMap<u32, Pending>,
     /// Time limits of what is pending, in their order; those answered are passed over.
     limits: VecDeque<(Instant, u32)>,
-    /// Requests past their limit whose answer may still come.
-    overdue: HashMap<u32, (AttemptRef, Address)>,
+    /// Requests past their limit whose answer may still come, and since when, the oldest first.
+    overdue: HashMap<u32, Part>,
+    overdue_since: VecDeque<(Instant, u32)>,
     heard_at: Instant,
     enquired: Option<Instant>,
+    /// Since when nothing is read here, because of what was brought and is not acknowledged.
+    deaf_since: Option<Instant>,
+    leaving: Option<Leaving>,
     brought: Brought,
     unanswered: usize,
     committed: (mpsc::UnboundedSender<Committed>, mpsc::UnboundedReceiver<Committed>),
@@ -80,8 +99,11 @@ impl<'b> Session<'b> {
             pending: HashMap::with_capacity(terms.window),
             limits: VecDeque::new(),
             overdue: HashMap::new(),
+            overdue_since: VecDeque::new(),
             heard_at: Instant::now(),
             enquired: None,
+            deaf_since: None,
+            leaving: None,
             brought: Brought::default(),
             unanswered: 0,
             committed: mpsc::unbounded_channel(),
@@ -89,19 +111,18 @@ impl<'b> Session<'b> {
     }
 
     /// Until the link is lost; then every request without an answer is.
-    pub(super) async fn run(mut self, orders: &mut mpsc::Receiver<Order>) -> Lost {
-        let lost = self.work(orders).await;
+    pub(super) async fn run(mut self, orders: &mut mpsc::Receiver<Order>, closing: watch::Receiver<bool>) -> Lost {
+        let lost = self.work(orders, closing).await;
         for (_, pending) in self.pending.drain() {
+            pending.part.iter().for_each(Part::lost);
             // Whoever asked may be gone.
             let _ = pending.reply.send(Ok(Reply::Lost));
         }
-        for (attempt, _) in self.overdue.into_values() {
-            self.memory.overdue.remove(&attempt);
-        }
+        self.overdue.values().for_each(Part::lost);
         lost
     }
 
-    async fn work(&mut self, orders: &mut mpsc::Receiver<Order>) -> Lost {
+    async fn work(&mut self, orders: &mut mpsc::Receiver<Order>, mut closing: watch::Receiver<bool>) -> Lost {
         let mut taken = Vec::with_capacity(ORDERS);
         loop {
             loop {
@@ -115,18 +136,31 @@ impl<'b> Session<'b> {
                     Err(error) => return error.into(),
                 }
             }
+            let now = Instant::now();
+            let pieces_due = self.put_pieces(now);
             self.commit();
-            let wake = match self.look_at_the_clock(Instant::now()) {
+            let listens = self.unanswered < BROUGHT;
+            self.note_deafness(listens, now);
+            let mut wake = match self.look_at_the_clock(now) {
                 Ok(wake) => wake,
                 Err(lost) => return lost,
             };
+            match self.leave(now) {
+                Ok(None) => {}
+                Ok(Some(until)) => wake = wake.min(until),
+                Err(lost) => return lost,
+            }
+            wake = pieces_due.map_or(wake, |due| wake.min(due));
             tokio::select! {
-                turned = self.wire.turn(self.unanswered < BROUGHT) => {
+                turned = self.wire.turn(listens) => {
                     if let Err(error) = turned {
                         return error.into();
                     }
                 }
-                count = orders.recv_many(&mut taken, ORDERS) => {
+                () = closed(&mut closing), if self.leaving.is_none() => {
+                    self.leaving = Some(Leaving::Waiting(Instant::now() + PATIENCE));
+                }
+                count = orders.recv_many(&mut taken, ORDERS), if self.leaving.is_none() => {
                     if count == 0 {
                         return Lost::Unbound;
                     }
@@ -150,29 +184,79 @@ impl<'b> Session<'b> {
     fn next(&mut self) -> u32 {
         loop {
             self.sequence = next_sequence(self.sequence);
-            if !self.pending.contains_key(&self.sequence) {
+            if !self.pending.contains_key(&self.sequence) && !self.overdue.contains_key(&self.sequence) {
                 return self.sequence;
             }
         }
     }
 
     fn ask(&mut self, order: Order, now: Instant) {
-        if order.reply.is_closed() {
+        let Order { asked: Asked { mut body, part, valid_until }, reply, place } = order;
+        if reply.is_closed() {
             return;
         }
+        if let (Body::SubmitSm(message), Some(valid_until)) = (&mut body, valid_until) {
+            // Now, and not when it was made: it may have waited for a bind, or for a place in its window.
+            let Some(validity) = letter::validity(valid_until, SystemClock.now()) else {
+                let _ = reply.send(Ok(Reply::Expired));
+                return;
+            };
+            message.validity = validity;
+        }
         let sequence = self.next();
-        let source = match &order.body {
-            Body::SubmitSm(message) => message.source.clone(),
-            _ => Address::default(),
-        };
-        self.wire.put(&Pdu::request(sequence, order.body));
-        let pending = Pending { reply: order.reply, attempt: order.attempt, source, _place: order.place };
+        self.wire.put(&Pdu::request(sequence, body));
+        let pending = Pending { reply, part: part.map(Part::asked), _place: place };
         self.pending.insert(sequence, pending);
         self.limits.push_back((now + self.terms.response, sequence));
     }
 
+    /// While nothing is read here the clock stands still for the link: who does not listen can't tell whether it is silent.
+    fn note_deafness(&mut self, listens: bool, now: Instant) {
+        let Some(since) = self.deaf_since else {
+            self.deaf_since = (!listens).then_some(now);
+            return;
+        };
+        let deaf = now.duration_since(since);
+        self.heard_at += deaf;
+        self.enquired = self.enquired.map(|at| at + deaf);
+        self.limits.iter_mut().for_each(|(limit, _)| *limit += deaf);
+        self.overdue_since.iter_mut().for_each(|(since, _)| *since += deaf);
+        self.deaf_since = (!listens).then_some(now);
+    }
+
+    /// The orderly end, one thing after the other; until when to wait for the next.
+    fn leave(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
+        match self.leaving {
+            None => Ok(None),
+            Some(Leaving::Waiting(until)) if until > now && !(self.pending.is_empty() && self.unanswered == 0) => {
+                Ok(Some(until))
+            }
+            Some(Leaving::Waiting(_)) => {
+                let sequence = self.next();
+                self.wire.put(&Pdu::request(sequence, Body::Unbind));
+                self.leaving = Some(Leaving::Told(now + UNBINDING));
+                Ok(Some(now + UNBINDING))
+            }
+            Some(Leaving::Told(until)) if until > now => Ok(Some(until)),
+            Some(Leaving::Told(_)) => Err(Lost::Closed),
+        }
+    }
+
     /// What fell due; when to look again.
     fn look_at_the_clock(&mut self, now: Instant) -> Result<Instant, Lost> {
+        if self.deaf_since.is_some() {
+            return Ok(now + self.terms.response);
+        }
+        while let Some((since, sequence)) = self.overdue_since.front().copied() {
+            let is_over = since + OVERDUE_FOR <= now || self.overdue.len() > OVERDUE;
+            if !is_over && self.overdue.contains_key(&sequence) {
+                break;
+            }
+            if let Some(part) = self.overdue.remove(&sequence) {
+                part.lost();
+            }
+            self.overdue_since.pop_front();
+        }
         let mut doubt = now.duration_since(self.heard_at) >= self.terms.enquire_after;
         while let Some((limit, sequence)) = self.limits.front().copied() {
             if self.pending.contains_key(&sequence) {
@@ -181,7 +265,7 @@ impl<'b> Session<'b> {
                 }
                 // Nothing at all since it was asked: the link may be dead, whatever TCP thinks.
                 doubt |= now.duration_since(self.heard_at) >= self.terms.response;
-                self.give_up(sequence);
+                self.give_up(sequence, now);
             }
             self.limits.pop_front();
         }
@@ -201,13 +285,11 @@ impl<'b> Session<'b> {
     }
 
     /// Its answer is late: nobody waits for it any longer, but what it says will be known.
-    fn give_up(&mut self, sequence: u32) {
+    fn give_up(&mut self, sequence: u32, now: Instant) {
         let Some(pending) = self.pending.remove(&sequence) else { return };
-        if let Some(attempt) = pending.attempt
-            && self.overdue.len() < self.terms.window * 4
-        {
-            self.overdue.insert(sequence, (attempt, pending.source));
-            self.memory.overdue.set(attempt, ());
+        if let Some(part) = pending.part {
+            self.overdue.insert(sequence, part);
+            self.overdue_since.push_back((now, sequence));
         }
         let _ = pending.reply.send(Ok(Reply::Lost));
     }
@@ -224,6 +306,7 @@ impl<'b> Session<'b> {
                     self.wire.put(&Pdu::answer(sequence, Status::OK, Body::UnbindResp));
                     return Some(Lost::Unbound);
                 }
+                Body::UnbindResp if self.leaving.is_some() => return Some(Lost::Closed),
                 Body::Other(command::ALERT_NOTIFICATION, _) => {}
                 body if body.is_response() => self.answered(status, sequence, body),
                 _ => self.wire.put(&Pdu::answer(sequence, Status::INVALID_COMMAND_ID, Body::GenericNack)),
@@ -245,20 +328,27 @@ impl<'b> Session<'b> {
             Body::GenericNack if status.is_ok() => Status::UNKNOWN_ERROR,
             _ => status,
         };
-        if let Some(pending) = self.pending.remove(&sequence) {
-            let _ = pending.reply.send(Ok(Reply::Answer(status, body)));
-            return;
-        }
-        if let Some((attempt, source)) = self.overdue.remove(&sequence) {
-            let late = match body {
-                Body::SubmitSmResp(message_id) if status.is_ok() => Some(Late::Taken { message_id, source }),
-                _ if status.is_ok() => None,
-                _ => Some(Late::Refused),
-            };
-            if let Some(late) = late {
-                self.memory.late.set(attempt, late);
+        let pending = self.pending.remove(&sequence);
+        let (part, reply) = match pending {
+            Some(pending) => (pending.part, Some(pending.reply)),
+            None => (self.overdue.remove(&sequence), None),
+        };
+        // Noted even when nobody waits for it any longer: what was taken is not sent again.
+        if let Some(part) = part {
+            match &body {
+                Body::SubmitSmResp(id) if status.is_ok() => {
+                    let reference = verdict::of_answer(self.terms.receipt_id, &coding::from_latin_1(id));
+                    if part.is_followed() && !reference.is_empty() {
+                        self.memory.parts.set(reference.clone(), part.clone());
+                    }
+                    part.taken(id.clone(), reference);
+                }
+                _ if status.is_ok() => part.lost(),
+                _ => part.refused(),
             }
-            self.memory.overdue.remove(&attempt);
+        }
+        if let Some(reply) = reply {
+            let _ = reply.send(Ok(Reply::Answer(status, body)));
         }
     }
 
@@ -269,14 +359,34 @@ impl<'b> Session<'b> {
                 None => return self.wire.put(&Pdu::answer(sequence, Status::OK, Body::DeliverSmResp)),
             }
         } else {
-            match inbound(message) {
-                Some(inbound) => self.brought.inbound.push(inbound),
-                // From nobody who has a mobile number, or without words.
-                None => return self.wire.put(&Pdu::answer(sequence, Status::OK, Body::DeliverSmResp)),
+            match inbound::read(message, self.terms.alphabet) {
+                Ok(piece) => {
+                    self.unanswered += 1;
+                    let receipted = (self.committed.0.clone(), sequence);
+                    let told = self.memory.pieces.take(piece, receipted, Instant::now());
+                    return self.put(told.unwrap_or_default());
+                }
+                Err(why) => {
+                    let (ton, npi, data_coding) = (message.source.ton, message.source.npi, message.data_coding);
+                    tracing::info!(%why, ton, npi, data_coding, "a message that is nobody's was acknowledged and left");
+                    return self.wire.put(&Pdu::answer(sequence, Status::OK, Body::DeliverSmResp));
+                }
             }
         }
         self.brought.sequences.push(sequence);
         self.unanswered += 1;
+    }
+
+    fn put(&mut self, told: Told) {
+        self.brought.inbound.extend(told.inbound);
+        self.brought.earlier.extend(told.receipted);
+    }
+
+    /// Parts whose others are long in coming; when to look again.
+    fn put_pieces(&mut self, now: Instant) -> Option<Instant> {
+        let (told, next) = self.memory.pieces.due(now);
+        self.put(told);
+        next
     }
 
     /// What a receipt says; none when it says nothing of a letter.
@@ -288,8 +398,9 @@ impl<'b> Session<'b> {
         match self.memory.parts.get(&id) {
             // That a part arrived says nothing of the others: the last one tells.
             Some(_) if !matches!(status, AttemptStatus::Failed(_) | AttemptStatus::ChannelExpired) => None,
-            Some(attempt) => {
-                Some(Receipt { channel, about: About::Attempt(attempt), status, channel_reference: Some(id) })
+            Some(part) => {
+                let about = About::Attempt(part.failed()?);
+                Some(Receipt { channel, about, status, channel_reference: Some(id) })
             }
             None => {
                 let about = About::ChannelReference(id.clone());
@@ -300,10 +411,10 @@ impl<'b> Session<'b> {
 
     /// Hands what was brought to the journal, all that was read at once together.
     fn commit(&mut self) {
-        if self.brought.sequences.is_empty() {
+        if self.brought.sequences.is_empty() && self.brought.earlier.is_empty() {
             return;
         }
-        let Brought { receipts, inbound, sequences } = std::mem::take(&mut self.brought);
+        let Brought { receipts, inbound, sequences, earlier } = std::mem::take(&mut self.brought);
         let (ear, committed) = (Arc::clone(&self.ear), self.committed.0.clone());
         tokio::spawn(async move {
             let mut durable = true;
@@ -315,24 +426,9 @@ impl<'b> Session<'b> {
             }
             // The session may be over: then the SMSC brings it again.
             let _ = committed.send((sequences, durable));
+            for (committed, sequence) in earlier {
+                let _ = committed.send((vec![sequence], durable));
+            }
         });
     }
-}
-
-/// A message of a citizen.
-fn inbound(message: &ShortMessage) -> Option<Inbound> {
-    let digits = coding::from_latin_1(&message.source.digits);
-    let digits = if digits.starts_with('+') { digits } else { format!("+{digits}") };
-    let from = Mobile::parse(&digits).ok()?;
-    let mut octets = message.content();
-    if message.esm_class & esm_class::UDH != 0 {
-        octets = udh::read(&octets).1;
-    }
-    let text = match Coding::of(message.data_coding) {
-        Coding::Default => segment::from_septets(&octets),
-        Coding::Ascii | Coding::Latin1 => coding::from_latin_1(&octets),
-        Coding::Ucs2 => coding::from_ucs_2(&octets),
-        Coding::Binary => return None,
-    };
-    Some(Inbound { from, to: coding::from_latin_1(&message.destination.digits).into(), text: text.into() })
 }

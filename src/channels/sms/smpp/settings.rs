@@ -59,7 +59,7 @@ pub struct Settings {
     /// The same at most. Default 30,000.
     #[serde(default = "thirty_seconds")]
     pub reconnect_max_ms: u64,
-    /// How texts are written. Default `gsm7`.
+    /// How texts are written, and with that what data_coding 0 means here in what citizens write. Default `gsm7`.
     #[serde(default)]
     pub coding: Coding,
     /// How long messages go. Default `udh`.
@@ -86,12 +86,35 @@ pub enum Coding {
     /// data_coding 0 with a septet in each octet; UCS-2 where the alphabet lacks a character.
     #[default]
     Gsm7,
+    /// data_coding 0 with eight septets in seven octets; UCS-2 likewise.
+    Gsm7Packed,
     /// data_coding 3; UCS-2 where Latin-1 lacks a character.
     Latin1,
     /// data_coding 0, which this SMSC takes for Latin-1; UCS-2 likewise.
     DefaultLatin1,
     /// UCS-2 always.
     Ucs2,
+}
+
+/// What data_coding 0, the SMSC's default alphabet, means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alphabet {
+    /// A septet in each octet.
+    Gsm7,
+    /// Eight septets in seven octets.
+    Gsm7Packed,
+    /// ISO 8859-1.
+    Latin1,
+}
+
+impl Coding {
+    const fn default_alphabet(self) -> Alphabet {
+        match self {
+            Self::Gsm7 | Self::Latin1 | Self::Ucs2 => Alphabet::Gsm7,
+            Self::Gsm7Packed => Alphabet::Gsm7Packed,
+            Self::DefaultLatin1 => Alphabet::Latin1,
+        }
+    }
 }
 
 /// How a message of several parts goes.
@@ -153,6 +176,7 @@ pub(super) struct Terms {
     pub(super) connect: Duration,
     pub(super) reconnect: (Duration, Duration),
     pub(super) receipt_id: ReceiptId,
+    pub(super) alphabet: Alphabet,
 }
 
 /// How letters become messages.
@@ -218,6 +242,7 @@ impl Settings {
             connect: ms("connect_timeout_ms", self.connect_timeout_ms)?,
             reconnect: (ms("reconnect_min_ms", self.reconnect_min_ms)?, ms("reconnect_max_ms", self.reconnect_max_ms)?),
             receipt_id: self.receipt_id,
+            alphabet: self.coding.default_alphabet(),
         };
         let named = self.sender_id.as_deref().filter(|sender| !sender.is_empty());
         let source = match named {
