@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
 use estafette_actors::announcer::{self, Announcements};
-use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint};
+use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint, Words};
 use estafette_actors::delivery::{self, Delivery, Desk};
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
@@ -236,6 +236,7 @@ impl Core {
             clock,
             admission: Gate::new(blueprint.admission),
             mint: Mint::default(),
+            words: Words::default(),
         });
         let ear: Arc<dyn Ear> = Arc::new(Hearing::new(broker.clone(), blueprint.numbers));
         for transport in &blueprint.transports {
@@ -296,6 +297,9 @@ impl Core {
         if let Some(announcements) = self.broker.announcements() {
             announcements.close().await;
         }
+        // While receipts can still be kept.
+        let closing = self.broker.desks().iter().filter_map(|desk| desk.transport().close());
+        futures_util::future::join_all(closing).await;
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

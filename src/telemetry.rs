@@ -54,6 +54,8 @@ pub mod names {
     pub const ACTOR: &str = "estafette_actor_up";
     /// How often an actor panicked.
     pub const PANICS: &str = "estafette_actor_panics_total";
+    /// Messages of citizens: kept, asking for no more, and of no institution that is known.
+    pub const WORDS: &str = "estafette_inbound_messages_total";
     /// Recipients of whom something is known.
     pub const KNOWN: &str = "estafette_registry_recipients";
 }
@@ -118,6 +120,7 @@ impl Metrics {
             process();
             journal(broker);
             channels(broker);
+            words(broker);
             actors(broker);
         });
         let handle = self.recorder.handle();
@@ -181,6 +184,14 @@ fn channels(broker: &Broker) {
         }
         metrics::gauge!(names::UNDER_WAY, "channel" => channel.clone()).set(status.under_way as f64);
         metrics::gauge!(names::WINDOW, "channel" => channel).set(status.window as f64);
+    }
+}
+
+fn words(broker: &Broker) {
+    let words = broker.words();
+    metrics::describe_counter!(names::WORDS, "Messages that citizens wrote");
+    for (kind, count) in [("heard", words.heard), ("stop", words.stops), ("unattributed", words.nobodys)] {
+        metrics::counter!(names::WORDS, "kind" => kind).absolute(count);
     }
 }
 

@@ -4,6 +4,7 @@
 //! A caller that goes away changes nothing: what was handed in is journalled all the same.
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -68,6 +69,27 @@ pub struct Inner {
     pub admission: Gate,
     /// Ids of single messages.
     pub mint: Mint,
+    /// What citizens wrote.
+    pub words: Words,
+}
+
+/// How much citizens wrote since the start.
+#[derive(Debug, Default)]
+pub struct Words {
+    heard: AtomicU64,
+    stops: AtomicU64,
+    nobodys: AtomicU64,
+}
+
+/// The same, when it was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WordFigures {
+    /// Messages of citizens that were kept.
+    pub heard: u64,
+    /// Those that asked for no more.
+    pub stops: u64,
+    /// Those for which no institution was found.
+    pub nobodys: u64,
 }
 
 mod gate;
@@ -201,8 +223,25 @@ impl Broker {
     pub async fn hear(&self, heard: Vec<(Option<Institution>, Heard)>) -> Result<(), Refused> {
         let _permit = self.0.admission.receipts.enter().ok_or(OVERLOADED)?;
         let (recorded, done) = oneshot::channel();
+        let stops = heard.iter().filter(|(_, heard)| heard.stop.is_some()).count();
+        let nobodys = heard.iter().filter(|(institution, _)| institution.is_none()).count();
+        let all = heard.len();
         self.0.supervisor.tell(Hear { heard, recorded })?;
-        done.await.map_err(|_| Refused::Restarting)?
+        done.await.map_err(|_| Refused::Restarting)??;
+        // Once it is durable: what is refused comes again.
+        for (counter, count) in
+            [(&self.0.words.heard, all), (&self.0.words.stops, stops), (&self.0.words.nobodys, nobodys)]
+        {
+            counter.fetch_add(count as u64, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// How much citizens wrote since the start.
+    pub fn words(&self) -> WordFigures {
+        let words = &self.0.words;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WordFigures { heard: read(&words.heard), stops: read(&words.stops), nobodys: read(&words.nobodys) }
     }
 
     /// Cancels a message; gives its status then.

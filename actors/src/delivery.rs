@@ -18,6 +18,7 @@ use lanes::Lanes;
 pub use pace::Limits;
 pub use wish::Wish;
 
+use crate::domain::channel::Channel;
 use crate::domain::failure::Failure;
 use crate::domain::id::AttemptRef;
 use crate::domain::life::{Outcome, Phase};
@@ -360,6 +361,9 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, fo
     let letter = letter(&registry, &assignment);
     // How a simulated channel fares must not slow the live one beside it.
     let counts = !desk.transport.rehearses(&assignment.envelope);
+    // What is only rehearsed goes to nobody whom the registry knows.
+    let to = if counts { letter.recipient.mobile } else { assignment.envelope.recipient.mobile };
+    let mobile = to.filter(|_| desk.channel == Channel::SMS);
     let Assignment { attempt, envelope, .. } = assignment;
     let limit = desk.settings().attempt_timeout;
     let begun = tokio::time::Instant::now();
@@ -429,7 +433,7 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, fo
             }
         }
     }
-    desk.ended(Ended { attempt, envelope, provider, outcome });
+    desk.ended(Ended { attempt, envelope, provider, mobile, outcome });
 }
 
 /// What the transport is given: the registry adds numbers and the citizen's language.

@@ -11,6 +11,7 @@ use crate::domain::channel::Channel;
 use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use crate::domain::inbound::Heard;
 use crate::domain::life::Outcome;
+use crate::domain::mobile::Mobile;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::MessageStatus;
 use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
@@ -110,6 +111,8 @@ pub struct Ended {
     pub envelope: Arc<Envelope>,
     /// Over which provider, where the channel has several.
     pub provider: Option<Box<str>>,
+    /// To which mobile number it went, where the channel needs one.
+    pub mobile: Option<Mobile>,
     /// How.
     pub outcome: Outcome,
 }

@@ -133,6 +133,10 @@ fn actors(lines: &mut Lines<'_>, desk: &Desk) {
 fn messages(lines: &mut Lines<'_>, desk: &Desk) {
     lines.title("Messages");
     lines.put("counted_since", "start of the process");
+    let words = desk.broker.words();
+    lines.put("inbound", words.heard);
+    lines.put("inbound_stops", words.stops);
+    lines.put("inbound_unattributed", words.nobodys);
     for (status, count) in desk.broker.archive().totals_since_start() {
         match status {
             MessageStatus::Failed(failure) => lines.put(format_args!("failed_{}", failure.as_str()), count),

@@ -201,6 +201,11 @@ pub(super) fn told(change: &Change) -> Vec<(&'static str, Reply)> {
             pairs.push(("cost", Reply::text(cost.to_string())));
             pairs
         }
+        Change::WentTo { step, retry, .. } => {
+            let mut pairs = vec![what("went_to_mobile")];
+            pairs.extend(place(*step, *retry));
+            pairs
+        }
         // Who wrote what is the institution's to read, not the operator's.
         Change::Heard(heard) => vec![what("heard"), ("stop", Reply::Boolean(heard.stop.is_some()))],
     }

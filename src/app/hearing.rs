@@ -11,11 +11,9 @@ use estafette_actors::domain::inbound::{Heard, Inbound};
 use estafette_actors::domain::receipt::Receipt;
 use estafette_actors::domain::submission::{Identifier, Institution};
 use estafette_actors::messages::Refused;
-use estafette_actors::ports::{Bar, Ear, Filter, Suppression};
+use estafette_actors::ports::{Bar, Ear, Suppression};
 use futures_util::future::BoxFuture;
 
-/// Messages to a citizen that are looked through for who wrote to them last.
-const LOOKED_THROUGH: usize = 20;
 /// Before a stop that could not be kept is brought again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -31,6 +29,7 @@ struct Inner {
 impl Hearing {
     /// With the numbers that are one institution's own.
     pub fn new(broker: Broker, numbers: HashMap<Box<str>, Institution>) -> Self {
+        let numbers = numbers.into_iter().map(|(number, whose)| (plain(&number).into(), whose)).collect();
         Self(Arc::new(Inner { broker, numbers }))
     }
 }
@@ -73,18 +72,23 @@ impl Inner {
         }
     }
 
-    /// Whom a citizen wrote to: whose number it is, else who last sent an SMS to that citizen.
+    /// Whom a citizen wrote to: whose number it is, else whose SMS went to that citizen's number last.
     async fn addressed(&self, inbound: &Inbound) -> Result<Option<Institution>, Refused> {
-        if let Some(institution) = self.numbers.get(&inbound.to) {
+        if let Some(institution) = self.numbers.get(plain(&inbound.to)) {
             return Ok(Some(*institution));
         }
-        let recipient = Some(Identifier::Mobile(inbound.from));
-        let filter = Filter { recipient, limit: LOOKED_THROUGH, ..Filter::default() };
-        let listing = self.broker.archive().list(None, filter).await?;
-        let by_sms = listing
-            .messages
-            .iter()
-            .find(|message| message.envelope.strategy.steps.iter().any(|step| step.channel == Channel::SMS));
-        Ok(by_sms.map(|message| message.envelope.institution))
+        let found = self.broker.archive().last_to(inbound.from).await?;
+        if found.is_none() {
+            tracing::info!(
+                "a citizen wrote, and no institution is known to have sent an SMS to that number: kept as nobody's"
+            );
+        }
+        Ok(found)
     }
+}
+
+/// A number without what stands before its digits: providers differ in it.
+fn plain(number: &str) -> &str {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    digits.strip_prefix("00").unwrap_or(digits)
 }

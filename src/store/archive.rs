@@ -9,6 +9,7 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::Fact;
 use estafette_actors::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::life::State;
+use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::month::Month;
 use estafette_actors::domain::receipt::Receipt;
 use estafette_actors::domain::status::MessageStatus;
@@ -88,6 +89,10 @@ impl Archive for Store {
 
     fn attempt_of(&self, channel: Channel, channel_reference: Box<str>) -> Reading<Option<AttemptRef>> {
         self.read(move |inner| inner.attempt_of(channel, &channel_reference))
+    }
+
+    fn last_to(&self, mobile: Mobile) -> Reading<Option<Institution>> {
+        self.read(move |inner| inner.last_to(mobile))
     }
 
     fn broadcast(&self, owner: Option<Institution>, id: BroadcastId) -> Reading<Option<BroadcastView>> {

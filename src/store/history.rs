@@ -6,6 +6,7 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::{Change, Fact, Subject};
 use estafette_actors::domain::id::{AttemptRef, BroadcastId, MessageId};
 use estafette_actors::domain::life::State;
+use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::submission::{Envelope, Institution};
 use estafette_actors::ports::{ArchiveError, AttemptView, Filter, Listing, Loaded, MessageView, Position};
@@ -21,6 +22,8 @@ use super::{Error, Inner, Store};
 const LOOKS: usize = 5;
 /// Records that one look-up reads at most.
 const STEPS: usize = 1_000;
+/// Messages under one reference of a channel that are looked at; where there are more it tells nothing.
+const ALIKE: usize = 16;
 /// Rows whose keys are compared at a time: some 50 MB of hashes.
 const DUPLICATE_ROWS: u64 = 4_000_000;
 
@@ -118,11 +121,49 @@ impl Inner {
         Ok(listing)
     }
 
-    /// The attempt that a channel knows under its own reference.
+    /// The attempt that a channel knows under its own reference. Where the channel has several providers, each has its name
+    /// before its references; what was sent while there was one alone is found without it, as long as it waits for a receipt.
     pub fn attempt_of(&self, channel: Channel, reference: &str) -> Result<Option<AttemptRef>, Error> {
         let look = Look::open(self)?;
+        let found = self.attempt_named(&look, channel, reference)?;
+        let is_name = |name: &str| {
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            !name.is_empty() && name.bytes().all(plain)
+        };
+        match reference.split_once(':') {
+            Some((name, alone)) if found.is_none() && is_name(name) => self.attempt_alone(&look, channel, alone),
+            _ => Ok(found),
+        }
+    }
+
+    /// The one attempt under a reference without a provider that waits for a receipt; none when there are several, since
+    /// references of two providers may be alike.
+    fn attempt_alone(&self, look: &Look, channel: Channel, reference: &str) -> Result<Option<AttemptRef>, Error> {
+        let mut found = None;
+        let ids = self.indexes.by_channel_reference(reference)?;
+        if ids.len() > ALIKE {
+            return Ok(None);
+        }
+        for id in ids {
+            let attempts = attempts(&facts_of(look, id)?);
+            let waits = attempts.into_iter().filter(|attempt| {
+                attempt.channel == channel
+                    && attempt.provider.is_none()
+                    && attempt.status == AttemptStatus::Sent
+                    && attempt.channel_reference.as_deref() == Some(reference)
+            });
+            for AttemptView { step, retry, .. } in waits {
+                if found.replace(AttemptRef { message: id, step, retry }).is_some() {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn attempt_named(&self, look: &Look, channel: Channel, reference: &str) -> Result<Option<AttemptRef>, Error> {
         for id in self.indexes.by_channel_reference(reference)? {
-            let Some((envelope, _)) = self.peek(&look, id)? else { continue };
+            let Some((envelope, _)) = self.peek(look, id)? else { continue };
             let is_it = |change: &Change| match change {
                 Change::Moved { step, retry, reference: Some(known), .. } if &**known == reference => {
                     let at = envelope.strategy.step(*step)?.channel;
@@ -130,8 +171,21 @@ impl Inner {
                 }
                 _ => None,
             };
-            if let Some(attempt) = facts_of(&look, id)?.iter().find_map(|fact| is_it(&fact.change)) {
+            if let Some(attempt) = facts_of(look, id)?.iter().find_map(|fact| is_it(&fact.change)) {
                 return Ok(Some(attempt));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whose message went to a mobile number last.
+    pub fn last_to(&self, mobile: Mobile) -> Result<Option<Institution>, Error> {
+        let look = Look::open(self)?;
+        for id in self.indexes.by_number(mobile)? {
+            let Some((envelope, _)) = self.peek(&look, id)? else { continue };
+            // Two numbers may share a hash. Where the message names its own, that is seen.
+            if envelope.recipient.mobile.is_none_or(|named| named == mobile) {
+                return Ok(Some(envelope.institution));
             }
         }
         Ok(None)

@@ -1,5 +1,5 @@
-//! What is looked up by something else than an id: recipients, references, Idempotency-Keys and
-//! channels' own references, each as a keyed hash.
+//! What is looked up by something else than an id: recipients, references, Idempotency-Keys, channels' own references and
+//! the mobile numbers that attempts went to, each as a keyed hash.
 //!
 //! A hash may be another key's: who finds an id here compares the record. Rows of broadcasts are
 //! indexed late, by the flusher: they are many, and nobody looks them up in the same second.
@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use estafette_actors::domain::fact::{Change, Subject};
 use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
+use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::submission::{Envelope, Identifier, Institution, Recipient};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Position;
@@ -29,6 +30,7 @@ pub struct Indexes {
     references: Index,
     idempotency: Index,
     channels: Index,
+    numbers: Index,
     unindexed: Mutex<VecDeque<(ChunkId, Position)>>,
 }
 
@@ -45,12 +47,13 @@ impl Indexes {
             references: open("references", settings.retention)?,
             idempotency: open("idempotency", settings.idempotency_retention)?,
             channels: open("channels", settings.retention)?,
+            numbers: open("numbers", settings.retention)?,
             unindexed: Mutex::default(),
         })
     }
 
-    fn all(&self) -> [&Index; 4] {
-        [&self.recipients, &self.references, &self.idempotency, &self.channels]
+    fn all(&self) -> [&Index; 5] {
+        [&self.recipients, &self.references, &self.idempotency, &self.channels, &self.numbers]
     }
 
     fn of_recipient(&self, identifier: &Identifier) -> u64 {
@@ -72,6 +75,11 @@ impl Indexes {
         self.hash.hash("channel", reference.as_bytes())
     }
 
+    /// A mobile number that an attempt went to, as its fact holds it. Another hash than that of recipients.
+    pub fn of_number(&self, mobile: Mobile) -> u64 {
+        self.hash.hash("number", &codec::encode(&mobile))
+    }
+
     /// A single message was accepted.
     pub fn message(&self, envelope: &Envelope) -> Result<(), Error> {
         let (id, at) = (envelope.id.as_u128(), envelope.accepted_at.millis());
@@ -90,16 +98,21 @@ impl Indexes {
         Ok(self.recipients.insert_all(hashes, at)?)
     }
 
-    /// A channel may have told its own reference.
+    /// A channel may have told its own reference, or an attempt have gone to a number.
     pub fn told(&self, subject: &Subject, changes: &[Change], at: Timestamp) -> Result<(), Error> {
         for change in changes {
-            let Change::Moved { reference: Some(reference), .. } = change else { continue };
-            let hash = self.of_channel_reference(reference);
+            let (index, hash) = match change {
+                Change::Moved { reference: Some(reference), .. } => {
+                    (&self.channels, self.of_channel_reference(reference))
+                }
+                Change::WentTo { number, .. } => (&self.numbers, *number),
+                _ => continue,
+            };
             match subject {
-                Subject::Message(id) => self.channels.insert(hash, id.as_u128(), at.millis())?,
+                Subject::Message(id) => index.insert(hash, id.as_u128(), at.millis())?,
                 Subject::Rows(chunk, rows) => {
                     let ids = rows.iter().map(|row| (hash, chunk.row(*row).as_u128()));
-                    self.channels.insert_all(ids, at.millis())?;
+                    index.insert_all(ids, at.millis())?;
                 }
                 Subject::Broadcast(_) | Subject::Nobody => {}
             }
@@ -194,6 +207,11 @@ impl Indexes {
     /// Messages that may have been accepted under an Idempotency-Key's hash.
     pub fn by_idempotency(&self, key: u64) -> Result<Vec<MessageId>, Error> {
         found(&self.idempotency, key)
+    }
+
+    /// Messages that may have gone to a mobile number, the last first.
+    pub fn by_number(&self, mobile: Mobile) -> Result<Vec<MessageId>, Error> {
+        found(&self.numbers, self.of_number(mobile))
     }
 
     /// Messages that a channel may know under its own reference.

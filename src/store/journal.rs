@@ -7,6 +7,7 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::{Change, Subject};
 use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::life::State;
+use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::latency::Quantiles;
@@ -43,6 +44,10 @@ impl Journal for Store {
 
     fn is_paused(&self, id: BroadcastId) -> bool {
         self.inner.broadcasts.is_paused(id)
+    }
+
+    fn hash_of(&self, mobile: Mobile) -> Option<u64> {
+        Some(self.inner.indexes.of_number(mobile))
     }
 
     fn next_broadcast(&self) -> u32 {

@@ -4,4 +4,5 @@
 mod place;
 mod sandbox;
 mod sealed;
+mod smsc;
 mod usage;

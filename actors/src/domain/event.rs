@@ -164,6 +164,7 @@ impl Kind {
             | Change::RetryOf(_)
             | Change::Via { .. }
             | Change::Metered { .. }
+            | Change::WentTo { .. }
             | Change::Parked(_) => return None,
         })
     }

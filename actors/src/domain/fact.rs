@@ -188,4 +188,14 @@ pub enum Change {
         /// What it costs.
         cost: Money,
     },
+    /// An attempt went to this mobile number, or may have: whom a citizen answers is found by it, also when the message named
+    /// the citizen otherwise, and when its content is past its retention.
+    WentTo {
+        /// The step.
+        step: u8,
+        /// The retry.
+        retry: u8,
+        /// The number, as a keyed hash (see [`crate::ports::Journal::hash_of`]).
+        number: u64,
+    },
 }

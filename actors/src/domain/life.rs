@@ -292,6 +292,7 @@ impl State {
             | Change::RetryOf(_)
             | Change::WebhookDisabled { .. }
             | Change::Via { .. }
+            | Change::WentTo { .. }
             | Change::Heard(_)
             | Change::Metered { .. } => {}
         }

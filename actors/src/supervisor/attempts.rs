@@ -63,12 +63,20 @@ impl Supervisor {
             if let Outcome::Is(_, Some(reference)) = &outcome {
                 references.push((ended.attempt, reference.clone()));
             }
+            let may_have_gone = match &outcome {
+                Outcome::Is(status, _) => status.rank() > 0,
+                Outcome::Unknown => true,
+                Outcome::Throttled(_) => false,
+            };
             let run = |now: &Situation<'_>| life::outcome(&state, now, step, retry, outcome);
             let mut changes = self.decide(&ended.envelope, Some(record.channel), run);
             self.meter(&ended.envelope, record.channel, &state, &mut changes);
             // Repeated until it is confirmed: said again, it says nothing.
             let provider = ended.provider.as_ref().filter(|_| !changes.is_empty());
             changes.extend(provider.map(|provider| Change::Via { step, retry, provider: provider.clone() }));
+            // Also when the channel's receipt was here first, so that nothing else is left to say.
+            let number = ended.mobile.filter(|_| may_have_gone).and_then(|mobile| self.parts.journal.hash_of(mobile));
+            changes.extend(number.map(|number| Change::WentTo { step, retry, number }));
             confirmed.push(ended.attempt);
             decided.push((&ended.envelope, state, changes));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
-use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint};
+use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint, Words};
 use estafette_actors::delivery::{Delivery, Desk, Settings};
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::content::Content;
@@ -403,6 +403,7 @@ impl World {
             clock,
             admission: Gate::new(Admission::default()),
             mint: Mint::default(),
+            words: Words::default(),
         });
         Self { broker, memory, arbiters: vec![deciding, delivering] }
     }

@@ -87,6 +87,16 @@ fn what_is_metered_keeps_its_form() {
 }
 
 #[test]
+fn where_an_attempt_went_keeps_its_form() {
+    let changes = vec![Change::WentTo { step: 1, retry: 2, number: 0x0123_4567_89ab_cdef }];
+    let mut packer = Packer::new(Some(institution()));
+    assert!(packer.push(&Subject::Nobody, Timestamp::from_millis(7), &changes));
+    let bytes = packer.finish();
+    assert_eq!(hex(&bytes), GOLDEN_WENT);
+    assert_eq!(unpack(&bytes).unwrap().groups[0].changes, changes);
+}
+
+#[test]
 fn a_value_of_the_feed_is_cut_before_it_takes_a_larger_page() {
     let mut packer = Packer::new(None);
     let id = MessageId::from_u128(1);
@@ -181,6 +191,7 @@ const GOLDEN_FEED: &str = "01fcfd95051800fe010000000000008000701e7c3a9f930107030
 const GOLDEN_METERED: &str = "01fcfd95051803070117010203736d7303fc580f0200";
 const GOLDEN_LATER_FACTS: &str = "0100030703111213fe010000000000008000701e7c3a9f9301";
 const GOLDEN_HEARD: &str = "01fcfd950518030702150102046761746516fdc0c35e8f0700000004383638360453544f500103";
+const GOLDEN_WENT: &str = "01fcfd950518030701180102fdefcdab8967452301";
 const GOLDEN_MESSAGE_STATE: &str = "010901010203736d7302fb2c010301010205050106010a01010465626f7804";
 const GOLDEN_CHUNK_STATE: &str = "0109010465626f78040203020201ff01010000000000";
 const GOLDEN_BROADCAST_STATE: &str = "0101010203fb900101050600";

@@ -112,6 +112,35 @@ async fn content_goes_after_its_retention_and_what_waits_keeps_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whom_a_citizen_answers_is_found_after_the_content_went_and_after_its_index_was_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, hands) = begin(dir.path());
+    let (to, other) = (Mobile::parse("0470123456").unwrap(), Mobile::parse("0470123457").unwrap());
+    let done = accept(&store, 1, "sms-only");
+    settle(&store, done);
+    assert_eq!(store.last_to(to).await.unwrap(), None, "that it names the number says nothing of where it went");
+    let number = store.hash_of(to).unwrap();
+    append(&store, vec![Entry::Changes { id: done, changes: vec![Change::WentTo { step: 0, retry: 0, number }] }]);
+    assert_eq!(store.last_to(to).await.unwrap(), Some(institution()));
+    next_segment(&store, &hands, 2);
+    flush(&store);
+    hands.days(8);
+    assert_eq!(look(&store).stripped, 1);
+    assert!(store.message(None, done).await.unwrap().unwrap().envelope.recipient.is_empty());
+    assert_eq!(store.last_to(to).await.unwrap(), Some(institution()));
+    assert_eq!(store.last_to(other).await.unwrap(), None);
+    drop(store);
+    std::fs::remove_file(dir.path().join("index-numbers.redb")).unwrap();
+    let store = Store::open(settings(dir.path()), Arc::new(hands)).unwrap();
+    assert_eq!(store.last_to(to).await.unwrap(), Some(institution()));
+    // Another number may share the hash of one that the message names: that is seen while it is there.
+    let named = accept(&store, 3, "sms-only");
+    let number = store.hash_of(other).unwrap();
+    append(&store, vec![Entry::Changes { id: named, changes: vec![Change::WentTo { step: 0, retry: 0, number }] }]);
+    assert_eq!(store.last_to(other).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_byte_of_a_stripped_content_is_left_in_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let (store, hands) = begin(dir.path());

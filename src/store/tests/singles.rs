@@ -9,6 +9,40 @@ fn sent(reference: &str) -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_is_matched_after_its_provider_got_a_name_and_only_where_that_is_certain() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let send = |unique, reference: &str| {
+        let id = accept(&store, unique, "sms-only");
+        go(&store, id, "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+        go(&store, id, "sms-only", |state, context| life::outcome(state, context, 0, 0, sent(reference)));
+        id
+    };
+    let find = async |reference: &str| {
+        let attempt = store.attempt_of(Channel::SMS, reference.into()).await.unwrap();
+        attempt.map(|attempt| attempt.message)
+    };
+    let alone = send(1, "007");
+    assert_eq!(find("gate:007").await, Some(alone));
+    assert_eq!((find("gate:7").await, find(":007").await, find("Gate:007").await), (None, None, None));
+    // Its own name goes first.
+    let named = send(2, "gate:007");
+    assert_eq!((find("gate:007").await, find("007").await), (Some(named), Some(alone)));
+    assert_eq!(find("web:007").await, Some(alone));
+    // What went over a provider that has a name is that one's only.
+    let via = send(3, "9");
+    let provider = Change::Via { step: 0, retry: 0, provider: "web".into() };
+    append(&store, vec![Entry::Changes { id: via, changes: vec![provider] }]);
+    assert_eq!(find("gate:9").await, None);
+    // Two that are alike are nobody's; one that has its receipt waits for none.
+    let second = send(4, "007");
+    assert_eq!(find("web:007").await, None);
+    let delivered = || Outcome::Is(AttemptStatus::Delivered, None);
+    go(&store, alone, "sms-only", |state, context| life::outcome(state, context, 0, 0, delivered()));
+    assert_eq!(find("web:007").await, Some(second));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_told_survives_a_crash_before_any_state_was_written() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = open(settings(dir.path()));
