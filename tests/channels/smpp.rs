@@ -18,7 +18,7 @@ use estafette_loadtest::ledger::Channel;
 use estafette_loadtest::sandbox::Behaviour;
 use estafette_loadtest::simulators::{Alphabet, MessageIds, Settings as World, SmscSettings};
 use estafette_smpp::pdu::{Address, ShortMessage};
-use estafette_smpp::udh;
+use estafette_smpp::{septets, udh};
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 
@@ -463,6 +463,19 @@ async fn a_national_source_is_a_citizen_and_parts_are_one_message() {
     }
     let inbound = line.inbound(1).await;
     assert_eq!((inbound.len(), &*inbound[0].text), (1, "The bus does not stop"));
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_receipt_in_packed_septets_is_read_like_any_other() {
+    let mute = SmscSettings { alphabet: Alphabet::Gsm7Packed, ..smsc() };
+    let line = Line::start(mute, json!({ "coding": "gsm7_packed" })).await;
+    line.bound(1).await;
+    let text = "id:0042 sub:001 dlvrd:001 submit date:2611240101 done date:2611240102 stat:DELIVRD err:000 text:";
+    let receipt = ShortMessage { esm_class: 0x04, ..brought(&septets::pack(text.as_bytes(), 0)) };
+    assert!(line.simulators.bring(receipt));
+    let receipt = line.receipts(1).await.remove(0);
+    assert_eq!((receipt.about, receipt.status), (About::ChannelReference("0042".into()), AttemptStatus::Delivered));
     line.stop().await;
 }
 

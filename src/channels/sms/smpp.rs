@@ -247,7 +247,9 @@ impl Inner {
                 // No answer, or one that says nothing.
                 Some(_) => return Outcome::Unknown,
             };
-            progress.leave();
+            if !progress.leave() {
+                letters.end(attempt);
+            }
             return ended;
         }
         match progress.standing() {

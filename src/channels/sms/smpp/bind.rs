@@ -218,7 +218,7 @@ impl Bind {
 pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
     if closing.wait_for(|closing| *closing).await.is_err() {
         // Nobody is left who could say so.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

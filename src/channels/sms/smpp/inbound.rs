@@ -106,7 +106,9 @@ fn text(units: impl IntoIterator<Item = Units>) -> String {
             text.push_str(&done.text());
         }
     }
-    before.iter().for_each(|last| text.push_str(&last.text()));
+    if let Some(last) = before {
+        text.push_str(&last.text());
+    }
     text
 }
 

@@ -146,9 +146,12 @@ impl Progress {
         (!is_taken).then(|| Part { progress: Arc::clone(self), place, ask: 0 })
     }
 
-    /// It is not sent further for now: what becomes of its parts says nothing of it.
-    pub(super) fn leave(&self) {
-        self.now().counts = false;
+    /// It is not sent further for now: what becomes of its parts says nothing of it. Whether anything of it is worth
+    /// remembering for another try.
+    pub(super) fn leave(&self) -> bool {
+        let mut now = self.now();
+        now.counts = false;
+        now.parts.iter().any(|part| !matches!(part.held, Held::Missing))
     }
 
     /// Whether an answer may still come.
@@ -297,7 +300,7 @@ mod tests {
         first.taken(Bytes::from("1"), "1".into());
         assert_eq!(first.failed(), Some(attempt(2)));
         assert!(progress.wanted(0).is_some(), "it must go again");
-        progress.leave();
+        assert!(!progress.leave(), "nothing of it is there");
         assert_eq!(first.failed(), None);
         assert!(first.is_followed() && !progress.wanted(1).unwrap().is_followed());
     }

@@ -12,19 +12,20 @@ use std::time::Duration;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::inbound::Inbound;
 use estafette_actors::domain::receipt::{About, Receipt};
+use estafette_actors::domain::segment;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::ports::{Clock, Ear, SystemClock};
 use estafette_smpp::codec::Frame;
 use estafette_smpp::coding;
 use estafette_smpp::pdu::{Body, Pdu, RESPONSE, ShortMessage, command, next_sequence};
-use estafette_smpp::{Status, receipt};
+use estafette_smpp::{Status, receipt, septets};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::bind::{Answered, Asked, Lost, Order, Reply, Wire, closed};
 use super::inbound::{self, Committed, Receipted, Told};
 use super::parts::Part;
-use super::settings::Terms;
+use super::settings::{Alphabet, Terms};
 use super::{Memory, letter, verdict};
 
 /// What was brought and is not acknowledged, at most: above it nothing is read.
@@ -354,10 +355,12 @@ impl<'b> Session<'b> {
 
     fn bring(&mut self, sequence: u32, message: &ShortMessage) {
         if receipt::is_receipt(message) {
-            match self.receipt(message) {
-                Some(receipt) => self.brought.receipts.push(receipt),
-                None => return self.wire.put(&Pdu::answer(sequence, Status::OK, Body::DeliverSmResp)),
-            }
+            let Some(receipt) = self.receipt(message) else {
+                // Of a part, or of a state that is none; or else its provider writes receipts in a way of its own.
+                tracing::debug!("a receipt that says nothing of a letter was acknowledged and left");
+                return self.wire.put(&Pdu::answer(sequence, Status::OK, Body::DeliverSmResp));
+            };
+            self.brought.receipts.push(receipt);
         } else {
             match inbound::read(message, self.terms.alphabet) {
                 Ok(piece) => {
@@ -391,7 +394,7 @@ impl<'b> Session<'b> {
 
     /// What a receipt says; none when it says nothing of a letter.
     fn receipt(&self, message: &ShortMessage) -> Option<Receipt> {
-        let read = receipt::read(message)?;
+        let read = receipt::read(message).or_else(|| receipt::read(&self.unpacked(message)?))?;
         let status = read.state.and_then(verdict::status)?;
         let id = verdict::of_receipt(self.terms.receipt_id, &read.message_id);
         let channel = Channel::SMS;
@@ -407,6 +410,15 @@ impl<'b> Session<'b> {
                 Some(Receipt { channel, about, status, channel_reference: Some(id) })
             }
         }
+    }
+
+    /// A receipt whose text is packed as well: most that pack leave receipts as they are.
+    fn unpacked(&self, message: &ShortMessage) -> Option<ShortMessage> {
+        let packed = self.terms.alphabet == Alphabet::Gsm7Packed && message.data_coding == coding::DEFAULT;
+        packed.then(|| {
+            let text = segment::from_septets(&septets::unpack(&message.content(), 0));
+            ShortMessage { short_message: text.into(), ..message.clone() }
+        })
     }
 
     /// Hands what was brought to the journal, all that was read at once together.
