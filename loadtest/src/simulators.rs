@@ -167,6 +167,11 @@ impl Simulators {
         self.world.smsc.unbound.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Receipts and messages of citizens that the SMSC brought and nobody acknowledged, and those that it will bring.
+    pub fn to_bring(&self) -> usize {
+        self.world.smsc.outbox.waiting()
+    }
+
     /// What goes wrong at the SMSC besides its faults, from now on.
     pub fn set_smsc(&self, settings: SmscSettings) {
         self.world.smsc.set(settings);

@@ -1,12 +1,14 @@
 //! What the broker told the senders, and what was found wrong with it.
 //!
 //! Invariant: an id is here only when an answer with it arrived; nothing is guessed.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::bail;
 use serde_json::Value;
+
+use crate::citizens::Word;
 
 /// Mistakes that are shown; the others are counted.
 const SHOWN: usize = 12;
@@ -46,7 +48,11 @@ pub struct Books {
 #[derive(Default)]
 struct Inner {
     told: Vec<Told>,
+    ids: HashSet<String>,
     started: Vec<Started>,
+    written: Vec<Word>,
+    /// Who asked to stop, and of whom the broker told so.
+    stopped: Vec<String>,
     /// The last that was seen of a message.
     seen: HashMap<String, Value>,
     wrong: Vec<String>,
@@ -60,7 +66,10 @@ impl Books {
 
     /// Notes an acknowledged message.
     pub fn tell(&self, told: Told) {
-        self.inner().told.push(told);
+        let mut inner = self.inner();
+        inner.ids.insert(told.id.clone());
+        inner.told.push(told);
+        drop(inner);
         self.accepted.fetch_add(1, Relaxed);
     }
 
@@ -68,6 +77,39 @@ impl Books {
     pub fn start(&self, started: Started) {
         self.inner().started.push(started);
         self.accepted.fetch_add(1, Relaxed);
+    }
+
+    /// Notes what the SMSC has of a citizen.
+    pub fn write(&self, word: Word) {
+        self.inner().written.push(word);
+    }
+
+    /// All that citizens wrote.
+    pub fn written(&self) -> Vec<Word> {
+        self.inner().written.clone()
+    }
+
+    /// Whether this number wrote already.
+    pub fn has_written(&self, from: &str) -> bool {
+        self.inner().written.iter().any(|word| word.from == from)
+    }
+
+    /// Notes that the broker heard of somebody who asks to stop.
+    pub fn stopped(&self, from: String) {
+        let mut inner = self.inner();
+        if !inner.stopped.contains(&from) {
+            inner.stopped.push(from);
+        }
+    }
+
+    /// Everybody of whom it heard that.
+    pub fn all_stopped(&self) -> Vec<String> {
+        self.inner().stopped.clone()
+    }
+
+    /// Whether a message was acknowledged.
+    pub fn is_told(&self, id: &str) -> bool {
+        self.inner().ids.contains(id)
     }
 
     /// How many messages and broadcasts were acknowledged.

@@ -1,15 +1,16 @@
 //! The broker as a child process. Invariant: it never outlives the test, whatever ends that.
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use estafette_loadtest::Simulators;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::channels::{Channels, PARTS, WEB, WHOLE};
 use crate::plan::{Plan, Ports};
 use crate::senders::World;
 
@@ -19,6 +20,8 @@ const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(20);
 /// The institution that sends.
 const INSTITUTION: &str = "0403019261";
+/// Its own number, which citizens write to.
+pub const NUMBER: &str = "8686";
 
 /// The program with its configuration, running or not.
 pub struct Broker {
@@ -39,9 +42,9 @@ impl Drop for Broker {
 
 impl Broker {
     /// Writes the configuration.
-    pub fn prepare(plan: &Plan, ports: Ports, channels: SocketAddr, folder: &Path) -> anyhow::Result<Self> {
+    pub fn prepare(plan: &Plan, ports: Ports, channels: &Channels, folder: &Path) -> anyhow::Result<Self> {
         let (config, data) = (folder.join("estafette.toml"), folder.join("data"));
-        std::fs::write(&config, configuration(plan, ports, channels, &data))?;
+        std::fs::write(&config, configuration(plan, ports, channels, &data)?)?;
         let (program, log) = (plan.program.clone(), folder.join("broker.log"));
         Ok(Self { program, config, data, log, admin: ports.admin, child: None })
     }
@@ -142,8 +145,12 @@ impl Broker {
 }
 
 /// Segments of the least size, so that many are closed; horizons of seconds, so that all settles.
-fn configuration(plan: &Plan, ports: Ports, channels: SocketAddr, data: &Path) -> String {
+fn configuration(plan: &Plan, ports: Ports, channels: &Channels, data: &Path) -> anyhow::Result<String> {
     let Ports { http, admin } = ports;
+    let web = channels.first.address();
+    let smsc = |simulators: &Simulators| simulators.smsc_address().context("an SMSC that does not listen");
+    let (parts, whole) = (smsc(&channels.first)?, smsc(&channels.second)?);
+    let form = if plan.is_hexadecimal() { "hex_to_dec" } else { "dec_to_hex" };
     let data = data.display();
     // States on disk may be behind by much, by a little, or by one round.
     let sync_ms = [0, 1_000, 10_000][(plan.seed % 3) as usize];
@@ -160,20 +167,40 @@ segment_bytes = 1048576
 cache_mib = 8
 flush_after_ms = 300
 derived_sync_ms = {sync_ms}
+[webhooks]
+connect_seconds = 1
+call_seconds = 1
+retry_first_seconds = 1
+retry_factor = 1.5
+retry_max_seconds = 3
+allowed_networks = ["127.0.0.1/32"]
 [channels.govapp]
-base_url = "http://{channels}/govapp"
+base_url = "http://{web}/govapp"
 token = "sandbox-govapp-token"
 callback_secret = "sandbox-callback-secret"
-[channels.sms]
-base_url = "http://{channels}/ringring"
+[[channels.sms.providers]]
+name = "{WEB}"
+base_url = "http://{web}/ringring"
 api_key = "sandbox-ringring-key"
 callback_base = "http://127.0.0.1:{http}"
 callback_secret = "sandbox-callback-secret"
 [[institution]]
 cbe = "{INSTITUTION}"
 name = "Crash"
+sender_name = "{NUMBER}"
 "#
     );
+    for (name, address, more) in [
+        (PARTS, parts, "long = \"udh\"\nbinds = 2".to_owned()),
+        (WHOLE, whole, format!("long = \"payload\"\nquery = true\nreceipt_id = \"{form}\"")),
+    ] {
+        let _ = write!(
+            text,
+            "[[channels.sms.providers]]\nname = \"{name}\"\nprovider = \"smpp\"\naddress = \"{address}\"\n\
+             system_id = \"estafette\"\npassword = \"sandbox\"\nwindow = 20\nresponse_timeout_ms = 1500\n\
+             reconnect_min_ms = 20\nreconnect_max_ms = 300\nreference_tlv = 0x1501\n{more}\n"
+        );
+    }
     for channel in ["govapp", "sms"] {
         let _ = write!(
             text,
@@ -187,7 +214,7 @@ name = "Crash"
             let _ = write!(text, "[[strategy.step]]\nchannel = \"{channel}\"\nhorizon = \"{horizon}\"\n");
         }
     }
-    text
+    Ok(text)
 }
 
 type Given = (&'static str, &'static str, &'static [(&'static str, &'static str)]);

@@ -1,5 +1,6 @@
 //! The broker is killed again and again at seeded instants, while senders submit and the channels
-//! misbehave; in the end what it told anyone must be true. The channels outlive it.
+//! misbehave, citizens write, and an endpoint is called; in the end what it told anyone must be true. The channels and the
+//! endpoint outlive it.
 //!
 //! `ESTAFETTE_CRASH_KILLS` says how often (8), `ESTAFETTE_CRASH_SEED` repeats the choices of a run (its
 //! timing is the machine's), `ESTAFETTE_CRASH_PROGRAM` tests another build. It must not
@@ -10,21 +11,28 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use estafette_loadtest::Simulators;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 mod books;
 mod broadcasts;
 mod broker;
+mod channels;
+mod citizens;
+mod endpoint;
+mod feed;
 mod instants;
 mod ledgers;
 mod plan;
+#[path = "../webhooks/receiver.rs"]
+mod receiver;
 mod senders;
 mod verdict;
 
 use books::Books;
 use broker::Broker;
+use channels::Channels;
+use endpoint::Endpoint;
 use instants::{Fell, Moment};
 use plan::Plan;
 use senders::World;
@@ -56,13 +64,16 @@ async fn what_was_told_survives_sigkill_at_any_instant() {
 
 async fn run(plan: &Plan, folder: &std::path::Path) -> anyhow::Result<()> {
     let ports = plan::Ports::free()?;
-    let simulators = Simulators::start(plan.simulators(ports, folder)).await?;
-    let mut broker = Broker::prepare(plan, ports, simulators.address(), folder)?;
+    let channels = Arc::new(Channels::start(plan, ports, folder).await?);
+    let mut broker = Broker::prepare(plan, ports, &channels, folder)?;
     let world = Arc::new(World::new(ports, broker.new_key()?, Books::default())?);
 
     broker.start()?;
     broker.ready(&world).await?;
-    let tasks = senders::start(&world, plan);
+    let endpoint = Endpoint::start(plan.seed);
+    endpoint.register(&world).await?;
+    let following = tokio::spawn(feed::follow(Arc::clone(&world)));
+    let tasks = senders::start(&world, &channels, plan);
     let mut chance = StdRng::seed_from_u64(plan.seed);
     let began = Instant::now();
     for kill in 1..=plan.kills {
@@ -82,17 +93,18 @@ async fn run(plan: &Plan, folder: &std::path::Path) -> anyhow::Result<()> {
     for task in tasks {
         tokio::time::timeout(DRAIN, task).await.context("a sender waited for an answer without end")??;
     }
+    let followed = following.await?;
     let told = world.books.accepted();
     eprintln!("crash: {told} accepted, {} broadcasts; draining", world.books.broadcasts().len());
     let fell = Fell::read(broker.log(), plan.kills);
 
-    let judged = judge(&world, &simulators, &mut broker, &mut chance).await;
+    let evidence = Evidence { world: &world, channels: &channels, endpoint: &endpoint, followed };
+    let judged = evidence.judge(&mut broker, &mut chance).await;
     for id in world.books.suspects() {
         let trail = broker.trail(&id).await.unwrap_or_else(|error| format!("no answer: {error}"));
         eprintln!("crash: all that happened to {id}:\n    {trail}");
     }
     broker.kill()?;
-    simulators.stop().await;
     world.books.verdict()?;
     judged?;
     eprintln!("crash: {} kills: {fell}", plan.kills);
@@ -102,20 +114,33 @@ async fn run(plan: &Plan, folder: &std::path::Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Notes all that is wrong after the last kill; the broker runs before and after.
-async fn judge(world: &World, simulators: &Simulators, broker: &mut Broker, chance: &mut StdRng) -> anyhow::Result<()> {
-    verdict::drained(world, simulators, DRAIN).await?;
-    verdict::keys_still_hold(world, chance).await;
-    ledgers::agree(world, simulators).await?;
-    broadcasts::are_whole(world).await?;
-    // Nothing is under way any more, so neither death may change a word.
-    let before = verdict::everything(world).await?;
-    broker.kill()?;
-    broker.start()?;
-    broker.ready(world).await?;
-    verdict::unchanged(world, &before, "a kill at rest").await?;
-    broker.terminate().await?;
-    broker.start()?;
-    broker.ready(world).await?;
-    verdict::unchanged(world, &before, "an orderly stop").await
+/// All that the outside saw.
+struct Evidence<'r> {
+    world: &'r World,
+    channels: &'r Channels,
+    endpoint: &'r Endpoint,
+    followed: Vec<feed::Seen>,
+}
+
+impl Evidence<'_> {
+    /// Notes all that is wrong after the last kill; the broker runs before and after.
+    async fn judge(&self, broker: &mut Broker, chance: &mut StdRng) -> anyhow::Result<()> {
+        let Self { world, channels, .. } = *self;
+        verdict::drained(world, channels, DRAIN).await?;
+        verdict::keys_still_hold(world, chance).await;
+        ledgers::agree(world, channels).await?;
+        broadcasts::are_whole(world).await?;
+        // Nothing is under way any more, so neither death may change a word.
+        let before = verdict::everything(world).await?;
+        let until = Instant::now() + DRAIN;
+        feed::is_whole(world, &self.followed, self.endpoint, &before.settled()?, until).await?;
+        broker.kill()?;
+        broker.start()?;
+        broker.ready(world).await?;
+        verdict::unchanged(world, &before, "a kill at rest").await?;
+        broker.terminate().await?;
+        broker.start()?;
+        broker.ready(world).await?;
+        verdict::unchanged(world, &before, "an orderly stop").await
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use estafette_loadtest::Faults;
 use estafette_loadtest::faults::ReceiptFaults;
-use estafette_loadtest::simulators::Settings;
+use estafette_loadtest::simulators::{MessageIds, Settings, SmscSettings};
 
 /// One run.
 pub struct Plan {
@@ -38,9 +38,9 @@ impl Plan {
         }
     }
 
-    /// Channels that lose answers after they took a message, fail, slow down, and send receipts
+    /// Channels that lose answers after they took a message, fail, slow down, drop links, talk rubbish, and send receipts
     /// late, twice, early, in disorder and for strangers; each receipt comes in the end.
-    pub fn simulators(&self, ports: Ports, folder: &Path) -> Settings {
+    pub fn simulators(&self, ports: Ports, folder: &Path) -> [Settings; 2] {
         let faults = Faults {
             latency_max_ms: 60,
             loss_before: 0.02,
@@ -61,19 +61,40 @@ impl Plan {
             },
             ..Faults::default()
         };
-        let mut settings = Settings {
+        let smsc = SmscSettings {
+            address: Some(([127, 0, 0, 1], 0).into()),
+            close_on_bind: 0.05,
+            rubbish: 0.02,
+            bad_length: 0.004,
+            cut: 0.004,
+            silent: 0.004,
+            // A link that is lost takes the answers of others with it.
+            faults: Faults { loss_before: 0.01, loss_after: 0.01, ..faults },
+            ..SmscSettings::default()
+        };
+        let named = |name: &str| Settings {
             address: ([127, 0, 0, 1], 0).into(),
             seed: self.seed,
-            ledger_dir: Some(folder.join("ledgers")),
+            ledger_dir: Some(folder.join("ledgers").join(name)),
             ..Settings::default()
         };
-        settings.callbacks.retry_max_ms = 200;
-        settings.govapp.faults = faults;
-        settings.govapp.callback_url = Some(format!("http://127.0.0.1:{}/v1/callbacks/govapp", ports.http));
-        settings.sms.faults = faults;
-        settings.sms.undelivered = 0.05;
-        settings.sms.report_submitted = true;
-        settings
+        let mut first = Settings { smsc: smsc.clone(), ..named("first") };
+        first.callbacks.retry_max_ms = 200;
+        first.govapp.faults = faults;
+        first.govapp.callback_url = Some(format!("http://127.0.0.1:{}/v1/callbacks/govapp", ports.http));
+        first.sms.faults = faults;
+        first.sms.undelivered = 0.05;
+        first.sms.report_submitted = true;
+        let [receipt_text, receipt_tlvs] = [[true, false], [false, true], [true, true]][(self.seed / 2 % 3) as usize];
+        let message_ids = if self.is_hexadecimal() { MessageIds::HexThenDec } else { MessageIds::DecThenHex };
+        let smsc =
+            SmscSettings { message_ids, receipt_text, receipt_tlvs, reversed: true, undelivered: 0.05, ..smsc };
+        [first, Settings { smsc, ..named("second") }]
+    }
+
+    /// Whether the second SMSC gives hexadecimal message ids in its answers, and decimal ones in receipts.
+    pub fn is_hexadecimal(&self) -> bool {
+        self.seed.is_multiple_of(2)
     }
 }
 

@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 
 use crate::books::{Books, Told};
 use crate::broker::STRATEGIES;
+use crate::channels::Channels;
+use crate::citizens;
 use crate::plan::{Plan, Ports};
 
 /// Senders of single messages at once.
@@ -90,13 +92,14 @@ impl World {
 }
 
 /// Starts all of them.
-pub fn start(world: &Arc<World>, plan: &Plan) -> Vec<JoinHandle<()>> {
+pub fn start(world: &Arc<World>, channels: &Arc<Channels>, plan: &Plan) -> Vec<JoinHandle<()>> {
     let chance = |n: u64| StdRng::seed_from_u64(plan.seed.wrapping_add(n));
     let mut tasks: Vec<JoinHandle<()>> =
         (1..=SENDERS).map(|n| tokio::spawn(singles(Arc::clone(world), chance(n)))).collect();
     tasks.push(tokio::spawn(watch(Arc::clone(world), chance(SENDERS + 1))));
     tasks.push(tokio::spawn(crate::broadcasts::send(Arc::clone(world), chance(SENDERS + 2), plan.kills)));
     tasks.push(tokio::spawn(crate::broadcasts::fill(Arc::clone(world))));
+    tasks.push(tokio::spawn(citizens::write(Arc::clone(world), Arc::clone(channels), chance(SENDERS + 3))));
     tasks
 }
 
@@ -108,8 +111,13 @@ async fn singles(world: Arc<World>, mut chance: StdRng) {
 }
 
 async fn single(world: &World, chance: &mut StdRng) {
-    let mobile = world.mobile();
-    let strategy = STRATEGIES[chance.random_range(0..STRATEGIES.len())].0;
+    let mut strategy = STRATEGIES[chance.random_range(0..STRATEGIES.len())].0;
+    let mut mobile = world.mobile();
+    // Now and then to somebody who wants none: it must not go out.
+    let stopped = if chance.random_bool(0.05) { world.books.all_stopped() } else { Vec::new() };
+    if !stopped.is_empty() {
+        (strategy, mobile) = ("crash-resend", stopped[chance.random_range(0..stopped.len())].clone());
+    }
     let text = format!("Message {mobile} {}", "x".repeat(chance.random_range(0..400)));
     let priority = ["urgent", "normal", "bulk"][chance.random_range(0..3)];
     let mut body = json!({

@@ -1,15 +1,15 @@
 //! After the last kill: everything settles, keys still hold, and a death at rest changes nothing.
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use estafette_loadtest::Simulators;
 use futures_util::{StreamExt, stream};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
 use crate::books::went_back;
+use crate::channels::Channels;
 use crate::senders::{self, World};
 
 /// Requests at once.
@@ -34,7 +34,7 @@ pub async fn views(world: &World, ids: impl IntoIterator<Item = String>) -> Vec<
 }
 
 /// Waits until every acknowledged message is settled and every receipt was taken.
-pub async fn drained(world: &World, simulators: &Simulators, limit: Duration) -> anyhow::Result<()> {
+pub async fn drained(world: &World, channels: &Channels, limit: Duration) -> anyhow::Result<()> {
     let until = Instant::now() + limit;
     let mut waiting: HashSet<String> = world.books.told().into_iter().map(|told| told.id).collect();
     loop {
@@ -62,21 +62,19 @@ pub async fn drained(world: &World, simulators: &Simulators, limit: Duration) ->
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     crate::broadcasts::drained(world, until).await;
-    receipts_were_taken(world, simulators, until).await
+    receipts_were_taken(world, channels, until).await
 }
 
-async fn receipts_were_taken(world: &World, simulators: &Simulators, until: Instant) -> anyhow::Result<()> {
-    let url = format!("http://{}/stats", simulators.address());
+async fn receipts_were_taken(world: &World, channels: &Channels, until: Instant) -> anyhow::Result<()> {
     loop {
-        let told: Value = reqwest::get(&url).await?.json().await?;
-        let callbacks = &told["callbacks"];
-        if callbacks["waiting"] == 0 {
-            if callbacks["rejected"] != 0 {
-                world.books.wrong(format!("the broker refused receipts: {callbacks}"));
+        let (waiting, rejected) = channels.unsaid().await?;
+        if waiting == 0 {
+            if rejected != 0 {
+                world.books.wrong(format!("the broker refused {rejected} receipts"));
             }
             return Ok(());
         }
-        ensure!(Instant::now() < until + Duration::from_secs(20), "receipts are not taken: {callbacks}");
+        ensure!(Instant::now() < until + Duration::from_secs(20), "{waiting} receipts are not taken");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -96,6 +94,18 @@ pub async fn keys_still_hold(world: &World, chance: &mut StdRng) {
 pub struct Everything {
     messages: BTreeMap<String, Value>,
     reports: BTreeMap<String, String>,
+}
+
+impl Everything {
+    /// Each message and each row by its id, with its status.
+    pub fn settled(&self) -> anyhow::Result<HashMap<String, Value>> {
+        let mut all: HashMap<String, Value> = self.messages.clone().into_iter().collect();
+        for line in self.reports.values().flat_map(|report| report.lines()) {
+            let row: Value = serde_json::from_str(line)?;
+            all.insert(row["id"].as_str().unwrap_or_default().to_owned(), row);
+        }
+        Ok(all)
+    }
 }
 
 /// Asks for all of it.

@@ -1,7 +1,7 @@
 //! An endpoint as nasty as a test wants it: plain sockets, a thread a connection.
 #![allow(dead_code, clippy::unwrap_used)] // a failed step fails the test
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use serde_json::Value;
 /// What an endpoint does with a call.
 pub enum Reaction {
     Status(u16),
+    /// Closes the connection without an answer.
+    Close,
     Redirect(String),
     /// Reads and never answers.
     Hang,
@@ -50,15 +52,14 @@ pub struct Receiver {
 impl Receiver {
     /// `react` is given how many calls came before.
     pub fn start(react: impl Fn(usize) -> Reaction + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
-        let (kept, react) = (Arc::clone(&calls), Arc::new(react));
-        std::thread::spawn(move || {
-            for socket in listener.incoming() {
-                let (kept, react) = (Arc::clone(&kept), Arc::clone(&react));
-                std::thread::spawn(move || serve(&socket.unwrap(), &kept, &*react));
-            }
+        let kept = Arc::clone(&calls);
+        let url = listen(move |headers, body| {
+            let mut calls = kept.lock().unwrap();
+            let reaction = react(calls.len());
+            let was_taken = matches!(reaction, Reaction::Status(200 | 204) | Reaction::Endless);
+            calls.push(Call { headers, body, was_taken });
+            reaction
         });
         Self { url, calls }
     }
@@ -77,17 +78,24 @@ impl Receiver {
     }
 }
 
-fn serve(socket: &TcpStream, calls: &Mutex<Vec<Call>>, react: &(dyn Fn(usize) -> Reaction + Send + Sync)) {
+/// Gives each call to `take`, which says what is done with it; gives the address.
+pub fn listen(take: impl Fn(HeaderMap, Vec<u8>) -> Reaction + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let take = Arc::new(take);
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let take = Arc::clone(&take);
+            std::thread::spawn(move || serve(&socket.unwrap(), &*take));
+        }
+    });
+    url
+}
+
+fn serve(socket: &TcpStream, take: &(dyn Fn(HeaderMap, Vec<u8>) -> Reaction + Send + Sync)) {
     let mut reader = BufReader::new(socket);
     while let Some((headers, body)) = request(&mut reader) {
-        let reaction = {
-            let mut calls = calls.lock().unwrap();
-            let reaction = react(calls.len());
-            let was_taken = matches!(reaction, Reaction::Status(200 | 204) | Reaction::Endless);
-            calls.push(Call { headers, body, was_taken });
-            reaction
-        };
-        if answer(socket, reaction).is_err() {
+        if answer(socket, take(headers, body)).is_err() {
             return;
         }
     }
@@ -95,12 +103,19 @@ fn serve(socket: &TcpStream, calls: &Mutex<Vec<Call>>, react: &(dyn Fn(usize) ->
 
 fn request(reader: &mut BufReader<&TcpStream>) -> Option<(HeaderMap, Vec<u8>)> {
     let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    // A caller may die in the middle of a line.
+    reader.read_line(&mut line).ok()?;
+    if !line.ends_with('\n') {
+        return None;
+    }
     assert!(line.starts_with("POST /hook"), "{line}");
     let mut headers = HeaderMap::new();
     loop {
         line.clear();
-        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        reader.read_line(&mut line).ok()?;
+        if !line.ends_with('\n') {
+            return None;
+        }
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         headers.insert(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
     }
@@ -117,9 +132,10 @@ fn answer(mut socket: &TcpStream, reaction: Reaction) -> std::io::Result<()> {
         Reaction::Redirect(to) => {
             write!(socket, "HTTP/1.1 307 X\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n")
         }
+        Reaction::Close => socket.shutdown(Shutdown::Both).and(Err(ErrorKind::ConnectionAborted.into())),
         Reaction::Hang => socket.set_read_timeout(Some(Duration::from_secs(5))).and_then(|()| {
             let _ = socket.read(&mut [0; 1]);
-            Err(std::io::ErrorKind::Other.into())
+            Err(ErrorKind::Other.into())
         }),
         Reaction::Drip => {
             for byte in b"HTTP/1.1 200 OK\r\nx-slow: slow\r\nx-slow: slow\r\n" {

@@ -1,6 +1,7 @@
 //! The SMSC: takes what is submitted over SMPP 3.4, answers, brings receipts and what citizens write.
 //!
-//! Invariant: an answer without an error means that the message is in the ledger (of a long one, its first part). A receipt leaves only when it
+//! Invariant: an answer without an error means that the message is in the ledger (of a long one, with its
+//! last part: those before it show a citizen nothing). A receipt leaves only when it
 //! was acknowledged: a lost link or a refusal brings it again, over any link of the same system. What waits is bounded: who would bring
 //! one receipt too many is told that the queue is full.
 

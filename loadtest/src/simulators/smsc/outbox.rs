@@ -72,6 +72,11 @@ impl Outbox {
         }
     }
 
+    /// How many were not acknowledged yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
     /// It was acknowledged.
     pub(crate) fn done(&self) {
         self.waiting.fetch_sub(1, Relaxed);

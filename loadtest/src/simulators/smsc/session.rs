@@ -321,7 +321,7 @@ impl<'s> Session<'s> {
         };
         let at_ms = now_ms();
         let delay_ms = fate.delay_ms.min(validity_ms(&message.validity));
-        if part(message).is_none_or(|part| part.number == 1) {
+        if part(message).is_none_or(|part| part.number == part.total) {
             let reference = reference(message, settings);
             let outcome = match state {
                 _ if passed.lose_answer => Outcome::AnswerLost,
