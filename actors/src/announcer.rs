@@ -108,3 +108,12 @@ impl Handler<Close> for Announcer {
         context.stop();
     }
 }
+
+#[cfg(feature = "fault-injection")]
+impl Handler<crate::messages::Panic> for Announcer {
+    type Result = ();
+
+    fn handle(&mut self, _: crate::messages::Panic, _: &mut Self::Context) {
+        panic!("planted in the announcer");
+    }
+}

@@ -380,6 +380,7 @@ impl Broker {
     pub fn plant(&self, panic: crate::messages::Panic) -> Result<(), Refused> {
         let mut told = self.0.supervisor.tell(panic);
         told = told.and(self.0.registry.panic());
+        told = told.and(self.0.announcements.as_ref().map_or(Ok(()), Announcements::panic));
         for desk in &self.0.desks {
             told = told.and(desk.child.tell(panic));
         }

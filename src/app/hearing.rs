@@ -1,7 +1,7 @@
 //! What connections of channels bring: receipts to the broker, words of citizens to the institution that they are for.
 //!
 //! Invariant: a word that asks to stop is on the suppression list before the channel is told that it was heard.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,10 @@ use estafette_actors::domain::submission::{Identifier, Institution};
 use estafette_actors::messages::Refused;
 use estafette_actors::ports::{Bar, Ear, Suppression};
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
+/// Looks at the disk at once, of all that was brought together.
+const LOOKS: usize = 8;
 /// Before a stop that could not be kept is brought again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -43,33 +46,36 @@ impl Ear for Hearing {
     fn inbound(&self, inbound: Vec<Inbound>) -> BoxFuture<'static, Result<(), Refused>> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
-            let mut heard = Vec::with_capacity(inbound.len());
-            for inbound in inbound {
+            let addressed = inbound.into_iter().map(async |inbound| {
                 let institution = inner.addressed(&inbound).await?;
-                let one = Heard::of(inbound);
-                if let (Some(institution), Some(_)) = (institution, one.stop) {
-                    inner.stop(institution, &one.inbound).await?;
-                }
-                heard.push((institution, one));
-            }
+                Ok::<_, Refused>((institution, Heard::of(inbound)))
+            });
+            let heard: Vec<_> = stream::iter(addressed).buffered(LOOKS).try_collect().await?;
+            inner.stop(&heard).await?;
             inner.broker.hear(heard).await
         })
     }
 }
 
 impl Inner {
-    /// Nothing more by SMS from this sender to this number.
-    async fn stop(&self, sender: Institution, inbound: &Inbound) -> Result<(), Refused> {
-        let who = Identifier::Mobile(inbound.from);
-        let entry = Suppression { who, channel: Some(Channel::SMS), why: Bar::Suppressed };
-        let lists = self.broker.registry().suppressions();
-        match lists.add(sender, vec![entry]).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                tracing::error!(%sender, %error, "a citizen's stop can't be kept; the provider will bring it again");
-                Err(Refused::Overloaded { retry_after: RETRY_AFTER })
+    /// Nothing more by SMS from these senders to those who asked for that. All that was brought together is written
+    /// together: one after the other, the last would wait for as many commits as there are before it.
+    async fn stop(&self, heard: &[(Option<Institution>, Heard)]) -> Result<(), Refused> {
+        let mut stops: BTreeMap<Institution, Vec<Suppression>> = BTreeMap::new();
+        for (institution, heard) in heard {
+            if let (Some(sender), Some(_)) = (institution, heard.stop) {
+                let who = Identifier::Mobile(heard.inbound.from);
+                let entry = Suppression { who, channel: Some(Channel::SMS), why: Bar::Suppressed };
+                stops.entry(*sender).or_default().push(entry);
             }
         }
+        for (sender, entries) in stops {
+            if let Err(error) = self.broker.registry().suppressions().add(sender, entries).await {
+                tracing::error!(%sender, %error, "a citizen's stop can't be kept; the provider will bring it again");
+                return Err(Refused::Overloaded { retry_after: RETRY_AFTER });
+            }
+        }
+        Ok(())
     }
 
     /// Whom a citizen wrote to: whose number it is, else whose SMS went to that citizen's number last.

@@ -32,10 +32,20 @@ struct Heard {
     deaf: AtomicBool,
     /// Nothing is durable while it is set.
     held: AtomicBool,
+    /// Never done with receipts, and with what citizens write.
+    stuck: [AtomicBool; 2],
 }
 
 impl Heard {
-    fn take<T>(self: &Arc<Self>, into: &Mutex<Vec<T>>, told: Vec<T>) -> BoxFuture<'static, Result<(), Refused>> {
+    fn take<T>(
+        self: &Arc<Self>,
+        into: &Mutex<Vec<T>>,
+        stuck: &AtomicBool,
+        told: Vec<T>,
+    ) -> BoxFuture<'static, Result<(), Refused>> {
+        if stuck.load(Ordering::Relaxed) {
+            return Box::pin(std::future::pending());
+        }
         if self.deaf.load(Ordering::Relaxed) {
             return Box::pin(async { Err(Refused::Restarting) });
         }
@@ -62,11 +72,11 @@ struct Ears(Arc<Heard>);
 
 impl Ear for Ears {
     fn receipts(&self, receipts: Vec<Receipt>) -> BoxFuture<'static, Result<(), Refused>> {
-        self.0.take(&self.0.receipts, receipts)
+        self.0.take(&self.0.receipts, &self.0.stuck[0], receipts)
     }
 
     fn inbound(&self, inbound: Vec<Inbound>) -> BoxFuture<'static, Result<(), Refused>> {
-        self.0.take(&self.0.inbound, inbound)
+        self.0.take(&self.0.inbound, &self.0.stuck[1], inbound)
     }
 }
 
@@ -577,6 +587,34 @@ async fn an_orderly_end_tells_the_smsc_once_what_is_under_way_was_answered() {
     id(&sending.await);
     assert_eq!((line.simulators.unbound(), line.channel.bound()), (2, 0));
     assert_eq!(line.send(MOBILE, "two").await, failed(Failure::ChannelDown));
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_receipt_is_acknowledged_while_words_that_came_with_it_still_wait_for_their_commit() {
+    let line = Line::start(smsc(), json!({})).await;
+    line.bound(1).await;
+    let [receipts, words] = &line.heard.stuck;
+    receipts.store(true, Ordering::Relaxed);
+    words.store(true, Ordering::Relaxed);
+    for number in 0..20 {
+        assert!(line.simulators.write(MOBILE, "8686", "STOP"));
+        id(&line.send(MOBILE, &format!("message {number}")).await);
+    }
+    let left = async |count: usize| {
+        let left = async {
+            while line.simulators.to_bring() != count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), left).await.expect("receipts are acknowledged by themselves");
+    };
+    left(40).await;
+    receipts.store(false, Ordering::Relaxed);
+    // All that was not acknowledged comes again at once, and is read together.
+    line.simulators.drop_links();
+    left(20).await;
+    assert!(line.heard.inbound.lock().unwrap().is_empty());
     line.stop().await;
 }
 

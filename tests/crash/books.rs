@@ -112,6 +112,11 @@ impl Books {
         self.inner().ids.contains(id)
     }
 
+    /// How many messages were acknowledged.
+    pub fn count(&self) -> usize {
+        self.inner().told.len()
+    }
+
     /// How many messages and broadcasts were acknowledged.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Relaxed)
@@ -125,6 +130,11 @@ impl Books {
     /// One of them.
     pub fn told_at(&self, place: usize) -> Option<Told> {
         self.inner().told.get(place).cloned()
+    }
+
+    /// The last one that is so.
+    pub fn latest(&self, wanted: impl Fn(&Told) -> bool) -> Option<Told> {
+        self.inner().told.iter().rev().find(|told| wanted(told)).cloned()
     }
 
     /// All acknowledged broadcasts.

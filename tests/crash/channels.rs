@@ -62,12 +62,12 @@ impl Channels {
         ledger
     }
 
-    /// How much the broker has not taken yet of what they have to say, and how much it refused.
-    pub async fn unsaid(&self) -> anyhow::Result<(u64, u64)> {
+    /// How many receipts wait to be called, how many wait to be brought over links, and how many the broker refused.
+    pub async fn unsaid(&self) -> anyhow::Result<[u64; 3]> {
         let url = format!("http://{}/stats", self.first.address());
         let told: Value = reqwest::get(&url).await?.json().await?;
         let number = |name: &str| told["callbacks"][name].as_u64().unwrap_or(u64::MAX);
-        let to_bring = (self.first.to_bring() + self.second.to_bring()) as u64;
-        Ok((number("waiting").saturating_add(to_bring), number("rejected")))
+        let to_bring = self.first.to_bring() + self.second.to_bring();
+        Ok([number("waiting"), to_bring as u64, number("rejected")])
     }
 }

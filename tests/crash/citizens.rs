@@ -47,14 +47,13 @@ pub async fn write(world: Arc<World>, channels: Arc<Channels>, mut chance: StdRn
     while !world.stop.load(Relaxed) {
         tokio::time::sleep(Duration::from_millis(chance.random_range(20..400))).await;
         number += 1;
-        let known = world.books.told();
         let (from, to, words): (_, _, &[_]) = match chance.random_range(0..3) {
             0 => (format!("{STOPPERS}{number:06}"), NUMBER, &["STOP", "stop svp.", "Arrêt 😀"]),
             1 => (format!("+32497{number:06}"), NUMBER, &["Merci", "Dank u, tot morgen 😀"]),
             _ => {
-                let told = known.iter().rev().find(|told| told.strategy == "crash-fail" && !is_stopper(&told.mobile));
+                let told = world.books.latest(|told| told.strategy == "crash-fail" && !is_stopper(&told.mobile));
                 let Some(told) = told.filter(|told| !world.books.has_written(&told.mobile)) else { continue };
-                (told.mobile.clone(), SHARED, &["Merci"])
+                (told.mobile, SHARED, &["Merci"])
             }
         };
         let text = words[chance.random_range(0..words.len())];

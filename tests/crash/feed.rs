@@ -13,6 +13,7 @@ use crate::books::rank;
 use crate::citizens;
 use crate::endpoint::{Endpoint, print};
 use crate::senders::{Heard, World};
+use crate::verdict::STANDSTILL;
 
 /// Events on a page while it is followed, and in the two readings at the end.
 const FOLLOWED: usize = 200;
@@ -97,7 +98,6 @@ pub async fn is_whole(
     followed: &[Seen],
     endpoint: &Endpoint,
     settled: &HashMap<String, Value>,
-    until: Instant,
 ) -> anyhow::Result<()> {
     let mut lives: HashMap<String, Life> = HashMap::new();
     let mut written = Vec::new();
@@ -144,10 +144,12 @@ pub async fn is_whole(
         }
     }
     citizens::were_heard(world, &written).await;
-    was_told(world, &all, &ids, endpoint, until).await;
+    was_told(world, &all, &ids, endpoint).await;
     let (calls, delivered) = endpoint.counts();
     let (events, followed) = (all.len(), followed.len());
-    eprintln!("crash: {events} events, {followed} of them read under the kills; {delivered} called out in {calls} calls");
+    eprintln!(
+        "crash: {events} events, {followed} of them read under the kills; {delivered} called out in {calls} calls"
+    );
     Ok(())
 }
 
@@ -158,12 +160,13 @@ fn differs(one: &[Seen], other: &[Seen]) -> Option<usize> {
 }
 
 /// Every event was delivered, with the same words, and nothing else was.
-async fn was_told(world: &World, all: &[Seen], ids: &HashSet<&str>, endpoint: &Endpoint, until: Instant) {
+async fn was_told(world: &World, all: &[Seen], ids: &HashSet<&str>, endpoint: &Endpoint) {
     let mut left: Vec<&Seen> = all.iter().collect();
-    loop {
+    let (mut least, mut sank) = (left.len(), Instant::now());
+    while !left.is_empty() && sank.elapsed() < STANDSTILL {
         left.retain(|seen| endpoint.delivered(&seen.id).is_none());
-        if left.is_empty() || Instant::now() > until {
-            break;
+        if left.len() < least {
+            (least, sank) = (left.len(), Instant::now());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -87,8 +87,7 @@ impl Plan {
         first.sms.report_submitted = true;
         let [receipt_text, receipt_tlvs] = [[true, false], [false, true], [true, true]][(self.seed / 2 % 3) as usize];
         let message_ids = if self.is_hexadecimal() { MessageIds::HexThenDec } else { MessageIds::DecThenHex };
-        let smsc =
-            SmscSettings { message_ids, receipt_text, receipt_tlvs, reversed: true, undelivered: 0.05, ..smsc };
+        let smsc = SmscSettings { message_ids, receipt_text, receipt_tlvs, reversed: true, undelivered: 0.05, ..smsc };
         [first, Settings { smsc, ..named("second") }]
     }
 

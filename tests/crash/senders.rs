@@ -179,7 +179,7 @@ async fn submit(world: &World, body: &Value, key: Option<&str>, prefer: &str) ->
 async fn watch(world: Arc<World>, mut chance: StdRng) {
     while !world.stop.load(Relaxed) {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        let known = world.books.told().len();
+        let known = world.books.count();
         if known == 0 {
             continue;
         }

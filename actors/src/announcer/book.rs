@@ -330,6 +330,12 @@ impl Announcements {
         Ok(self.book.announce.call(Call { webhook, at, notice: Notice::Test(at) }).await)
     }
 
+    /// Test builds only: makes the actor panic.
+    #[cfg(feature = "fault-injection")]
+    pub fn panic(&self) -> Result<(), crate::messages::Refused> {
+        self.child.tell(crate::messages::Panic)
+    }
+
     /// Writes how far everybody was told: before the end.
     pub async fn close(&self) {
         let _ = self.child.tell(super::Close);

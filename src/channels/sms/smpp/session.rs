@@ -14,11 +14,13 @@ use estafette_actors::domain::inbound::Inbound;
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::segment;
 use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::messages::Refused;
 use estafette_actors::ports::{Clock, Ear, SystemClock};
 use estafette_smpp::codec::Frame;
 use estafette_smpp::coding;
 use estafette_smpp::pdu::{Body, Pdu, RESPONSE, ShortMessage, command, next_sequence};
 use estafette_smpp::{Status, receipt, septets};
+use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -47,14 +49,13 @@ struct Pending {
     _place: OwnedSemaphorePermit,
 }
 
-/// What the SMSC brought, until it is committed.
+/// What the SMSC brought, until it is committed, each with the numbers under which it came.
 #[derive(Default)]
 struct Brought {
-    receipts: Vec<Receipt>,
+    receipts: (Vec<Receipt>, Vec<u32>),
     inbound: Vec<Inbound>,
-    sequences: Vec<u32>,
-    /// Parts that came earlier, perhaps over another bind.
-    earlier: Vec<Receipted>,
+    /// Parts of it, those too that came earlier or over another bind.
+    receipted: Vec<Receipted>,
 }
 
 /// The orderly end.
@@ -360,14 +361,14 @@ impl<'b> Session<'b> {
                 tracing::debug!("a receipt that says nothing of a letter was acknowledged and left");
                 return self.wire.put(&Pdu::answer(sequence, Status::OK, Body::DeliverSmResp));
             };
-            self.brought.receipts.push(receipt);
+            self.brought.receipts.0.push(receipt);
+            self.brought.receipts.1.push(sequence);
         } else {
             match inbound::read(message, self.terms.alphabet) {
                 Ok(piece) => {
-                    self.unanswered += 1;
                     let receipted = (self.committed.0.clone(), sequence);
                     let told = self.memory.pieces.take(piece, receipted, Instant::now());
-                    return self.put(told.unwrap_or_default());
+                    self.put(told.unwrap_or_default());
                 }
                 Err(why) => {
                     let (ton, npi, data_coding) = (message.source.ton, message.source.npi, message.data_coding);
@@ -376,13 +377,12 @@ impl<'b> Session<'b> {
                 }
             }
         }
-        self.brought.sequences.push(sequence);
         self.unanswered += 1;
     }
 
     fn put(&mut self, told: Told) {
         self.brought.inbound.extend(told.inbound);
-        self.brought.earlier.extend(told.receipted);
+        self.brought.receipted.extend(told.receipted);
     }
 
     /// Parts whose others are long in coming; when to look again.
@@ -421,26 +421,27 @@ impl<'b> Session<'b> {
         })
     }
 
-    /// Hands what was brought to the journal, all that was read at once together.
+    /// Hands what was brought to the journal, all that was read at once together. Receipts don't wait for words, which
+    /// cost more: who is asked for an answer in time would bring both again.
     fn commit(&mut self) {
-        if self.brought.sequences.is_empty() && self.brought.earlier.is_empty() {
-            return;
+        let Brought { receipts, inbound, receipted } = std::mem::take(&mut self.brought);
+        if !receipts.0.is_empty() {
+            let of_this_bind = receipts.1.into_iter().map(|sequence| (self.committed.0.clone(), sequence));
+            answer_after(self.ear.receipts(receipts.0), of_this_bind.collect());
         }
-        let Brought { receipts, inbound, sequences, earlier } = std::mem::take(&mut self.brought);
-        let (ear, committed) = (Arc::clone(&self.ear), self.committed.0.clone());
-        tokio::spawn(async move {
-            let mut durable = true;
-            if !receipts.is_empty() {
-                durable &= ear.receipts(receipts).await.is_ok();
-            }
-            if !inbound.is_empty() && durable {
-                durable &= ear.inbound(inbound).await.is_ok();
-            }
-            // The session may be over: then the SMSC brings it again.
-            let _ = committed.send((sequences, durable));
-            for (committed, sequence) in earlier {
-                let _ = committed.send((vec![sequence], durable));
-            }
-        });
+        if !inbound.is_empty() || !receipted.is_empty() {
+            answer_after(self.ear.inbound(inbound), receipted);
+        }
     }
+}
+
+/// Tells each session that brought something whether that is durable.
+fn answer_after(commit: BoxFuture<'static, Result<(), Refused>>, receipted: Vec<Receipted>) {
+    tokio::spawn(async move {
+        let durable = commit.await.is_ok();
+        for (committed, sequence) in receipted {
+            // The session may be over: then the SMSC brings it again.
+            let _ = committed.send((vec![sequence], durable));
+        }
+    });
 }
