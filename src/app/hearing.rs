@@ -58,19 +58,10 @@ impl Ear for Hearing {
 }
 
 impl Inner {
-    /// Nothing more by SMS from these senders to those who asked for that. All that was brought together is written
-    /// together: one after the other, the last would wait for as many commits as there are before it.
+    /// Nothing more by SMS from these senders to those who asked for that.
     async fn stop(&self, heard: &[(Option<Institution>, Heard)]) -> Result<(), Refused> {
-        let mut stops: BTreeMap<Institution, Vec<Suppression>> = BTreeMap::new();
-        for (institution, heard) in heard {
-            if let (Some(sender), Some(_)) = (institution, heard.stop) {
-                let who = Identifier::Mobile(heard.inbound.from);
-                let entry = Suppression { who, channel: Some(Channel::SMS), why: Bar::Suppressed };
-                stops.entry(*sender).or_default().push(entry);
-            }
-        }
-        for (sender, entries) in stops {
-            if let Err(error) = self.broker.registry().suppressions().add(sender, entries).await {
+        for (sender, entries) in stops(heard) {
+            if let Err(error) = self.broker.suppressions().add(sender, entries).await {
                 tracing::error!(%sender, %error, "a citizen's stop can't be kept; the provider will bring it again");
                 return Err(Refused::Overloaded { retry_after: RETRY_AFTER });
             }
@@ -97,4 +88,47 @@ impl Inner {
 fn plain(number: &str) -> &str {
     let digits = number.strip_prefix('+').unwrap_or(number);
     digits.strip_prefix("00").unwrap_or(digits)
+}
+
+/// What goes on each sender's list. All that was brought together is written together: one after the other, the last
+/// would wait for as many commits as there are before it.
+fn stops(heard: &[(Option<Institution>, Heard)]) -> BTreeMap<Institution, Vec<Suppression>> {
+    let mut stops: BTreeMap<Institution, Vec<Suppression>> = BTreeMap::new();
+    for (institution, heard) in heard {
+        if let (Some(sender), Some(_)) = (institution, heard.stop) {
+            let who = Identifier::Mobile(heard.inbound.from);
+            let entry = Suppression { who, channel: Some(Channel::SMS), why: Bar::Suppressed };
+            stops.entry(*sender).or_default().push(entry);
+        }
+    }
+    stops
+}
+
+#[cfg(test)]
+mod tests {
+    use estafette_actors::domain::mobile::Mobile;
+
+    use super::*;
+
+    #[test]
+    fn stops_that_come_together_are_one_commit_of_each_sender_and_words_are_none() {
+        let (one, other) = (Institution("0403019261".parse().unwrap()), Institution("0206731645".parse().unwrap()));
+        let heard = |sender, number: u32, text: &str| {
+            let from = Mobile::parse(&format!("+32470{number:06}")).unwrap();
+            (sender, Heard::of(Inbound { from, to: "8686".into(), text: text.into() }))
+        };
+        let all = [
+            heard(Some(one), 1, "STOP"),
+            heard(Some(other), 2, "Arrêt"),
+            heard(Some(one), 3, "Merci"),
+            heard(Some(one), 4, "stop svp"),
+            heard(None, 5, "STOP"),
+        ];
+        let numbers = |entries: &[Suppression]| entries.iter().map(|entry| entry.who).collect::<Vec<_>>();
+        let who = |place: usize| Identifier::Mobile(all[place].1.inbound.from);
+        let found: Vec<_> = stops(&all).into_iter().map(|(sender, entries)| (sender, numbers(&entries))).collect();
+        let mut expected = vec![(one, vec![who(0), who(3)]), (other, vec![who(1)])];
+        expected.sort_by_key(|(sender, _)| *sender);
+        assert_eq!(found, expected);
+    }
 }
