@@ -46,6 +46,12 @@ pub fn saying(recipient: Recipient, text: &str) -> Letter {
     of(recipient, Content::checked(none(), words(&[(Language::Fr, text)]), none()).unwrap())
 }
 
+/// The same letter, valid for so long from now.
+pub fn valid_for(letter: Letter, span: Duration) -> Letter {
+    let valid_until = SystemClock.now().plus(span);
+    Letter { envelope: Arc::new(Envelope { valid_until, ..Envelope::clone(&letter.envelope) }), ..letter }
+}
+
 pub fn of(recipient: Recipient, content: Content) -> Letter {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     let now = SystemClock.now();

@@ -11,12 +11,12 @@ use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::messages::Refused;
 use estafette_actors::ports::{CallbackRequest, Ear, Transport};
-use estafette_loadtest::Simulators;
 use estafette_loadtest::simulators::{Settings as World, SmscSettings};
+use estafette_loadtest::{Simulators, ledger};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use crate::letter::{MOBILE, mobile, saying};
+use crate::letter::{MOBILE, mobile, saying, valid_for};
 
 #[derive(Clone, Default)]
 struct Ears(Arc<Mutex<Vec<Receipt>>>);
@@ -117,6 +117,22 @@ async fn one_that_throttles_is_left_for_the_other() {
     let table = json!({ "providers": [provider("one", 1, &one), provider("two", 1, &two)] });
     let (channel, listening) = channel(table, &ears).await;
     assert_eq!(send(&channel, 20).await, HashMap::from([("two".into(), 20)]));
+    listening.abort();
+}
+
+#[tokio::test]
+async fn a_letter_whose_time_is_over_when_one_throttles_is_not_given_to_the_other() {
+    let (one, two, ears) = (gateway().await, gateway().await, Ears::default());
+    let mut throttled = SmscSettings::default();
+    throttled.faults.throttle = 1.0;
+    (throttled.faults.latency_min_ms, throttled.faults.latency_max_ms) = (400, 400);
+    one.set_smsc(throttled);
+    let table = json!({ "providers": [provider("one", 1_000, &one), provider("two", 1, &two)] });
+    let (channel, listening) = channel(table, &ears).await;
+    let letter = valid_for(saying(mobile(MOBILE), "one"), Duration::from_millis(200));
+    let (outcome, over) = channel.send_via(letter).await;
+    assert_eq!((outcome, over.as_deref()), (Outcome::Throttled(None), Some("one")));
+    assert_eq!(two.count(ledger::Channel::Smsc).total, 0);
     listening.abort();
 }
 

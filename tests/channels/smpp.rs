@@ -22,7 +22,7 @@ use estafette_smpp::{septets, udh};
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 
-use crate::letter::{MOBILE, letter, mobile, saying};
+use crate::letter::{MOBILE, letter, mobile, saying, valid_for};
 
 /// What was heard; it can be told to refuse.
 #[derive(Default)]
@@ -268,6 +268,23 @@ async fn without_a_bind_a_letter_is_not_taken_and_says_so() {
     let line = Line::start(smsc(), json!({ "password": "wrong" })).await;
     assert_eq!(line.send(MOBILE, "one").await, failed(Failure::ChannelDown));
     assert_eq!(line.simulators.count(Channel::Smsc).total, 0);
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_letter_whose_time_is_over_before_a_bind_stands_is_not_sent() {
+    let line = Line::start(SmscSettings { close_on_bind: 1.0, ..smsc() }, json!({})).await;
+    let letter = valid_for(saying(mobile(MOBILE), "one"), Duration::from_millis(200));
+    let sent = line.channel.send(letter);
+    let opened = async {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        line.simulators.set_smsc(smsc());
+    };
+    let (outcome, ()) = tokio::join!(sent, opened);
+    assert_eq!(outcome, failed(Failure::Expired));
+    line.bound(1).await;
+    id(&line.send(MOBILE, "another").await);
+    assert_eq!(line.simulators.count(Channel::Smsc).total, 1);
     line.stop().await;
 }
 

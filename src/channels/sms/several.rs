@@ -1,6 +1,6 @@
 //! Several providers of the one channel: who gets a letter, and what is done when one can't take it.
 //!
-//! Invariant: a letter goes to another provider only when the one before is known not to have it. A provider's message ids
+//! Invariant: a letter goes to another provider only when the one before is known not to have it, and not after its validity. A provider's message ids
 //! are told apart from another's by its name before them. How letters are shared is decided in `domain::balance`.
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,9 @@ use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::messages::Refused;
-use estafette_actors::ports::{CallbackError, CallbackRequest, Ear, Inquiry, Letter, Received, Transport};
+use estafette_actors::ports::{
+    CallbackError, CallbackRequest, Clock, Ear, Inquiry, Letter, Received, SystemClock, Transport,
+};
 use futures_util::future::{self, BoxFuture};
 use tokio::time::Instant;
 
@@ -177,6 +179,10 @@ impl Inner {
                 shared.balance.pick(ready).or_else(|| shared.balance.pick(|place| left[place]))
             };
             let Some(place) = picked else { return last };
+            // Whoever had it before may have kept it until its time was over.
+            if last.1.is_some() && SystemClock.now() >= letter.envelope.valid_until {
+                return last;
+            }
             left[place] = false;
             let provider = &self.providers[place];
             let began = Instant::now();
