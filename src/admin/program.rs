@@ -11,14 +11,22 @@ fn told(outcome: super::control::Outcome) -> Answer {
     outcome.map(Reply::from).map_err(Reply::error)
 }
 
-/// Whether a name is what a pattern with `*` means.
+/// Bytes of a pattern, and patterns of one question, at most.
+const PATTERN_BYTES: usize = 100;
+const PATTERNS: usize = 16;
+
+/// Whether a name is what a pattern with `*` means. Each piece between two stars goes to the first place at which it fits:
+/// nothing is tried twice, however many stars there are.
 fn fits(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
-            (0..=name.len()).filter(|at| name.is_char_boundary(*at)).any(|at| fits(rest, &name[at..]))
-        }),
-    }
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
+    let (pieces, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(mut name) = name.strip_prefix(start).and_then(|name| name.strip_suffix(end)) else { return false };
+    pieces.split('*').all(|piece| {
+        name.find(piece).is_some_and(|at| {
+            name = &name[at + piece.len()..];
+            true
+        })
+    })
 }
 
 /// `CONFIG GET [pattern]`, `CONFIG RELOAD`.
@@ -27,9 +35,13 @@ pub fn config(call: Call<'_>) -> BoxFuture<'_, Reply> {
         let (what, rest) = (call.words[0].to_ascii_lowercase(), &call.words[1..]);
         match (what.as_str(), rest) {
             ("get", patterns) => {
+                if patterns.len() > PATTERNS || patterns.iter().any(|pattern| pattern.len() > PATTERN_BYTES) {
+                    let what = format_args!("give at most {PATTERNS} patterns of at most {PATTERN_BYTES} bytes each");
+                    return Err(Reply::error(what));
+                }
                 let mut all = call.desk.control.configuration().map_err(Reply::error)?;
                 if let (Value::Object(keys), false) = (&mut all, patterns.is_empty()) {
-                    keys.retain(|key, _| patterns.iter().any(|pattern| pattern.len() <= 100 && fits(pattern, key)));
+                    keys.retain(|key, _| patterns.iter().any(|pattern| fits(pattern, key)));
                 }
                 Ok(Reply::from(all))
             }
@@ -108,8 +120,36 @@ mod tests {
             ("*é", "café", true),
             ("a*b", "ab", true),
             ("a*b", "ba", false),
+            ("a*a", "a", false),
+            ("*b*b", "ab", false),
+            ("*ab*b", "aabb", true),
+            ("**", "", true),
         ] {
             assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn many_stars_hang_nobody() {
+        let (stars, name) = ("*a".repeat(50), "a".repeat(100));
+        assert!(fits(&stars, &name));
+        // Tried at every place, this would outlive the sun.
+        assert!(!fits(&format!("{stars}b"), &name));
+        assert!(!fits(&format!("{stars}*b*"), &name));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_pattern_means_what_trying_every_place_says(pattern in "[ab*]{0,8}", name in "[ab]{0,8}") {
+            fn tried(pattern: &str, name: &str) -> bool {
+                match pattern.split_once('*') {
+                    None => pattern == name,
+                    Some((start, rest)) => name
+                        .strip_prefix(start)
+                        .is_some_and(|name| (0..=name.len()).any(|at| tried(rest, &name[at..]))),
+                }
+            }
+            proptest::prop_assert_eq!(fits(&pattern, &name), tried(&pattern, &name));
         }
     }
 }
