@@ -24,6 +24,7 @@ use estafette_actors::registry::Registry;
 use estafette_actors::supervisor::{Parts, Supervisor};
 
 use crate::announce;
+use crate::channels::Changing;
 use crate::events::Cursors;
 use crate::store::index::KeyedHash;
 use crate::store::keys::Keys;
@@ -113,6 +114,9 @@ pub struct Core {
     webhooks: Arc<Webhooks>,
     backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
     prices: Arc<ArcSwap<PriceList>>,
+    /// The channels' transports; each may be changed.
+    transports: Vec<Arc<Changing>>,
+    numbers: Arc<ArcSwap<HashMap<Box<str>, Institution>>>,
     arbiters: Vec<Arbiter>,
     known_recipients: Option<PathBuf>,
 }
@@ -184,11 +188,13 @@ impl Core {
         let (deciding, delivering) = (Arbiter::new(), Arbiter::new());
         let registry =
             Registry::start(&deciding.handle(), blueprint.budget, BELIEVED).with_suppressions(Arc::clone(&lists) as _);
-        let desk = |transport: &Arc<dyn Transport>| {
+        let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));
+        let transports: Vec<Arc<Changing>> = changing.collect();
+        let desk = |transport: &Arc<Changing>| {
             let settings = blueprint.deliveries.get(&transport.channel()).copied().unwrap_or_default();
-            Arc::new(Desk::new(settings, Arc::clone(transport), Arc::clone(&clock)))
+            Arc::new(Desk::new(settings, Arc::clone(transport) as _, Arc::clone(&clock)))
         };
-        let desks: Vec<Arc<Desk>> = blueprint.transports.iter().map(desk).collect();
+        let desks: Vec<Arc<Desk>> = transports.iter().map(desk).collect();
         let supervisor: Child<Supervisor> = Child::named("supervisor");
         let backoff = Arc::new(ArcSwap::from_pointee(blueprint.backoff));
         let prices = Arc::new(ArcSwap::from_pointee(blueprint.prices));
@@ -238,8 +244,9 @@ impl Core {
             mint: Mint::default(),
             words: Words::default(),
         });
-        let ear: Arc<dyn Ear> = Arc::new(Hearing::new(broker.clone(), blueprint.numbers));
-        for transport in &blueprint.transports {
+        let numbers = Arc::new(ArcSwap::from_pointee(blueprint.numbers));
+        let ear: Arc<dyn Ear> = Arc::new(Hearing::new(broker.clone(), Arc::clone(&numbers)));
+        for transport in &transports {
             if let Some(listening) = transport.listen(Arc::clone(&ear)) {
                 delivering.spawn(listening);
             }
@@ -256,9 +263,16 @@ impl Core {
             webhooks,
             backoff,
             prices,
+            transports,
+            numbers,
             arbiters,
             known_recipients: blueprint.known_recipients,
         })
+    }
+
+    /// The channels' transports, as they are at the time.
+    pub fn transports(&self) -> Vec<Arc<dyn Transport>> {
+        self.transports.iter().map(|transport| Arc::clone(transport) as Arc<dyn Transport>).collect()
     }
 
     /// What happened, by institution.

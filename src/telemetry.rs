@@ -3,10 +3,14 @@
 //! Invariant: names of metrics stand here and nowhere else, and no label holds anything of a
 //! recipient or a content. Figures are read from the broker's observable state when somebody
 //! asks, so that counting costs nothing where messages pass.
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use estafette_actors::broker::Broker;
+use estafette_actors::domain::balance::FULL;
+use estafette_actors::domain::channel::Channel;
 use estafette_actors::nursery::Condition;
+use estafette_actors::ports::{Binds, ProviderState};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tracing_subscriber::EnvFilter;
 
@@ -50,6 +54,14 @@ pub mod names {
     pub const WINDOW: &str = "estafette_attempts_window";
     /// 1 for the state in which a channel is.
     pub const CHANNEL: &str = "estafette_channel_state";
+    /// 1 when letters can go over a provider of a channel.
+    pub const PROVIDER_UP: &str = "estafette_provider_up";
+    /// How much of its weight a provider has now: 1 for all, less while others do better.
+    pub const PROVIDER_SHARE: &str = "estafette_provider_share";
+    /// Connections of a provider that stand.
+    pub const PROVIDER_BINDS: &str = "estafette_provider_binds";
+    /// Connections of a provider that should stand.
+    pub const PROVIDER_BINDS_WANTED: &str = "estafette_provider_binds_wanted";
     /// 1 when an actor runs.
     pub const ACTOR: &str = "estafette_actor_up";
     /// How often an actor panicked.
@@ -105,11 +117,13 @@ pub fn start_log(log: &Log) {
 /// The metrics. Not global: a test has its own.
 pub struct Metrics {
     recorder: PrometheusRecorder,
+    /// Providers that were told of, by channel and name, and whether they have connections: one that is gone must fall to zero.
+    providers: Mutex<BTreeMap<(Channel, Box<str>), bool>>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { recorder: PrometheusBuilder::new().build_recorder() }
+        Self { recorder: PrometheusBuilder::new().build_recorder(), providers: Mutex::default() }
     }
 }
 
@@ -121,11 +135,41 @@ impl Metrics {
             journal(broker);
             channels(broker);
             words(broker);
+            self.providers(broker);
             actors(broker);
         });
         let handle = self.recorder.handle();
         handle.run_upkeep();
         handle.render()
+    }
+
+    fn providers(&self, broker: &Broker) {
+        let mut known = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = std::mem::take(&mut *known);
+        for desk in broker.desks() {
+            for provider in desk.transport().providers() {
+                let key = (desk.channel, provider.name.clone());
+                gone.remove(&key);
+                known.insert(key, provider.binds.is_some());
+                let is_up = provider.state != ProviderState::Down;
+                let share = f64::from(provider.share) / f64::from(FULL);
+                figures(desk.channel, &provider.name, is_up, share, provider.binds);
+            }
+        }
+        // A provider that comes back is told of again; one that does not stays at zero.
+        for ((channel, name), has_binds) in gone {
+            figures(channel, &name, false, 0.0, has_binds.then_some(Binds { bound: 0, wanted: 0 }));
+        }
+    }
+}
+
+fn figures(channel: Channel, provider: &str, is_up: bool, share: f64, binds: Option<Binds>) {
+    let labels = [("channel", channel.to_string()), ("provider", provider.to_owned())];
+    metrics::gauge!(names::PROVIDER_UP, &labels).set(f64::from(u8::from(is_up)));
+    metrics::gauge!(names::PROVIDER_SHARE, &labels).set(share);
+    if let Some(binds) = binds {
+        metrics::gauge!(names::PROVIDER_BINDS, &labels).set(binds.bound as f64);
+        metrics::gauge!(names::PROVIDER_BINDS_WANTED, &labels).set(binds.wanted as f64);
     }
 }
 

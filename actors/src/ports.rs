@@ -1,5 +1,6 @@
 //! What the edges implement for the actors, and what faces may ask. The actors know these
 //! interfaces and nothing behind them.
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -686,8 +687,63 @@ pub trait Ear: Send + Sync {
     fn inbound(&self, inbound: Vec<Inbound>) -> BoxFuture<'static, Result<(), Refused>>;
 }
 
+/// How a provider does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderState {
+    /// A letter can go, and it does as well as the others.
+    Up,
+    /// Others do clearly better, or it is on its way back: it has less than its share.
+    Worse,
+    /// No letter can go: no connection stands, or its last letters all failed.
+    Down,
+}
+
+impl ProviderState {
+    /// The name, as it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Worse => "worse",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Connections that a provider keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Binds {
+    /// That stand now.
+    pub bound: usize,
+    /// That should.
+    pub wanted: usize,
+}
+
+/// A provider of a channel, as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProviderView {
+    /// Its name in the configuration, or that of its kind when it stands alone.
+    pub name: Box<str>,
+    /// Its kind, as in `POST /v1/callbacks/{provider}`.
+    pub provider: &'static str,
+    /// How it does.
+    pub state: ProviderState,
+    /// Its weight among the providers of the channel.
+    pub weight: u32,
+    /// How much of its weight counts now, in sixteenths: less while others do better.
+    pub share: u8,
+    /// Its connections, where it keeps some.
+    pub binds: Option<Binds>,
+    /// Milliseconds until it answers a letter, of late; `None` before the first.
+    pub answers_in_ms: Option<u64>,
+    /// Letters of a hundred that it failed itself, of late.
+    pub failing_percent: u8,
+    /// Receipts of a hundred that told of a failure, of late.
+    pub undelivered_percent: u8,
+}
+
 /// One provider of a channel. It owns its connections and its time limits; every future ends.
-pub trait Transport: Send + Sync {
+pub trait Transport: Any + Send + Sync {
     /// The channel.
     fn channel(&self) -> Channel;
 
@@ -746,6 +802,39 @@ pub trait Transport: Send + Sync {
     /// it is dropped at the stop.
     fn listen(&self, _: Arc<dyn Ear>) -> Option<BoxFuture<'static, ()>> {
         None
+    }
+
+    /// The providers behind it, each with how it does.
+    fn providers(&self) -> Vec<ProviderView> {
+        let state = if self.is_ready() { ProviderState::Up } else { ProviderState::Down };
+        vec![ProviderView {
+            name: self.provider().into(),
+            provider: self.provider(),
+            state,
+            weight: 1,
+            share: crate::domain::balance::FULL,
+            binds: None,
+            answers_in_ms: None,
+            failing_percent: 0,
+            undelivered_percent: 0,
+        }]
+    }
+
+    /// Country prefixes that it may be used for, ascending; `None` for all.
+    fn countries(&self) -> Option<Vec<u16>> {
+        None
+    }
+
+    /// Another configuration: gives what takes this one's place, made of `newer` and of what is set up alike here, such as
+    /// connections that need not be broken. Changes nothing yet.
+    fn replaced_by(&self, newer: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        newer
+    }
+
+    /// Its letters have all ended, and those to come go to its heir: closes what the heir did not take over, once what may
+    /// still be heard there was heard. Its part of [`Self::listen`] ends then.
+    fn retire(&self, _heir: Arc<dyn Transport>) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 

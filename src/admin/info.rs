@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use estafette_actors::announcer::View;
 use estafette_actors::delivery::Desk as Channels;
+use estafette_actors::domain::balance::FULL;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::messages::Steer;
@@ -101,6 +102,21 @@ fn channels_section(lines: &mut Lines<'_>, desk: &Desk) {
         )
         .to_string();
         lines.put(status.channel, figures);
+        for provider in &status.providers {
+            let binds = provider.binds.map(|binds| format!(",binds={}/{}", binds.bound, binds.wanted));
+            let figures = format_args!(
+                "provider={},state={},weight={},share={}/{FULL}{},failing_percent={},undelivered_percent={}",
+                provider.provider,
+                provider.state.as_str(),
+                provider.weight,
+                provider.share,
+                binds.unwrap_or_default(),
+                provider.failing_percent,
+                provider.undelivered_percent,
+            )
+            .to_string();
+            lines.put(format_args!("{}_provider_{}", status.channel, provider.name), figures);
+        }
     }
 }
 

@@ -1,8 +1,12 @@
 //! What a caller may know beforehand: the strategies it may use, and every limit.
+use std::num::NonZeroU32;
+
 use actix_web::{HttpResponse, get, web};
 use estafette_actors::announcer::Announcements;
 use estafette_actors::domain::content::{MAX_HTML, MAX_TEXT, MAX_TITLE};
+use estafette_actors::domain::jwe::{MAX_JWE, MAX_RECEIVERS};
 use estafette_actors::domain::strategy::{Condition, OnUnknown, Otherwise, Strategy, Success};
+use estafette_actors::ports::Transport;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -87,6 +91,12 @@ pub struct Limits {
     reference_characters: usize,
     /// Characters of a sender's name.
     sender_name_characters: usize,
+    /// What `sender_name` may be: the names and numbers that you may send under.
+    sender_names: Vec<Box<str>>,
+    /// Receivers of one message that is encrypted end to end.
+    encrypted_receivers: usize,
+    /// Bytes of each JWE in its compact form.
+    encrypted_bytes: usize,
     /// Messages on a page of a listing.
     page: usize,
     /// Seconds that a call without `Prefer` waits.
@@ -113,7 +123,7 @@ pub struct Limits {
     requests_per_second: Option<u32>,
     /// Requests that it may make at once after a pause; null for no limit.
     requests_burst: Option<u32>,
-    /// What each channel is sent in a second, by all senders together.
+    /// What each channel is sent at most; one that is not here has no limit.
     channels: Vec<ChannelLimit>,
 }
 
@@ -124,8 +134,29 @@ pub struct ChannelLimit {
     channel: String,
     /// Who runs it, as in `/v1/callbacks/{provider}`.
     provider: Option<&'static str>,
-    /// Messages a second at most.
-    per_second: u32,
+    /// Messages a second of all senders together; null for no limit.
+    per_second: Option<u32>,
+    /// Messages a second of yours alone; left out for no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    institution_per_second: Option<u32>,
+    /// Country prefixes that it may be used for; left out for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    countries: Option<Vec<u16>>,
+}
+
+/// What the channel is sent at most; none when it has no limit.
+fn channel_limit(app: &App, caller: &Caller, transport: &dyn Transport) -> Option<ChannelLimit> {
+    let channel = transport.channel();
+    let per_second = caller.known.rates.iter().find(|(other, _)| *other == channel).map(|(_, rate)| *rate);
+    let own = app.parts.broker.desk(channel).and_then(|desk| desk.settings().limits.institution_rate);
+    let (own, countries) = (own.map(NonZeroU32::get), transport.countries());
+    (per_second.is_some() || own.is_some() || countries.is_some()).then(|| ChannelLimit {
+        channel: channel.to_string(),
+        provider: app.provider(channel),
+        per_second,
+        institution_per_second: own,
+        countries,
+    })
 }
 
 /// The strategies that the caller may use.
@@ -155,11 +186,9 @@ pub async fn strategies(caller: Caller) -> Result<HttpResponse, Problem> {
 #[get("/v1/limits")]
 pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     let settings = &app.parts.settings;
-    let channels = caller.known.rates.iter().map(|(channel, per_second)| ChannelLimit {
-        channel: channel.to_string(),
-        provider: app.provider(*channel),
-        per_second: *per_second,
-    });
+    let profile = caller.profile()?;
+    let transports = app.parts.transports.iter();
+    let channels = transports.filter_map(|transport| channel_limit(&app, &caller, &**transport));
     let webhooks = app.parts.broker.announcements().map_or_else(Default::default, Announcements::settings);
     let requests = app.limiters.load().get(caller.institution()).map(|limiter| limiter.limits());
     let limits = Limits {
@@ -173,6 +202,9 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
         variable_characters: MAX_VALUE,
         reference_characters: MAX_REFERENCE,
         sender_name_characters: MAX_SENDER_NAME,
+        sender_names: profile.senders().map(Into::into).collect(),
+        encrypted_receivers: MAX_RECEIVERS,
+        encrypted_bytes: MAX_JWE,
         page: MAX_PAGE,
         wait_default_s: settings.wait_default.as_secs(),
         wait_max_s: settings.wait_max.as_secs(),
@@ -183,9 +215,9 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
         event_streams: settings.event_streams_each,
         webhooks: webhooks.each,
         webhook_gives_up_h: webhooks.patience.give_up.as_secs() / 3600,
-        retention_days: caller.profile()?.retention_days,
-        requests_per_second: requests.map(|(rate, _)| rate),
-        requests_burst: requests.map(|(_, burst)| burst),
+        retention_days: profile.retention_days,
+            requests_per_second: requests.map(|(rate, _)| rate),
+            requests_burst: requests.map(|(_, burst)| burst),
         channels: channels.collect(),
     };
     Ok(json(HttpResponse::Ok(), &limits))

@@ -142,6 +142,8 @@ pub struct InstitutionProfile {
     pub default_language: Language,
     /// Whom the citizen sees as the sender, unless a message says otherwise.
     pub sender_name: Option<Box<str>>,
+    /// What its messages may give instead: names and numbers.
+    pub sender_names: Vec<Box<str>>,
     /// The names of the strategies that it may use; `None` for all.
     pub strategies: Option<Vec<Box<str>>>,
     /// Days for which personal content is kept after settlement.
@@ -151,6 +153,17 @@ pub struct InstitutionProfile {
 }
 
 impl InstitutionProfile {
+    /// Whom its messages may give as the sender. Citizens believe what they see there: no other name may be given.
+    pub fn senders(&self) -> impl Iterator<Item = &str> {
+        let others = self.sender_names.iter().filter(|name| Some(*name) != self.sender_name.as_ref());
+        self.sender_name.iter().chain(others).map(|name| &**name)
+    }
+
+    /// Whether it may send under this name; small letters and capitals are alike to those who read it.
+    pub fn may_send_as(&self, name: &str) -> bool {
+        self.senders().any(|own| own.trim().to_lowercase() == name.trim().to_lowercase())
+    }
+
     /// Whether it may use the strategy of this name.
     pub fn may_use(&self, strategy: &str) -> bool {
         self.strategies.as_ref().is_none_or(|allowed| allowed.iter().any(|name| &**name == strategy))

@@ -199,6 +199,7 @@ mod tests {
             name: "An institution".into(),
             default_language: Language::Fr,
             sender_name: None,
+            sender_names: Vec::new(),
             strategies: None,
             retention_days: 7,
             operator: false,

@@ -173,7 +173,7 @@ fn terms(object: &mut Object<'_>, rules: &Rules<'_>, lane: Lane, faults: &mut Fa
     let valid_until = object.parsed("valid_until", faults, Timestamp::parse);
     let valid_until = validity(object, rules, not_before, valid_until, faults);
     let sender_reference = object.parsed("sender_reference", faults, |text| line(text, MAX_REFERENCE));
-    let sender_name = object.parsed("sender_name", faults, |text| line(text, MAX_SENDER_NAME));
+    let sender_name = object.parsed("sender_name", faults, |text| sender_name(text, rules.profile));
     let (strategy, content) = (strategy?, content?);
     if !content.sealed.is_empty()
         && strategy.channels().any(|channel| channel != Channel::GOVAPP)
@@ -307,6 +307,16 @@ fn translated(object: &mut Object<'_>, name: &str, pointer: &'static str, faults
 
 fn lane(text: &str) -> Result<Lane, &'static str> {
     Lane::ALL.into_iter().find(|lane| lane.as_str() == text).ok_or("unknown priority: give urgent, normal or bulk")
+}
+
+/// A name that the institution may send under.
+fn sender_name(text: &str, profile: &InstitutionProfile) -> Result<Box<str>, String> {
+    let name = line(text, MAX_SENDER_NAME)?;
+    if profile.may_send_as(&name) {
+        return Ok(name);
+    }
+    let own: Vec<_> = profile.senders().collect();
+    Err(format!("not a name of yours: give one of {}, or leave it out", own.join(", ")))
 }
 
 /// One line of text, of at most `limit` characters.

@@ -10,7 +10,7 @@ use estafette_actors::domain::submission::Institution;
 use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Transport;
 
-use super::{Blueprint, Faces};
+use super::{hearing, Blueprint, Faces};
 use crate::config::Config;
 use crate::{announce, api, channels, store};
 
@@ -92,6 +92,7 @@ impl Configured {
             name: known.name.as_str().into(),
             default_language: known.default_language,
             sender_name: known.sender_name.as_deref().map(Into::into),
+            sender_names: known.sender_names.iter().map(|name| name.as_str().into()).collect(),
             strategies: (!known.strategies.is_empty())
                 .then(|| known.strategies.iter().map(|name| name.as_str().into()).collect()),
             retention_days: (known.retention.as_secs() / 86_400) as u16,
@@ -135,15 +136,18 @@ impl Configured {
     }
 }
 
-/// Sender names that one institution has for itself: what is written to them is for it.
+/// Names and numbers that one institution has for itself as a sender: what is written to them is for it.
 fn numbers(config: &Config) -> HashMap<Box<str>, Institution> {
-    let named = config.institutions.iter().filter_map(|known| Some((known.sender_name.as_deref()?, known.id)));
-    let shared = |name: &str| named.clone().filter(|(other, _)| *other == name).count() > 1;
-    named
-        .clone()
-        .filter(|(name, _)| !shared(name))
-        .map(|(name, id)| (name.trim_start_matches('+').into(), id))
-        .collect()
+    let mut owners: HashMap<Box<str>, Option<Institution>> = HashMap::new();
+    for known in &config.institutions {
+        for name in known.sender_name.iter().chain(&known.sender_names) {
+            let owner = owners.entry(hearing::plain(name).into()).or_insert(Some(known.id));
+            if *owner != Some(known.id) {
+                *owner = None;
+            }
+        }
+    }
+    owners.into_iter().filter_map(|(name, owner)| Some((name, owner?))).collect()
 }
 
 fn transports(tables: &serde_json::Value) -> Result<Vec<Arc<dyn Transport>>, Vec<channels::Error>> {

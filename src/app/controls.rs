@@ -1,7 +1,8 @@
 //! What an operator may ask of the running program: stop, and another configuration.
 //!
 //! Invariant: a configuration is put in force whole, as far as it holds without a stop, or not at
-//! all; it was checked in the same way as at the start.
+//! all; it was checked in the same way as at the start, and so was what it makes together with the keys that
+//! stay as they are until a restart, such as the address that the admin port is bound to.
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,8 @@ use estafette_actors::delivery;
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::PriceList;
+use estafette_actors::domain::submission::Institution;
+use estafette_actors::ports::Transport;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -19,7 +22,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::Configured;
-use crate::config::{Applies, Config, Difference, Keys, Source};
+use crate::channels::Changing;
+use crate::config::{self, Applies, Config, Difference, Keys, Source};
 use crate::store::persons::Persons;
 use crate::store::suppressions::Lists;
 use crate::store::webhooks::{FILE, Webhooks};
@@ -42,6 +46,8 @@ pub struct Controls {
     pub(super) admin: Arc<ArcSwap<admin::Settings>>,
     pub(super) backoff: Arc<ArcSwap<HashMap<Channel, Backoff>>>,
     pub(super) prices: Arc<ArcSwap<PriceList>>,
+    pub(super) transports: Vec<Arc<Changing>>,
+    pub(super) numbers: Arc<ArcSwap<HashMap<Box<str>, Institution>>>,
     /// Where the configuration came from, and the one in force; none for a demo.
     pub(super) config: Option<Mutex<(Source, Keys)>>,
     pub(super) stop: watch::Sender<Option<Stop>>,
@@ -93,21 +99,35 @@ impl Controls {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let (source, now) = &mut *known;
         let config = source.load().map_err(|error| error.to_string())?;
-        let configured = Configured::of(&config).map_err(|mistakes| {
-            let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-            format!("the channels can't be set up:\n  {}", mistakes.join("\n  "))
-        })?;
+        configured(&config)?;
+        let in_force = now.follow(&config.keys);
+        let mixed =
+            |error: String| format!("what needs a restart stays as it is until there is one, and with it {error}");
+        let in_force = config::check(&in_force).map_err(|error| mixed(error.to_string()))?;
+        let configured = configured(&in_force).map_err(mixed)?;
         let difference = now.difference(&config.keys);
         for one in &difference {
             tracing::info!(key = one.key, old = %one.old, new = %one.new, applies = ?one.applies, "the configuration changed");
         }
-        self.put_in_force(&config, configured);
-        now.follow(&config.keys);
+        self.put_in_force(now, &in_force, configured);
+        *now = in_force.keys;
         Ok(difference)
     }
 
-    fn put_in_force(&self, config: &Config, configured: Configured) {
+    fn put_in_force(&self, before: &Keys, config: &Config, configured: Configured) {
         let Configured { blueprint, faces } = configured;
+        for transport in blueprint.transports {
+            let channel = transport.channel();
+            let tables = [format!("channels.{channel}"), format!("sandbox.channels.{channel}")];
+            if tables.iter().all(|table| before.is_same(&config.keys, table)) {
+                continue;
+            }
+            if let Some(here) = self.transports.iter().find(|here| here.channel() == channel) {
+                here.change(transport);
+            }
+        }
+        self.numbers.store(Arc::new(blueprint.numbers));
+        self.data.store.keep_content_of(blueprint.store.keep.content_of);
         for desk in self.broker.desks() {
             let settings: delivery::Settings = blueprint.deliveries.get(&desk.channel).copied().unwrap_or_default();
             desk.set(settings);
@@ -119,6 +139,14 @@ impl Controls {
         self.admin.store(Arc::new(faces.admin));
         telemetry::set_level(&config.log.level);
     }
+}
+
+/// Sets everything up, or says what of the channels can't be.
+fn configured(config: &Config) -> Result<Configured, String> {
+    Configured::of(config).map_err(|mistakes| {
+        let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        format!("the channels can't be set up:\n  {}", mistakes.join("\n  "))
+    })
 }
 
 impl admin::Control for Arc<Controls> {

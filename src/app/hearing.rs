@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use estafette_actors::broker::Broker;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::inbound::{Heard, Inbound};
@@ -26,13 +27,12 @@ pub struct Hearing(Arc<Inner>);
 
 struct Inner {
     broker: Broker,
-    numbers: HashMap<Box<str>, Institution>,
+    numbers: Arc<ArcSwap<HashMap<Box<str>, Institution>>>,
 }
 
 impl Hearing {
-    /// With the numbers that are one institution's own.
-    pub fn new(broker: Broker, numbers: HashMap<Box<str>, Institution>) -> Self {
-        let numbers = numbers.into_iter().map(|(number, whose)| (plain(&number).into(), whose)).collect();
+    /// With the numbers that are one institution's own, whatever they are at the time.
+    pub fn new(broker: Broker, numbers: Arc<ArcSwap<HashMap<Box<str>, Institution>>>) -> Self {
         Self(Arc::new(Inner { broker, numbers }))
     }
 }
@@ -71,7 +71,7 @@ impl Inner {
 
     /// Whom a citizen wrote to: whose number it is, else whose SMS went to that citizen's number last.
     async fn addressed(&self, inbound: &Inbound) -> Result<Option<Institution>, Refused> {
-        if let Some(institution) = self.numbers.get(plain(&inbound.to)) {
+        if let Some(institution) = self.numbers.load().get(plain(&inbound.to)) {
             return Ok(Some(*institution));
         }
         let found = self.broker.archive().last_to(inbound.from).await?;
@@ -85,7 +85,7 @@ impl Inner {
 }
 
 /// A number without what stands before its digits: providers differ in it.
-fn plain(number: &str) -> &str {
+pub(super) fn plain(number: &str) -> &str {
     let digits = number.strip_prefix('+').unwrap_or(number);
     digits.strip_prefix("00").unwrap_or(digits)
 }

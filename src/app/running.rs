@@ -11,7 +11,6 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::messages::Steer;
-use estafette_actors::ports::Transport;
 use estafette_actors::registry::Person;
 use tokio::sync::{oneshot, watch};
 
@@ -94,7 +93,6 @@ impl Running {
         http: TcpListener,
         admin: TcpListener,
     ) -> Result<Self, Error> {
-        let transports: Vec<Arc<dyn Transport>> = blueprint.transports.clone();
         let core = Core::start(blueprint)?;
         core.remember().await?;
         // Uploads that a crash left here were never accepted.
@@ -109,7 +107,7 @@ impl Running {
             institutions: faces.institutions,
             strategies: faces.strategies,
             prices: faces.prices,
-            transports,
+            transports: core.transports(),
             rates: faces.rates,
             events: api::Source { feed: core.feed(), cursors: core.cursors.clone() },
             settings: faces.http,
@@ -133,6 +131,8 @@ impl Running {
             admin: Arc::clone(&settings),
             backoff: Arc::clone(&core.backoff),
             prices: Arc::clone(&core.prices),
+            transports: core.transports.clone(),
+            numbers: Arc::clone(&core.numbers),
             config: faces.source.map(Mutex::new),
             data: Data {
                 store: core.store.clone(),

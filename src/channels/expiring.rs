@@ -57,6 +57,22 @@ impl<K: Eq + Hash + Clone, V: Clone> Expiring<K, V> {
         });
     }
 
+    /// Takes over what another remembers, as old as it is there, as far as there is room.
+    pub(super) fn absorb(&self, other: &Self) {
+        let known = other.with(|entries| {
+            let mut known = std::mem::take(&mut entries.old);
+            known.extend(std::mem::take(&mut entries.young));
+            known
+        });
+        self.with(|entries| {
+            for (key, entry) in known {
+                if entries.old.len() < self.half && !entries.young.contains_key(&key) {
+                    entries.old.insert(key, entry);
+                }
+            }
+        });
+    }
+
     /// The entries whose time is not over, in no order.
     pub(super) fn entries(&self) -> Vec<(K, V)> {
         let now = Instant::now();
@@ -85,6 +101,19 @@ mod tests {
         assert_eq!(map.get(&99), Some(7));
         map.remove(&99);
         assert_eq!(map.get(&99), None);
+    }
+
+    #[test]
+    fn what_another_remembered_goes_on_and_replaces_nothing_newer() {
+        let (older, map) = (Expiring::new(Duration::from_secs(60), 10), Expiring::new(Duration::from_secs(60), 10));
+        (0..4).for_each(|n| older.set(n, "older"));
+        map.set(0, "newer");
+        map.absorb(&older);
+        assert_eq!((map.get(&0), map.get(&3)), (Some("newer"), Some("older")));
+        assert!(older.entries().is_empty());
+        (0..10).for_each(|n| older.set(n + 10, "older"));
+        map.absorb(&older);
+        assert!(map.entries().len() <= 10);
     }
 
     #[test]

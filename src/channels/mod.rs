@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use estafette_actors::ports::Transport;
 
+mod changing;
 mod expiring;
 mod http;
 mod rehearsal;
@@ -18,6 +19,7 @@ pub mod ebox;
 pub mod govapp;
 pub mod sms;
 
+pub use changing::Changing;
 pub use http::{Answer, Effect, Peer, Trouble};
 pub use rehearsal::Guarded;
 pub use settings::{Secret, Settings, Table};

@@ -3,6 +3,7 @@
 //!
 //! Invariant: a letter whose recipient is reserved, as given or as the registry completed it, never
 //! reaches the live transport; and a simulator is told nothing that the sender didn't give.
+use std::any::Any;
 use std::sync::Arc;
 
 use estafette_actors::domain::channel::Channel;
@@ -11,7 +12,9 @@ use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::receipt::Receipt;
 use estafette_actors::domain::submission::{Envelope, Recipient};
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::{CallbackError, CallbackRequest, Ear, Inquiry, Letter, Received, ReceiverKey, Transport};
+use estafette_actors::ports::{
+    CallbackError, CallbackRequest, Ear, Inquiry, Letter, ProviderView, Received, ReceiverKey, Transport,
+};
 use futures_util::future::{self, BoxFuture};
 
 use super::http::failed;
@@ -134,5 +137,34 @@ impl Transport for Guarded {
             })),
             (live, simulated) => live.or(simulated),
         }
+    }
+
+    fn providers(&self) -> Vec<ProviderView> {
+        self.live.providers()
+    }
+
+    fn countries(&self) -> Option<Vec<u16>> {
+        self.live.countries()
+    }
+
+    fn replaced_by(&self, newer: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        let Some(guarded) = (&*newer as &dyn Any).downcast_ref::<Self>() else { return newer };
+        let simulated = match (&self.simulated, &guarded.simulated) {
+            (Some(simulated), Some(newer)) => Some(simulated.replaced_by(Arc::clone(newer))),
+            (_, newer) => newer.clone(),
+        };
+        Arc::new(Self { live: self.live.replaced_by(Arc::clone(&guarded.live)), simulated })
+    }
+
+    fn retire(&self, heir: Arc<dyn Transport>) -> BoxFuture<'static, ()> {
+        let (live, simulated) = match (&*heir as &dyn Any).downcast_ref::<Self>() {
+            Some(guarded) => (Arc::clone(&guarded.live), guarded.simulated.clone()),
+            None => (Arc::clone(&heir), None),
+        };
+        let simulated = self.simulated.as_ref().map(|ours| ours.retire(simulated.unwrap_or(heir)));
+        let live = self.live.retire(live);
+        Box::pin(async move {
+            future::join(live, future::join_all(simulated)).await;
+        })
     }
 }

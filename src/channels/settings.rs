@@ -18,7 +18,7 @@ use super::Error;
 pub struct Settings(pub BTreeMap<String, Table>);
 
 /// The table of one channel as it was written; the channel itself gives it its type.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Table(serde_json::Map<String, serde_json::Value>);
 
@@ -42,6 +42,11 @@ impl Table {
     /// Takes a value of any type out of the table.
     pub fn take_value(&mut self, key: &str) -> Option<serde_json::Value> {
         self.0.remove(key)
+    }
+
+    /// The value under a key.
+    pub(super) fn value(&self, key: &str) -> Option<&serde_json::Value> {
+        self.0.get(key)
     }
 
     /// A key that is still in the table.

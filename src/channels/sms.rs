@@ -25,16 +25,18 @@ pub const PROVIDERS: &[(&str, Build)] = &[(ringring::PROVIDER, ringring::build),
 /// Makes the channel with the provider that its table names, or with several.
 pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
     let mut rest = table.clone();
-    let countries = several::countries(&mut rest)?;
+    let terms = several::terms(&mut rest)?;
     if let Some(tables) = rest.take_value("providers") {
         if let Some(key) = rest.first_key() {
-            let message = format!("{key} belongs into one of the providers: here stand only providers and countries");
+            let message = format!(
+                "{key} belongs into one of the providers: here stand only providers, countries, linger_ms and step_ms"
+            );
             return Err(Error::Setting { channel: NAME, key: "providers", message });
         }
-        return Ok(Arc::new(several::build(tables, countries, one)?));
+        return Ok(Arc::new(several::build(tables, terms, one)?));
     }
     let alone = one(&rest)?;
-    Ok(if countries.is_empty() { alone } else { Arc::new(several::Several::one(alone, countries)) })
+    Ok(Arc::new(several::Several::alone(rest, alone, terms)))
 }
 
 fn one(table: &Table) -> Result<Arc<dyn Transport>, Error> {

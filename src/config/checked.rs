@@ -262,6 +262,8 @@ pub struct Institution {
     pub default_language: Language,
     /// Whom the citizen sees as the sender, when a message doesn't say.
     pub sender_name: Option<String>,
+    /// Names and numbers that its messages may give beside that; its own name where the file lists none.
+    pub sender_names: Vec<String>,
     /// Names of the strategies that it may use; empty for all.
     pub strategies: Vec<String>,
     /// Its content is kept so long after settlement.

@@ -2,13 +2,13 @@
 //! it holds at once.
 //!
 //! Invariant: a secret is masked in whatever leaves here, and a key that no line of [`LIVE`] names
-//! needs a restart: what is new is safe before it is live.
+//! needs a restart: what is new is safe before it is live. What is said to hold at once is what [`Keys::follow`] takes over.
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// Keys that hold at once; `*` is one part of a key, and everything below what is named holds too.
+/// Keys that hold at once, and everything below them; `*` is a table that is there before and after.
 const LIVE: &[&str] = &[
     "admin.half_frame_seconds",
     "admin.idle_seconds",
@@ -16,12 +16,14 @@ const LIVE: &[&str] = &[
     "admin.viewer_password",
     "admin.write_timeout_seconds",
     "admission",
+    "channels.*",
     "delivery",
     "http.requests_burst",
     "http.requests_per_second",
     "institution",
     "log.level",
     "prices",
+    "sandbox.channels.*",
     "strategy",
 ];
 /// Endings of the names of keys whose values nobody is shown.
@@ -30,7 +32,12 @@ const SECRET: &[&str] = &["password", "secret", "secrets", "token", "api_key", "
 const MASK: &str = "(secret)";
 
 /// Lists whose items have names: by the key that names them.
-const NAMED: &[(&str, &str)] = &[("institution", "cbe"), ("strategy", "name")];
+const NAMED: &[(&str, &str)] = &[
+    ("channels.sms.providers", "name"),
+    ("institution", "cbe"),
+    ("sandbox.channels.sms.providers", "name"),
+    ("strategy", "name"),
+];
 
 /// When a changed key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,9 +62,9 @@ pub struct Difference {
     pub applies: Applies,
 }
 
-/// Every key of a configuration with its value, flat; with secrets, so it shows itself masked only.
+/// A configuration as it was read, every key with its value; with secrets, so it shows itself masked only.
 #[derive(Clone, Default)]
-pub struct Keys(BTreeMap<String, Value>);
+pub struct Keys(Value);
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,25 +74,45 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     pub(super) fn of(raw: &impl Serialize) -> Self {
+        Self(serde_json::to_value(raw).unwrap_or_default())
+    }
+
+    /// The whole of it, for those who check it.
+    pub(super) fn whole(&self) -> &Value {
+        &self.0
+    }
+
+    fn flat(&self) -> BTreeMap<String, Value> {
         let mut keys = BTreeMap::new();
-        flatten("", &serde_json::to_value(raw).unwrap_or_default(), &mut keys);
-        Self(keys)
+        flatten("", &self.0, &mut keys);
+        keys
     }
 
     /// Every key with its value, masked.
     pub fn shown(&self) -> BTreeMap<String, Value> {
-        self.0.iter().map(|(key, value)| masked(key.clone(), value.clone())).collect()
+        self.flat().into_iter().map(|(key, value)| masked(key, value)).collect()
     }
 
-    /// Takes over from `newer` what holds at once; what needs a restart stays different.
-    pub fn follow(&mut self, newer: &Self) {
-        self.0.retain(|key, _| !is_live(key));
-        self.0.extend(newer.0.iter().filter(|(key, _)| is_live(key)).map(|(key, value)| (key.clone(), value.clone())));
+    /// Whether nothing below a key differs in `other`.
+    pub fn is_same(&self, other: &Self, key: &str) -> bool {
+        let below = |keys: &Self| key.split('.').try_fold(&keys.0, |at, part| at.get(part)).cloned();
+        below(self) == below(other)
+    }
+
+    /// What is in force when `newer` is read: of `newer` what holds at once, and all else as it is.
+    pub fn follow(&self, newer: &Self) -> Self {
+        let mut whole = self.0.clone();
+        for live in LIVE {
+            let path: Vec<&str> = live.split('.').collect();
+            take_over(&mut whole, &newer.0, &path);
+        }
+        Self(whole)
     }
 
     /// What differs in `newer`, by key.
     pub fn difference(&self, newer: &Self) -> Vec<Difference> {
-        let (old, new) = (&self.0, &newer.0);
+        let in_force = self.follow(newer).flat();
+        let (old, new) = (self.flat(), newer.flat());
         let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
         keys.sort_unstable();
         keys.dedup();
@@ -96,19 +123,30 @@ impl Keys {
         differing
             .map(|key| Difference {
                 key: key.clone(),
-                old: shown(old, key),
-                new: shown(new, key),
-                applies: if is_live(key) { Applies::Now } else { Applies::Restart },
+                old: shown(&old, key),
+                new: shown(&new, key),
+                applies: if in_force.get(key) == new.get(key) { Applies::Now } else { Applies::Restart },
             })
             .collect()
     }
 }
 
-fn is_live(key: &str) -> bool {
-    LIVE.iter().any(|live| {
-        let mut parts = key.split('.');
-        live.split('.').all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == part))
-    })
+fn take_over(now: &mut Value, newer: &Value, path: &[&str]) {
+    match path.split_first() {
+        None => now.clone_from(newer),
+        Some((&"*", rest)) => {
+            for (name, now) in now.as_object_mut().into_iter().flatten() {
+                if let Some(newer) = newer.get(name) {
+                    take_over(now, newer, rest);
+                }
+            }
+        }
+        Some((part, rest)) => {
+            if let (Some(now), Some(newer)) = (now.get_mut(*part), newer.get(*part)) {
+                take_over(now, newer, rest);
+            }
+        }
+    }
 }
 
 fn masked(key: String, value: Value) -> (String, Value) {
@@ -168,9 +206,8 @@ mod tests {
 
     #[test]
     fn what_needs_a_restart_stays_different_until_there_was_one() {
-        let mut now = config("");
         let newer = config("[delivery.sms]\nwindow = 9\n[journal]\ncache_mib = 128\n");
-        now.follow(&newer);
+        let now = config("").follow(&newer);
         let left: Vec<_> = now.difference(&newer).into_iter().map(|one| one.key).collect();
         assert_eq!(left, ["journal.cache_mib"]);
         assert_eq!(now.shown()["delivery.sms.window"], 9);
@@ -190,6 +227,24 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_may_change_and_neither_come_nor_go_without_a_restart() {
+        let sms = |weight: u32| {
+            format!(
+                "[[channels.sms.providers]]\nname = \"a\"\nweight = {weight}\n[[channels.sms.providers]]\nname = \"b\"\n"
+            )
+        };
+        assert_eq!(
+            differing(&sms(1), &sms(2)),
+            [("channels.sms.providers.a.weight".to_owned(), 1.into(), 2.into(), Applies::Now)]
+        );
+        for (old, new) in [(String::new(), sms(1)), (sms(1), String::new())] {
+            let told = differing(&old, &new);
+            assert!(!told.is_empty() && told.iter().all(|(.., applies)| *applies == Applies::Restart), "{told:?}");
+            assert!(config(&old).is_same(&config(&old).follow(&config(&new)), "channels"));
+        }
+    }
+
+    #[test]
     fn a_secret_is_said_to_differ_and_never_shown() {
         let sms = |key: &str, secret: &str| {
             format!(
@@ -203,15 +258,21 @@ mod tests {
             assert!(!text.contains("hush"), "{text}");
         }
         assert_eq!(told[0].key, "admin.password");
-        assert_eq!((told[1].key.as_str(), told[1].applies), ("channels.sms.api_key", Applies::Restart));
+        assert_eq!((told[1].key.as_str(), told[1].applies), ("channels.sms.api_key", Applies::Now));
         assert_eq!(new.shown()["channels.sms.base_url"], "http://x");
         assert_eq!(config("").shown()["admin.password"], "", "that none is set may be seen");
     }
 
     #[test]
     fn every_live_key_is_there() {
-        let keys = config("[[institution]]\ncbe = \"0206731645\"\nname = \"A\"\n[[strategy]]\nname = \"s\"\n[[strategy.step]]\nchannel = \"sms\"\n").shown();
+        let keys = config(
+            "[channels.sms]\nbase_url = \"b\"\n[sandbox.channels.sms]\nbase_url = \"b\"\n\
+             [[institution]]\ncbe = \"0206731645\"\nname = \"A\"\n\
+             [[strategy]]\nname = \"s\"\n[[strategy.step]]\nchannel = \"sms\"\n",
+        );
+        let keys = keys.shown();
         for live in LIVE {
+            let live = live.trim_end_matches('*');
             assert!(keys.keys().any(|key| key.starts_with(live)), "{live} is no key");
         }
     }

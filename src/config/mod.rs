@@ -88,9 +88,24 @@ pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, 
 pub fn parse(toml: Option<&str>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, Error> {
     let mut mistakes = Vec::new();
     let raw = source::read(toml, source::Overrides::of(environment), &mut mistakes);
+    checked(raw, mistakes)
+}
+
+fn checked(raw: raw::Raw, mut mistakes: Vec<Mistake>) -> Result<Config, Error> {
     let keys = Keys::of(&raw);
     let config = check::Checker::new(&mut mistakes).config(raw);
     if mistakes.is_empty() { Ok(Config { keys, ..config }) } else { Err(Error::Mistakes(mistakes)) }
+}
+
+/// Checks keys that come from more than one reading: each alone was right, together they may not be.
+pub fn check(keys: &Keys) -> Result<Config, Error> {
+    match serde::Deserialize::deserialize(keys.whole()) {
+        Ok(raw) => checked(raw, Vec::new()),
+        Err(error) => {
+            let error: serde_json::Error = error;
+            Err(Error::Mistakes(vec![Mistake { key: "(file)".into(), what: error.to_string() }]))
+        }
+    }
 }
 
 /// Every key with its default, as a table: for the test that compares it with the file, and for

@@ -11,6 +11,10 @@ use super::check::{Checker, DAY};
 use super::checked::Institution;
 use super::raw;
 
+/// Names that an institution may send as at most, and characters of each: as many as a message may give.
+const SENDER_NAMES_MAX: usize = 50;
+const SENDER_NAME_MAX: usize = 40;
+
 impl Checker<'_> {
     pub(super) fn institutions(&mut self, raw: &[raw::Institution], strategies: &[Strategy]) -> Vec<Institution> {
         let mut institutions = Vec::new();
@@ -43,6 +47,22 @@ impl Checker<'_> {
                 self.wrong(&key("default_language"), "unknown; give fr, nl, de or en");
                 Language::Fr
             });
+            for name in &one.sender_names {
+                let length = name.chars().count();
+                if name.trim().is_empty() || length > SENDER_NAME_MAX || name.chars().any(char::is_control) {
+                    self.wrong(
+                        &key("sender_names"),
+                        format!("give each as one line of 1 to {SENDER_NAME_MAX} characters"),
+                    );
+                }
+            }
+            if one.sender_names.len() > SENDER_NAMES_MAX {
+                self.wrong(&key("sender_names"), format!("too many; give at most {SENDER_NAMES_MAX}"));
+            }
+            let mut sender_names = one.sender_names.clone();
+            if sender_names.is_empty() {
+                sender_names.push(one.name.trim().to_owned());
+            }
             let days = self.within(&key("retention_days"), one.retention_days, 3, 90);
             let requests = self.rate(&key("requests_per_second"), one.requests_per_second);
             if let Some(id) = id {
@@ -51,6 +71,7 @@ impl Checker<'_> {
                     name: one.name.clone(),
                     default_language,
                     sender_name: Some(one.sender_name.clone()).filter(|name| !name.is_empty()),
+                    sender_names,
                     strategies: one.strategies.clone(),
                     retention: Duration::from_secs(days * DAY),
                     requests,

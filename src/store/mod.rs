@@ -35,12 +35,15 @@ mod vector;
 pub mod verify;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::Clock;
 use hdrhistogram::Histogram;
 use redb::Database;
@@ -166,6 +169,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What the threads and the readers share.
 struct Inner {
     settings: Settings,
+    /// What of the settings can be changed while it runs.
+    keep: ArcSwap<Retention>,
     clock: Arc<dyn Clock>,
     folder: Arc<DataFolder>,
     segments: Segments,
@@ -273,6 +278,12 @@ impl Store {
     /// Writes all that waits, and leaves files that open at once. Later appends are refused.
     pub fn close(self) {
         self.threads.stop();
+    }
+
+    /// Other retentions of institutions' contents from now on; those left out have the one of all.
+    pub fn keep_content_of(&self, content_of: HashMap<Institution, Duration>) {
+        let now = self.inner.keep.load_full();
+        self.inner.keep.store(Arc::new(Retention { content_of, ..Retention::clone(&now) }));
     }
 
     /// The data folder, which belongs to this store as long as it is open.

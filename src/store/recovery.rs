@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, bounded};
 use estafette_actors::domain::fact::{Change, Subject};
 use estafette_actors::domain::id::{BroadcastId, ChunkId};
@@ -87,6 +88,7 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
                 .map_err(|_| Error::Invariant("the bounds of a histogram are wrong"))?,
             recovery_ms: 0,
         }),
+        keep: ArcSwap::from_pointee(settings.keep.clone()),
         settings,
     };
     let applied = inner.read_derived()?;

@@ -78,7 +78,7 @@ pub struct Passed {
 /// The thread. It ends when the other end of `stop` is gone.
 pub fn run(inner: &Inner, stop: &Receiver<()>) {
     let mut looked = HashMap::new();
-    while stop.recv_timeout(inner.settings.keep.every) == Err(RecvTimeoutError::Timeout) {
+    while stop.recv_timeout(inner.keep.load().every) == Err(RecvTimeoutError::Timeout) {
         let is_over = || stop.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected);
         match pass(inner, &mut looked, &is_over) {
             Ok(Passed { stripped: 0, dropped: 0 }) => {}
@@ -91,7 +91,7 @@ pub fn run(inner: &Inner, stop: &Receiver<()>) {
 
 /// Looks at every closed segment once. `looked` says when each was looked at in vain.
 pub fn pass(inner: &Inner, looked: &mut HashMap<u32, Timestamp>, is_over: &dyn Fn() -> bool) -> Result<Passed, Error> {
-    let keep = &inner.settings.keep;
+    let keep = inner.keep.load_full();
     let now = inner.clock.now();
     let mut passed = Passed::default();
     for (segment, ended_at) in inner.segments.ended() {
@@ -138,7 +138,7 @@ impl<'j> Judge<'j> {
     }
 
     fn is_past(&self, institution: Institution, as_of: Position) -> bool {
-        let kept = self.inner.settings.keep.of(institution);
+        let kept = self.inner.keep.load().of(institution);
         self.ended_at(as_of).is_some_and(|ended_at| self.now.since(ended_at) >= kept)
     }
 

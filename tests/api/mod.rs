@@ -84,6 +84,7 @@ fn profile(cbe: &str) -> InstitutionProfile {
         name: "An institution".into(),
         default_language: Language::Fr,
         sender_name: None,
+        sender_names: vec!["An institution".into()],
         strategies: None,
         retention_days: 7,
         operator: false,

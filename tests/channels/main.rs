@@ -1,6 +1,8 @@
 //! The channels over real sockets: what goes out, and what each answer (or none) makes of a letter.
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+#[cfg(feature = "sandbox")]
+mod changing;
 mod desk;
 mod ebox;
 mod example;

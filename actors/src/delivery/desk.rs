@@ -19,7 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::latency::Latency;
 use crate::messages::{Assignment, Ended, Refused, Steer, Wake};
 use crate::nursery::{Child, Vitals};
-use crate::ports::{Clock, Polling, Transport};
+use crate::ports::{Clock, Polling, ProviderView, Transport};
 
 /// How a delivery works.
 #[derive(Clone, Copy, Debug)]
@@ -189,6 +189,8 @@ pub struct Status {
     pub sent_last_second: u64,
     /// What an inquiry can tell.
     pub can_tell: &'static str,
+    /// Those behind it, each with how it does.
+    pub providers: Vec<ProviderView>,
     /// The actor.
     pub actor: Vitals,
 }
@@ -254,6 +256,7 @@ impl Desk {
             unknown: load(&self.counters.unknown),
             sent_last_second: load(&self.counters.sent_last_second),
             can_tell: self.transport.can_tell(),
+            providers: self.transport.providers(),
             actor: self.child.vitals(),
         }
     }

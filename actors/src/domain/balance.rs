@@ -45,6 +45,23 @@ struct Health {
     seen: Seen,
 }
 
+/// How a provider does, for people.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// Its weight.
+    pub weight: u32,
+    /// Its share, of [`FULL`].
+    pub share: u8,
+    /// Milliseconds that a letter takes there, of late.
+    pub answers_in_ms: Option<u64>,
+    /// The part of its letters that it failed itself, of late: 0 to 1.
+    pub failing: f64,
+    /// The part of its receipts that told of a failure, of late: 0 to 1.
+    pub undelivered: f64,
+    /// Its last letters all failed.
+    pub is_down: bool,
+}
+
 /// The providers of a channel, by their place.
 #[derive(Clone, Debug)]
 pub struct Balance(Vec<Health>);
@@ -63,6 +80,25 @@ impl Balance {
             seen: Seen::default(),
         };
         Self(weights.into_iter().map(health).collect())
+    }
+
+    /// Goes on with what is known of a provider that was at a place of another balance; its weight may be another.
+    pub fn take_over(&mut self, place: usize, other: &Self, from: usize) {
+        if let (Some(health), Some(known)) = (self.0.get_mut(place), other.0.get(from)) {
+            *health = Health { weight: health.weight, turn: 0, ..*known };
+        }
+    }
+
+    /// How each does.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> + '_ {
+        self.0.iter().map(|health| Standing {
+            weight: health.weight,
+            share: health.share,
+            answers_in_ms: health.took_ms.map(|took_ms| took_ms.round() as u64),
+            failing: health.failing,
+            undelivered: health.undelivered,
+            is_down: health.in_a_row >= IN_A_ROW,
+        })
     }
 
     /// The share that each has now, of [`FULL`].
@@ -103,11 +139,11 @@ impl Balance {
         }
     }
 
-    /// A receipt told the end of a message.
-    pub fn received(&mut self, place: usize, delivered: bool) {
+    /// So many receipts told the end of a message, and so many of them that it failed.
+    pub fn received(&mut self, place: usize, receipts: u32, undelivered: u32) {
         if let Some(health) = self.0.get_mut(place) {
-            health.seen.receipts += 1;
-            health.seen.undelivered += u32::from(!delivered);
+            health.seen.receipts += receipts;
+            health.seen.undelivered += undelivered;
         }
     }
 
@@ -218,12 +254,25 @@ mod tests {
         let mut balance = Balance::new([1, 1]);
         for _ in 0..10 {
             for _ in 0..50 {
-                balance.received(0, true);
-                balance.received(1, false);
+                balance.received(0, 1, 0);
+                balance.received(1, 1, 1);
             }
             balance.second();
         }
         assert_eq!(balance.shares(), [FULL, 1]);
+    }
+
+    #[test]
+    fn what_is_known_of_a_provider_goes_over_to_another_configuration() {
+        let mut before = Balance::new([1, 1]);
+        run(&mut before, 10, &[(20, true), (2_000, true)]);
+        let mut after = Balance::new([1, 5, 1]);
+        after.take_over(1, &before, 1);
+        assert_eq!(after.shares(), [FULL, 1, FULL]);
+        let slow: Vec<_> = after.standings().collect();
+        assert_eq!((slow[1].weight, slow[1].answers_in_ms, slow[1].is_down), (5, Some(2_000), false));
+        let picked = run(&mut after, 1, &[(20, true), (2_000, true), (20, true)]);
+        assert!(picked[1] < picked[0], "{picked:?}");
     }
 
     proptest! {
@@ -236,7 +285,7 @@ mod tests {
             for (place, ok, took_ms, what) in events {
                 match what {
                     0 => balance.second(),
-                    1 => balance.received(place, ok),
+                    1 => balance.received(place, 1, u32::from(!ok)),
                     _ => balance.answered(place, ok, took_ms),
                 }
                 prop_assert!(balance.shares().iter().all(|share| (1..=FULL).contains(share)));

@@ -11,6 +11,7 @@ fn profile() -> InstitutionProfile {
         name: "An institution".into(),
         default_language: Language::Fr,
         sender_name: Some("INSTITUTION".into()),
+        sender_names: vec!["X".into(), "8686".into()],
         strategies: Some(vec!["sms-only".into(), "govapp-first".into(), "cheapest".into()]),
         retention_days: 7,
         operator: false,
@@ -115,6 +116,19 @@ fn each_mistake_is_named_at_its_place() {
     }
     assert_eq!(places("[]"), [""]);
     assert_eq!(places("{}"), ["/recipient", "/content", "/strategy"]);
+}
+
+#[test]
+fn nobody_sends_under_another_s_name() {
+    for name in ["X", "x", "institution", "8686"] {
+        assert_eq!(places(&with(&format!(r#""sender_name":"{name}""#))), [""; 0], "{name}");
+    }
+    let Err(Problem::InvalidRequest(faults)) = read(&with(r#""sender_name":"ANOTHER""#)) else { panic!("accepted") };
+    assert_eq!(faults[0].pointer, "/sender_name");
+    for allowed in ["INSTITUTION", "X", "8686"] {
+        assert!(faults[0].detail.contains(allowed), "{}", faults[0].detail);
+    }
+    assert!(!faults[0].detail.contains("ANOTHER"));
 }
 
 #[test]

@@ -23,7 +23,8 @@ use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{
-    CallbackError, CallbackRequest, Clock, Ear, Inquiry, Letter, Received, SystemClock, Transport,
+    Binds, CallbackError, CallbackRequest, Clock, Ear, Inquiry, Letter, ProviderState, ProviderView, Received,
+    SystemClock, Transport,
 };
 use estafette_smpp::Status;
 use estafette_smpp::pdu::Body;
@@ -179,6 +180,25 @@ impl Transport for Smpp {
             // Past the bound the links are simply closed.
             let _ = tokio::time::timeout(CLOSING, bound.wait_for(|bound| *bound == 0)).await;
         }))
+    }
+
+    fn providers(&self) -> Vec<ProviderView> {
+        let binds = Binds { bound: self.bound(), wanted: self.0.binds.len() };
+        vec![ProviderView {
+            name: PROVIDER.into(),
+            provider: PROVIDER,
+            state: if self.is_ready() { ProviderState::Up } else { ProviderState::Down },
+            weight: 1,
+            share: estafette_actors::domain::balance::FULL,
+            binds: Some(binds),
+            answers_in_ms: None,
+            failing_percent: 0,
+            undelivered_percent: 0,
+        }]
+    }
+
+    fn retire(&self, _: Arc<dyn Transport>) -> BoxFuture<'static, ()> {
+        self.close().unwrap_or_else(|| Box::pin(future::ready(())))
     }
 }
 

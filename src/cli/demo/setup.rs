@@ -150,6 +150,7 @@ fn faces(folder: &Path) -> anyhow::Result<Faces> {
             name: "Demo institution".into(),
             default_language: Language::Fr,
             sender_name: Some("Demo".into()),
+            sender_names: vec!["Demo institution".into()],
             strategies: None,
             retention_days: 7,
             operator: true,

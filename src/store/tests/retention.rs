@@ -174,6 +174,20 @@ async fn an_institution_may_have_its_own_retention() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_retention_of_an_institution_holds_without_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, hands) = begin(dir.path());
+    let done = accept(&store, 1, "sms-only");
+    settle(&store, done);
+    next_segment(&store, &hands, 2);
+    flush(&store);
+    hands.days(4);
+    assert_eq!(look(&store).stripped, 0);
+    store.keep_content_of([(institution(), Duration::from_secs(3 * 24 * 3600))].into());
+    assert_eq!(look(&store).stripped, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whole_segments_go_after_the_longer_retention_and_the_rest_opens() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (store, hands) = begin(dir.path());
