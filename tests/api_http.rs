@@ -152,6 +152,8 @@ async fn limits_and_strategies_are_known_beforehand_and_health_needs_no_key() {
     let limits: Value = face.ask(Method::GET, "/v1/limits").send().await.unwrap().json().await.unwrap();
     assert_eq!((limits["body_bytes"].as_u64(), limits["wait_max_s"].as_u64()), (Some(4096), Some(30)));
     assert_eq!(limits["channels"][0], json!({"channel": "sms", "provider": "told", "per_second": 100}));
+    assert_eq!((&limits["encrypted_receivers"], &limits["encrypted_bytes"]), (&json!(20), &json!(48 * 1024)));
+    assert_eq!(limits["sender_names"], json!(["An institution"]));
     let strategies: Value = face.ask(Method::GET, "/v1/strategies").send().await.unwrap().json().await.unwrap();
     assert_eq!(strategies.as_array().unwrap().len(), strategy::built_in().len());
     for (path, expected) in [("/healthz", "ok\n"), ("/metrics", "up 1\n")] {

@@ -68,6 +68,7 @@ pub fn status(call: Call<'_>) -> BoxFuture<'_, Reply> {
                 ("step", Reply::Integer(attempt.step.into())),
                 ("retry", Reply::Integer(attempt.retry.into())),
                 ("channel", Reply::text(attempt.channel.as_str())),
+                ("provider", attempt.provider.as_deref().map_or(Reply::Null, Reply::text)),
                 ("status", Reply::text(attempt.status.as_str())),
                 ("failure", attempt.status.failure().map_or(Reply::Null, |failure| Reply::text(failure.as_str()))),
                 ("started_at", Reply::text(attempt.started_at.to_string())),

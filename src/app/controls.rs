@@ -192,3 +192,6 @@ fn told(difference: &[Difference]) -> Value {
     let needs = difference.iter().filter(|one| one.applies == Applies::Restart).count();
     json!({ "changed": difference, "in_force": difference.len() - needs, "after_a_restart": needs })
 }
+
+#[cfg(test)]
+mod tests;

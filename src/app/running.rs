@@ -68,7 +68,7 @@ pub struct Running {
     app: Arc<api::App>,
     server: ServerHandle,
     closing: oneshot::Sender<()>,
-    controls: Arc<Controls>,
+    pub(super) controls: Arc<Controls>,
     asked: watch::Receiver<Option<Stop>>,
     drain: Duration,
 }

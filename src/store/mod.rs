@@ -286,6 +286,11 @@ impl Store {
         self.inner.keep.store(Arc::new(Retention { content_of, ..Retention::clone(&now) }));
     }
 
+    /// How long an institution's contents are kept after settlement.
+    pub fn keeps_content_of(&self, institution: Institution) -> Duration {
+        self.inner.keep.load().of(institution)
+    }
+
     /// The data folder, which belongs to this store as long as it is open.
     pub fn folder(&self) -> &Arc<DataFolder> {
         &self.inner.folder

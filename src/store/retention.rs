@@ -57,7 +57,7 @@ impl Default for Retention {
 }
 
 impl Retention {
-    fn of(&self, institution: Institution) -> Duration {
+    pub(super) fn of(&self, institution: Institution) -> Duration {
         self.content_of.get(&institution).copied().unwrap_or(self.content)
     }
 

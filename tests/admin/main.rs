@@ -8,6 +8,8 @@ mod figures;
 mod monitor;
 mod port;
 mod program;
+#[cfg(feature = "sandbox")]
+mod providers;
 mod roles;
 mod steering;
 mod talk;
