@@ -147,7 +147,7 @@ impl Metrics {
         let mut known = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone = std::mem::take(&mut *known);
         for desk in broker.desks() {
-            for provider in desk.transport().providers() {
+            for provider in desk.status().providers {
                 let key = (desk.channel, provider.name.clone());
                 gone.remove(&key);
                 known.insert(key, provider.binds.is_some());

@@ -186,7 +186,9 @@ impl Transport for Changing {
                         }
                         tasks.spawn(retire(succession, Arc::clone(&older)));
                     }
-                    Some(_) = tasks.join_next() => {}
+                    Some(ended) = tasks.join_next() => if let Err(error) = ended {
+                        tracing::error!(%error, "what keeps connections of a channel has ended; restart the broker");
+                    },
                     else => std::future::pending().await,
                 }
             }

@@ -32,6 +32,8 @@ const NAME: &str = "govapp";
 const DEVICES: usize = 20;
 /// Notifications of a page.
 const PAGE: usize = 100;
+/// How long callbacks count after another configuration replaced the one that they answer to.
+const HEARD_FOR: Duration = Duration::from_secs(60);
 /// Citizens whose receivers are remembered.
 const REMEMBERED: usize = 100_000;
 
@@ -153,6 +155,11 @@ impl Transport for GovApp {
             return Err(CallbackError::Secret);
         }
         read_events(&request.body)
+    }
+
+    fn retire(&self, _: Arc<dyn Transport>) -> BoxFuture<'static, ()> {
+        // Callbacks under the secret from before count until the platform has the new one.
+        Box::pin(tokio::time::sleep(HEARD_FOR))
     }
 
     fn poll(&self, since: Timestamp) -> Option<BoxFuture<'static, Result<Vec<Receipt>, String>>> {

@@ -100,6 +100,7 @@ impl Keys {
     }
 
     /// What is in force when `newer` is read: of `newer` what holds at once, and all else as it is.
+    #[must_use]
     pub fn follow(&self, newer: &Self) -> Self {
         let mut whole = self.0.clone();
         for live in LIVE {

@@ -3,7 +3,7 @@ use estafette_loadtest::Simulators;
 use estafette_loadtest::simulators::{Settings as World, SmscSettings};
 use serde_json::{Value, json};
 
-use crate::program::{Program, basis};
+use crate::program::{Program, basis, sms};
 use crate::talk::{ask, until};
 
 async fn gateway() -> Simulators {
@@ -148,4 +148,16 @@ async fn the_limits_of_an_institution_are_told_as_they_hold_now() {
     });
     assert_eq!(told["channels"], json!([sms]));
     assert_eq!(told["sender_names"], json!(["AN INST", "8686"]));
+}
+
+#[actix_rt::test]
+async fn a_provider_that_stands_alone_is_down_when_its_channel_is() {
+    let more = "[delivery.sms]\nbreaker_failures = 1\nbreaker_pause_ms = 60000\n";
+    let program = Program::start(&format!("{}{more}", sms("http://127.0.0.1:1")));
+    assert_eq!(ask(program.admin, "CHANNEL sms").await["providers"][0]["state"], "up");
+    program.submit("sms-only").await;
+    let told = until(program.admin, "CHANNEL sms", |told| told["state"] == "down").await;
+    let provider = &told["providers"][0];
+    assert_eq!((&provider["name"], &provider["state"]), (&json!("ringring"), &json!("down")), "{told}");
+    assert_eq!(metric(&program, "estafette_provider_up", "ringring").await, "0");
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use estafette::channels::{Changing, Table, sms};
+use estafette::channels::{Changing, Guarded, Table, sms};
 use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::receipt::About;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::ports::{Binds, CallbackRequest, Transport};
+use estafette_loadtest::Simulators;
 use estafette_loadtest::simulators::SmscSettings;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -101,6 +102,30 @@ async fn another_weight_or_country_breaks_no_bind() {
     until("receipts", || ears.0.lock().unwrap().len() == 44).await;
     assert_eq!(counted.now(), (1, 1), "the bind of the start is the only one");
     assert!(all_bound(&channel));
+    listening.abort();
+}
+
+#[tokio::test]
+async fn a_live_channel_beside_a_simulated_one_keeps_its_binds_too() {
+    let (one, other, ears) = (gateway().await, gateway().await, Ears::default());
+    let (counted, address) = Counted::before(one.smsc_address().unwrap()).await;
+    let (rehearsed, rehearsal) = Counted::before(other.smsc_address().unwrap()).await;
+    let at = |address: SocketAddr, gateway: &Simulators, weight: u32| {
+        let mut one = provider("one", weight, gateway);
+        one["address"] = json!(address.to_string());
+        table(json!({ "linger_ms": 0, "providers": [one] }))
+    };
+    let guarded = |weight| -> Arc<dyn Transport> {
+        Arc::new(Guarded::new(at(address, &one, weight), Some(at(rehearsal, &other, 1))))
+    };
+    let place = Arc::new(Changing::new(guarded(1)));
+    let channel: Arc<dyn Transport> = Arc::clone(&place) as _;
+    let listening = tokio::spawn(channel.listen(Arc::new(ears.clone())).unwrap());
+    until("bound", || counted.now() == (1, 1) && rehearsed.now() == (1, 1) && all_bound(&channel)).await;
+    place.change(guarded(7));
+    send(&channel, 5).await;
+    assert_eq!(channel.providers()[0].weight, 7);
+    assert_eq!((counted.now(), rehearsed.now()), ((1, 1), (1, 1)));
     listening.abort();
 }
 

@@ -19,7 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::latency::Latency;
 use crate::messages::{Assignment, Ended, Refused, Steer, Wake};
 use crate::nursery::{Child, Vitals};
-use crate::ports::{Clock, Polling, ProviderView, Transport};
+use crate::ports::{Clock, Polling, ProviderState, ProviderView, Transport};
 
 /// How a delivery works.
 #[derive(Clone, Copy, Debug)]
@@ -228,6 +228,15 @@ impl Desk {
         &self.transport
     }
 
+    fn providers(&self, hold: Option<Hold>) -> Vec<ProviderView> {
+        let mut providers = self.transport.providers();
+        // One that stands alone may keep no account of its failures: the channel does.
+        if let ([one], Some(Hold::Down(_))) = (&mut *providers, hold) {
+            one.state = ProviderState::Down;
+        }
+        providers
+    }
+
     /// Its observable state.
     pub fn status(&self) -> Status {
         let now = self.clock.now();
@@ -256,7 +265,7 @@ impl Desk {
             unknown: load(&self.counters.unknown),
             sent_last_second: load(&self.counters.sent_last_second),
             can_tell: self.transport.can_tell(),
-            providers: self.transport.providers(),
+            providers: self.providers(hold),
             actor: self.child.vitals(),
         }
     }

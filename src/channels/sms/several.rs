@@ -43,8 +43,9 @@ const STEP_MS_MAX: u64 = 60_000;
 /// How long one that was taken out is heard when nobody says, and at most: most receipts come within seconds.
 const LINGER_MS: u64 = 60_000;
 const LINGER_MS_MAX: u64 = 24 * 3_600_000;
-/// Settings that say whose account it is at the provider: on binds of the same account the same receipts come.
-const ACCOUNT: [&str; 5] = ["provider", "address", "system_id", "base_url", "api_key"];
+/// Settings that say whose account it is at the provider, and how receipts prove that they come from there: where all are the
+/// same, what was heard by one is heard by the other.
+const ACCOUNT: [&str; 6] = ["provider", "address", "system_id", "base_url", "api_key", "callback_secret"];
 
 /// One of them as it is set up for itself: lives as long as its settings stay the same.
 struct Line {
