@@ -216,8 +216,8 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
         webhooks: webhooks.each,
         webhook_gives_up_h: webhooks.patience.give_up.as_secs() / 3600,
         retention_days: profile.retention_days,
-            requests_per_second: requests.map(|(rate, _)| rate),
-            requests_burst: requests.map(|(_, burst)| burst),
+        requests_per_second: requests.map(|(rate, _)| rate),
+        requests_burst: requests.map(|(_, burst)| burst),
         channels: channels.collect(),
     };
     Ok(json(HttpResponse::Ok(), &limits))

@@ -10,7 +10,7 @@ use estafette_actors::domain::submission::Institution;
 use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Transport;
 
-use super::{hearing, Blueprint, Faces};
+use super::{Blueprint, Faces, hearing};
 use crate::config::Config;
 use crate::{announce, api, channels, store};
 

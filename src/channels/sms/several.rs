@@ -21,7 +21,8 @@ use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::messages::Refused;
 use estafette_actors::ports::{
-    CallbackError, CallbackRequest, Clock, Ear, Inquiry, Letter, ProviderState, ProviderView, Received, SystemClock, Transport,
+    CallbackError, CallbackRequest, Clock, Ear, Inquiry, Letter, ProviderState, ProviderView, Received, SystemClock,
+    Transport,
 };
 use futures_util::future::{self, BoxFuture};
 use tokio::time::Instant;
