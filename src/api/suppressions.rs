@@ -166,7 +166,8 @@ impl App {
 }
 
 /// Puts recipients on your list: what is sent to them fails as `suppressed` or `consent_withdrawn`, and
-/// nothing reaches them. All of the body, or nothing of it; one that is there already stays as it is.
+/// nothing reaches them. All of the body, or nothing of it. One that is there already keeps its time, and the stronger
+/// reason of the two: a withdrawn consent stays one until its entry is taken off.
 #[utoipa::path(
     operation_id = "suppress",
     tag = "suppressions",

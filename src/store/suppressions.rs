@@ -4,6 +4,7 @@
 //! Invariant: what [`Suppressions::add`] was given is on disk, and seen by routing, before it returns; and
 //! nobody is known here but by a keyed hash, so that the file tells no number. It must not know why a
 //! step is left out: routing asks [`Suppressions::bar`].
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -47,6 +48,15 @@ struct Held {
     channel: Option<Channel>,
     why: Bar,
     since: Timestamp,
+}
+
+impl Held {
+    /// What holds when the same one is told again: the time of the first, and the stronger reason. A consent that was
+    /// withdrawn is not given back by a word that asks for less.
+    fn and(self, other: Self) -> Self {
+        let why = if other.why == Bar::ConsentWithdrawn { other.why } else { self.why };
+        Self { why, ..self }
+    }
 }
 
 struct Inner {
@@ -126,23 +136,29 @@ impl Inner {
         let number = codec::institution_number(sender);
         let _one = lock(&self.changing);
         let since = self.clock.now();
-        let (mut fresh, mut all) = (Vec::new(), Vec::with_capacity(entries.len()));
+        let mut changed: BTreeMap<Key, Held> = BTreeMap::new();
+        let (mut fresh, mut all) = (0, Vec::with_capacity(entries.len()));
         for entry in entries {
             let id = self.id(number, entry.channel, entry.who);
-            let known = self.entries.get(&(number, id)).map(|held| *held);
-            let since = known.map_or(since, |known| known.since);
-            let held = Held { channel: entry.channel, why: entry.why, since };
-            if known.is_none_or(|known| known.why != entry.why) {
-                fresh.push(((number, id), held));
+            let key = (number, id);
+            let known = changed.get(&key).copied().or_else(|| self.entries.get(&key).map(|held| *held));
+            let given = Held { channel: entry.channel, why: entry.why, since };
+            let held = known.map_or(given, |known| known.and(given));
+            if known.is_none() {
+                fresh += 1;
             }
+            if known.is_none_or(|known| known.why != held.why) {
+                changed.insert(key, held);
+            }
+            let since = held.since;
             all.push(Suppressed { id, channel: held.channel, why: held.why, since });
         }
-        if self.entries.len() + fresh.len() > self.most {
+        if fresh > 0 && self.entries.len() + fresh > self.most {
             return Err(SuppressionError::Full);
         }
-        let rows: Vec<_> = fresh.iter().map(|(key, held)| (*key, Some(pack(*held)))).collect();
+        let rows: Vec<_> = changed.iter().map(|(key, held)| (*key, Some(pack(*held)))).collect();
         change(&self.database, &rows).map_err(|error| SuppressionError::Unusable(error.to_string()))?;
-        for (key, held) in fresh {
+        for (key, held) in changed {
             self.entries.insert(key, held);
         }
         Ok(all)

@@ -64,6 +64,32 @@ async fn a_full_list_takes_nothing_of_a_request() {
     assert!(lists.list(ours, None, 10).await.unwrap().is_empty());
 }
 
+#[tokio::test]
+async fn a_withdrawn_consent_is_not_weakened_by_a_stop_and_a_stop_is_strengthened_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = institution("0403019261");
+    let stop = suppression("+32470123456", Some(Channel::SMS));
+    let consent = Suppression { why: Bar::ConsentWithdrawn, ..stop };
+    let citizen = Recipient { mobile: Some(mobile("+32470123456")), ..Recipient::default() };
+    // Full with one: telling it again needs no place.
+    let lists = open(folder.path(), 1);
+    let first = lists.add(ours, vec![stop]).await.unwrap();
+    let stronger = lists.add(ours, vec![consent]).await.unwrap();
+    assert_eq!((stronger[0].why, stronger[0].since), (Bar::ConsentWithdrawn, first[0].since));
+    assert_eq!(lists.add(ours, vec![stop]).await.unwrap(), stronger, "a STOP gave the consent back");
+    drop(lists);
+    let lists = open(folder.path(), 1);
+    assert_eq!(lists.bar(ours, &citizen, Channel::SMS), Some(Bar::ConsentWithdrawn));
+    assert_eq!(lists.remove(ours, vec![stronger[0].id]).await, Ok(1));
+    // Both in one request, in either order.
+    for both in [vec![consent, stop], vec![stop, consent]] {
+        let added = lists.add(ours, both).await.unwrap();
+        assert_eq!(added.last().unwrap().why, Bar::ConsentWithdrawn);
+        assert_eq!(lists.list(ours, None, 9).await.unwrap()[0].why, Bar::ConsentWithdrawn);
+        assert_eq!(lists.remove(ours, vec![added[0].id]).await, Ok(1));
+    }
+}
+
 #[test]
 fn a_record_keeps_its_form_and_tells_no_number() {
     let held = Held { channel: Some(Channel::SMS), why: Bar::ConsentWithdrawn, since: Timestamp::from_millis(258) };
