@@ -6,6 +6,7 @@
 //! from an outcome, and nothing logs a recipient or a content.
 use std::sync::Arc;
 
+use estafette_actors::domain::channel::Channel;
 use estafette_actors::ports::Transport;
 
 mod changing;
@@ -84,10 +85,8 @@ pub enum Error {
         message: String,
     },
     /// A simulated channel without the live one that it stands beside.
-    #[error(
-        "[sandbox.channels]: {0} has no live channel of the same provider beside it: set up [channels], or remove it"
-    )]
-    Alone(&'static str),
+    #[error("[sandbox.channels]: {0} has no live channel beside it: set up [channels.{0}], or remove it")]
+    Alone(Channel),
     /// The machine gives no way out.
     #[error("[channels.{channel}]: no HTTPS client: {message}; install the certificates of the system")]
     Client {
@@ -128,12 +127,12 @@ pub fn guard(
     mut simulated: Vec<Arc<dyn Transport>>,
 ) -> Result<Vec<Arc<dyn Transport>>, Vec<Error>> {
     let guarded = live.into_iter().map(|live| {
-        let beside = simulated.iter().position(|simulated| simulated.provider() == live.provider());
+        let beside = simulated.iter().position(|simulated| simulated.channel() == live.channel());
         let beside = beside.map(|place| simulated.swap_remove(place));
         Arc::new(Guarded::new(live, beside)) as Arc<dyn Transport>
     });
     let guarded: Vec<_> = guarded.collect();
-    let alone = simulated.iter().map(|simulated| Error::Alone(simulated.provider()));
+    let alone = simulated.iter().map(|simulated| Error::Alone(simulated.channel()));
     let alone: Vec<_> = alone.collect();
     if alone.is_empty() { Ok(guarded) } else { Err(alone) }
 }
