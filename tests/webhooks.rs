@@ -41,13 +41,24 @@ fn patience() -> Patience {
 }
 
 fn world_of(kept: TempDir, folder: PathBuf, patience: Patience) -> World {
+    world_in(kept, folder, |blueprint| blueprint.announcer.patience = patience)
+}
+
+fn world_with(change: impl FnOnce(&mut Blueprint)) -> World {
+    let kept = TempDir::new().unwrap();
+    let folder = kept.path().join("data");
+    world_in(kept, folder, change)
+}
+
+fn world_in(kept: TempDir, folder: PathBuf, change: impl FnOnce(&mut Blueprint)) -> World {
     let transports: Vec<Arc<dyn Transport>> = vec![Told::new(Channel::SMS, taken)];
     let mut blueprint = Blueprint::new(store::Settings::new(&folder), transports.clone());
-    blueprint.announcer.patience = patience;
+    blueprint.announcer.patience = patience();
     blueprint.announcer.concurrency = 8;
     let listed = vec!["127.0.0.1/32".parse().unwrap()].into();
     let (connect, whole) = (Duration::from_millis(500), Duration::from_millis(700));
     blueprint.announce = announce::Settings { connect, whole, idle: 8, reach: announce::Reach { listed } };
+    change(&mut blueprint);
     let core = Core::start(blueprint).unwrap();
     let events = Source { feed: core.feed(), cursors: core.cursors.clone() };
     let face = Face::with(core.broker.clone(), transports, events, Settings::default());
@@ -55,9 +66,7 @@ fn world_of(kept: TempDir, folder: PathBuf, patience: Patience) -> World {
 }
 
 fn world() -> World {
-    let kept = TempDir::new().unwrap();
-    let folder = kept.path().join("data");
-    world_of(kept, folder, patience())
+    world_with(|_| {})
 }
 
 impl World {
@@ -181,10 +190,50 @@ async fn a_redirect_leads_nowhere_and_private_addresses_are_refused_in_every_for
         let refused = world.face.ask(Method::PUT, "/v1/webhooks/other").json(&body).send().await.unwrap();
         assert_eq!(problem(refused).await, (422, "invalid-request".to_owned()), "{url}");
     }
-    // A name is looked at when the connection is made, whatever it led to before: ::1 is not listed.
-    world.put("main", "https://localhost:9/", SETTLED).await;
+}
+
+#[actix_rt::test]
+async fn a_name_that_leads_to_a_private_address_is_refused_for_that_and_nothing_connects() {
+    let world = world_with(|blueprint| blueprint.announce.reach.listed = Arc::default());
+    let inside = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    inside.set_nonblocking(true).unwrap();
+    // Its form tells nothing: what a name leads to is looked at when the connection is made.
+    let url = format!("https://localhost:{}/", inside.local_addr().unwrap().port());
+    world.put("main", &url, SETTLED).await;
     let trial = world.face.ask(Method::POST, "/v1/webhooks/main/test").send().await.unwrap();
-    assert_eq!(trial.json::<Value>().await.unwrap()["delivered"], false);
+    let trial = trial.json::<Value>().await.unwrap();
+    assert_eq!(trial["delivered"], false);
+    assert_eq!(trial["reason"], "the name leads to addresses that may not be called");
+    assert_eq!(inside.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[actix_rt::test]
+async fn a_range_that_is_not_kept_any_more_is_refused_and_nothing_is_told_again() {
+    let world = world_with(|blueprint| {
+        blueprint.store.segment_age = Duration::from_millis(1);
+        blueprint.store.events_kept = Duration::from_millis(300);
+    });
+    let receiver = Receiver::start(|_| Reaction::Status(200));
+    world.put("main", &receiver.url, SETTLED).await;
+    world.send(1).await;
+    let first = world.face.get("/v1/events?limit=1").await["next"].as_str().unwrap().to_owned();
+    let part = json!({"after": first});
+    let again = || world.face.ask(Method::POST, "/v1/webhooks/main/redeliver").json(&part).send();
+    let refused = async {
+        loop {
+            world.send(1).await;
+            let answer = again().await.unwrap();
+            // Under way, or the one before still is.
+            if !matches!(answer.status().as_u16(), 202 | 409) {
+                return problem(answer).await;
+            }
+        }
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(20), refused).await.unwrap();
+    assert_eq!(refused, (410, "cursor-too-old".to_owned()));
+    world.state(|state| state["redelivering"] == false).await;
+    assert_eq!(problem(again().await.unwrap()).await.0, 410);
+    assert_eq!(world.face.get("/v1/webhooks/main").await["redelivering"], false);
 }
 
 #[actix_rt::test]

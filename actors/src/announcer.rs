@@ -25,10 +25,16 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// How often progress is written.
 const KEEP: Duration = Duration::from_millis(500);
 
+/// A courier at work, and for which entry: another one may have its key by now.
+struct Courier {
+    entry: Arc<Entry>,
+    task: JoinHandle<()>,
+}
+
 /// The actor.
 pub struct Announcer {
     book: Arc<Book>,
-    couriers: HashMap<Key, JoinHandle<()>>,
+    couriers: HashMap<Key, Courier>,
     keeper: Option<JoinHandle<()>>,
 }
 
@@ -37,19 +43,24 @@ impl Announcer {
         Self { book, couriers: HashMap::new(), keeper: None }
     }
 
-    /// A courier for each webhook, and none for those that are no more. One that panicked is replaced.
+    /// A courier for each webhook, and none for those that are no more, also when another has their name now. One that
+    /// panicked is replaced.
     fn look_after(&mut self) {
         let entries: HashMap<Key, Arc<Entry>> = self.book.entries().into_iter().collect();
         self.couriers.retain(|key, courier| {
-            let stays = entries.contains_key(key) && !courier.is_finished();
+            let is_same = entries.get(key).is_some_and(|entry| Arc::ptr_eq(entry, &courier.entry));
+            let stays = is_same && !courier.task.is_finished();
             if !stays {
-                courier.abort();
+                courier.task.abort();
             }
             stays
         });
         for (key, entry) in entries {
             let book = &self.book;
-            self.couriers.entry(key).or_insert_with(|| actix_rt::spawn(courier::run(Arc::clone(book), entry)));
+            self.couriers.entry(key).or_insert_with(|| {
+                let task = actix_rt::spawn(courier::run(Arc::clone(book), Arc::clone(&entry)));
+                Courier { entry, task }
+            });
         }
         if self.keeper.as_ref().is_none_or(JoinHandle::is_finished) {
             self.keeper = Some(actix_rt::spawn(keep(Arc::clone(&self.book))));
@@ -77,8 +88,8 @@ impl Actor for Announcer {
 impl Drop for Announcer {
     /// Its couriers go with it: the next generation has its own.
     fn drop(&mut self) {
-        for courier in self.couriers.values().chain(&self.keeper) {
-            courier.abort();
+        for task in self.couriers.values().map(|courier| &courier.task).chain(&self.keeper) {
+            task.abort();
         }
     }
 }
@@ -117,3 +128,6 @@ impl Handler<crate::messages::Panic> for Announcer {
         panic!("planted in the announcer");
     }
 }
+
+#[cfg(test)]
+mod tests;

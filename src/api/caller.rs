@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use estafette_actors::domain::event::Tests;
 use estafette_actors::domain::submission::{Institution, Recipient};
 
 use super::problem::Problem;
@@ -141,15 +142,29 @@ impl Reaches {
         }
     }
 
+    /// The events that it is told of: of tests when these are its own, and when it asks for them.
+    pub fn tests(self, include: bool) -> Tests {
+        match self {
+            Self::All => Tests::With,
+            Self::Sandbox => Tests::Only,
+            Self::Live if include => Tests::With,
+            Self::Live => Tests::Without,
+        }
+    }
+
     /// Whether it may see what was sent to this recipient.
     pub fn sees(self, recipient: &Recipient) -> bool {
         self != Self::Sandbox || recipient.is_sandbox()
     }
 }
 
-/// A test key beside live channels sends and sees single messages to the sandbox, and nothing of what is live.
+/// A test key beside live channels sends and sees single messages to the sandbox and their events, and nothing of what
+/// is live.
 fn open_to_test_keys(path: &str) -> bool {
     let single = path.strip_prefix("/v1/messages/").is_some_and(|id| !id.is_empty());
     single
-        || matches!(path, "/v1/messages" | "/v1/recipients/receivers" | "/v1/check" | "/v1/strategies" | "/v1/limits")
+        || matches!(
+            path,
+            "/v1/messages" | "/v1/events" | "/v1/recipients/receivers" | "/v1/check" | "/v1/strategies" | "/v1/limits"
+        )
 }

@@ -11,7 +11,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use bytes::Bytes;
 use dashmap::DashMap;
-use estafette_actors::domain::event::{Kind, Of, Place, Wanted};
+use estafette_actors::domain::event::{Kind, Of, Place, Tests, Wanted};
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::{Feed, FeedPage};
 use futures_util::stream;
@@ -37,7 +37,7 @@ const PIECE: usize = 100;
 const LOOKS: usize = 16;
 /// A stream looks for news no more often than this.
 const PACE: Duration = Duration::from_millis(50);
-const PARAMETERS: &str = "after, limit, type, message, broadcast, reference";
+const PARAMETERS: &str = "after, limit, type, message, broadcast, reference, include_test";
 const STREAM: &str = "text/event-stream";
 
 /// Where events come from, and how places in them are written.
@@ -53,7 +53,8 @@ pub struct Source {
 pub struct Streams {
     all: Arc<Semaphore>,
     each: usize,
-    of: DashMap<Institution, Arc<Semaphore>>,
+    /// Of tests apart: who tries something out takes no place from what is live.
+    of: DashMap<(Institution, bool), Arc<Semaphore>>,
     closing: watch::Sender<bool>,
 }
 
@@ -68,8 +69,9 @@ impl Streams {
         self.closing.send_replace(true);
     }
 
-    fn begin(&self, owner: Institution) -> Result<[OwnedSemaphorePermit; 2], Problem> {
-        let own = Arc::clone(&self.of.entry(owner).or_insert_with(|| Arc::new(Semaphore::new(self.each))));
+    fn begin(&self, owner: Institution, tests: Tests) -> Result<[OwnedSemaphorePermit; 2], Problem> {
+        let key = (owner, tests == Tests::Only);
+        let own = Arc::clone(&self.of.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.each))));
         let own = own.try_acquire_owned().map_err(|_| Problem::TooManyStreams)?;
         let all = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Problem::TooManyStreams)?;
         Ok([own, all])
@@ -94,11 +96,12 @@ pub struct Page {
 struct Asked {
     after: Option<String>,
     limit: usize,
+    include_test: bool,
     wanted: Wanted,
 }
 
 fn asked(parameters: Vec<(String, String)>) -> Result<Asked, Problem> {
-    let mut asked = Asked { after: None, limit: DEFAULT_EVENTS, wanted: Wanted::default() };
+    let mut asked = Asked { after: None, limit: DEFAULT_EVENTS, include_test: false, wanted: Wanted::default() };
     let mut faults = Vec::new();
     for (name, value) in parameters {
         let of = match name.as_str() {
@@ -110,6 +113,13 @@ fn asked(parameters: Vec<(String, String)>) -> Result<Asked, Problem> {
                 match value.parse() {
                     Ok(limit) if (1..=MAX_EVENTS).contains(&limit) => asked.limit = limit,
                     _ => faults.push(Fault::new(name, format!("give 1 to {MAX_EVENTS}"))),
+                }
+                continue;
+            }
+            "include_test" => {
+                match value.parse() {
+                    Ok(include) => asked.include_test = include,
+                    Err(_) => faults.push(Fault::new(name, "give true or false")),
                 }
                 continue;
             }
@@ -185,6 +195,7 @@ impl App {
         ("message" = Option<uuid::Uuid>, Query, description = "Only of this message"),
         ("broadcast" = Option<uuid::Uuid>, Query, description = "Only of this broadcast and its recipients"),
         ("reference" = Option<String>, Query, description = "Only of messages with this reference of yours"),
+        ("include_test" = Option<bool>, Query, description = "Also of messages to the sandbox, which carry `test: true`; false by default. A test key is told of these only"),
         ("Last-Event-ID" = Option<String>, Header, description = "For streams: the id of the last event that arrived"),
     ),
     responses(
@@ -203,7 +214,8 @@ impl App {
 )]
 #[get("/v1/events")]
 pub async fn events(request: HttpRequest, app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let asked = asked(query(&request)?)?;
+    let mut asked = asked(query(&request)?)?;
+    asked.wanted.tests = caller.reaches().tests(asked.include_test);
     let owner = caller.institution();
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let is_stream = text("accept").is_some_and(|accept| accept.to_ascii_lowercase().contains(STREAM));
@@ -243,7 +255,7 @@ async fn stream_from(
     after: Place,
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
-    let permits = app.streams.begin(owner)?;
+    let permits = app.streams.begin(owner, wanted.tests)?;
     let commits = app.parts.events.feed.commits();
     // The first look before the answer: what is wrong with the place is a problem and no broken stream.
     let page = app.parts.events.feed.page(owner, after, wanted.clone(), PIECE).await?;
@@ -342,7 +354,15 @@ mod tests {
         let kinds: Vec<_> = good.wanted.kinds.named().collect();
         assert_eq!(kinds, [Kind::Sent, Kind::Read, Kind::Settled]);
         assert!(matches!(good.wanted.of, Some(Of::Message(_))));
-        let wrong = [("limit", "0"), ("limit", "1001"), ("type", "lost"), ("message", "x"), ("reference", "")];
+        assert!(!good.include_test && read(&[("include_test", "true")]).unwrap().include_test);
+        let wrong = [
+            ("include_test", "yes"),
+            ("limit", "0"),
+            ("limit", "1001"),
+            ("type", "lost"),
+            ("message", "x"),
+            ("reference", ""),
+        ];
         let Err(Problem::InvalidQuery(faults)) = read(&wrong) else { panic!("accepted") };
         assert_eq!(faults.len(), wrong.len());
         assert!(read(&[("message", id), ("reference", "r")]).is_err());

@@ -32,6 +32,8 @@ pub struct NewWebhook {
     /// The types of events wanted; all when it is left out or empty.
     #[schema(example = json!(["message.settled", "webhook.disabled"]))]
     types: Option<Vec<String>>,
+    /// Whether it is told of tests too, which carry `test: true`; false when it is left out.
+    include_test: Option<bool>,
 }
 
 /// A webhook, as answered.
@@ -46,6 +48,8 @@ pub struct Webhook {
     /// The types of events wanted; empty for all.
     #[schema(value_type = Vec<String>)]
     types: Vec<Box<str>>,
+    /// Whether it is told of tests too.
+    include_test: bool,
     /// on, failing (calls fail and are made again), or off.
     #[schema(example = "on")]
     state: &'static str,
@@ -120,6 +124,7 @@ impl Webhook {
             name: webhook.name.clone(),
             url: webhook.url.clone(),
             types: webhook.types.clone(),
+            include_test: webhook.include_test,
             state,
             reason: webhook.off.as_ref().map(|off| off.reason.clone()),
             off_since: webhook.off.as_ref().map(|off| off.at),
@@ -163,7 +168,7 @@ fn name(text: &str) -> Result<&str, Problem> {
     Err(Problem::InvalidRequest(vec![Fault::new("name", what)]))
 }
 
-fn wanted(body: &[u8]) -> Result<(String, Vec<Box<str>>), Problem> {
+fn wanted(body: &[u8]) -> Result<(String, Vec<Box<str>>, bool), Problem> {
     let mut faults = Faults::default();
     let Some(mut object) = Object::of(Json::parse(body)?, "", &mut faults) else {
         return Err(Problem::InvalidRequest(faults.into_inner()));
@@ -182,9 +187,10 @@ fn wanted(body: &[u8]) -> Result<(String, Vec<Box<str>>), Problem> {
         }
         Some(_) => faults.add("/types", "must be an array of types of events"),
     }
-    object.finish("url and types", &mut faults);
+    let include_test = object.truth("include_test", &mut faults).unwrap_or_default();
+    object.finish("url, types and include_test", &mut faults);
     match url {
-        Some(url) if faults.is_empty() => Ok((url, types)),
+        Some(url) if faults.is_empty() => Ok((url, types, include_test)),
         None if faults.is_empty() => Err(Problem::InvalidRequest(vec![Fault::new("/url", "is needed")])),
         _ => Err(Problem::InvalidRequest(faults.into_inner())),
     }
@@ -252,8 +258,8 @@ pub async fn set(
     path: web::Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let (name, (url, types)) = (name(&path)?, wanted(&body.0)?);
-    let (view, secret) = app.announcements()?.put(caller.institution(), name, &url, types).await?;
+    let (name, (url, types, include_test)) = (name(&path)?, wanted(&body.0)?);
+    let (view, secret) = app.announcements()?.put(caller.institution(), name, &url, types, include_test).await?;
     let answer = if secret.is_some() { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(json(answer, &Webhook::of(&app, view, secret)))
 }
@@ -383,13 +389,15 @@ mod tests {
     #[test]
     fn a_webhook_is_read_whole_or_each_fault_is_named() {
         let good = wanted(br#"{"url": "https://x.be/", "types": ["message.settled"]}"#).unwrap();
-        assert_eq!(good, ("https://x.be/".to_owned(), vec!["message.settled".into()]));
+        assert_eq!(good, ("https://x.be/".to_owned(), vec!["message.settled".into()], false));
+        assert!(wanted(br#"{"url": "https://x.be/", "include_test": true}"#).unwrap().2);
         for (body, pointer) in [
             ("{}", "/url"),
             (r#"{"url": 1}"#, "/url"),
             (r#"{"url": "https://x.be/", "types": ["lost"]}"#, "/types/0"),
             (r#"{"url": "https://x.be/", "types": "lost"}"#, "/types"),
             (r#"{"url": "https://x.be/", "secret": "x"}"#, "/secret"),
+            (r#"{"url": "https://x.be/", "include_test": 1}"#, "/include_test"),
         ] {
             let Err(Problem::InvalidRequest(faults)) = wanted(body.as_bytes()) else { panic!("accepted {body}") };
             assert_eq!(faults[0].pointer, pointer);

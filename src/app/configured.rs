@@ -6,6 +6,7 @@ use std::sync::Arc;
 use estafette_actors::announcer;
 use estafette_actors::broker::Admission;
 use estafette_actors::delivery::{self, Limits};
+use estafette_actors::domain::event::Tests;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Transport;
@@ -79,6 +80,7 @@ impl Configured {
                 concurrency: config.webhooks.concurrency,
                 overlap: config.webhooks.overlap,
                 patience: config.webhooks.patience,
+                tests: if config.simulated { Tests::With } else { Tests::Without },
             },
             announce: announce::Settings {
                 connect: config.webhooks.connect,

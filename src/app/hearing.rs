@@ -95,8 +95,8 @@ pub(super) fn plain(number: &str) -> &str {
 fn stops(heard: &[(Option<Institution>, Heard)]) -> BTreeMap<Institution, Vec<Suppression>> {
     let mut stops: BTreeMap<Institution, Vec<Suppression>> = BTreeMap::new();
     for (institution, heard) in heard {
-        if let (Some(sender), Some(_)) = (institution, heard.stop) {
-            let who = Identifier::Mobile(heard.inbound.from);
+        if let (Some(sender), Some(_), Some(from)) = (institution, heard.stop, heard.from) {
+            let who = Identifier::Mobile(from);
             let entry = Suppression { who, channel: Some(Channel::SMS), why: Bar::Suppressed };
             stops.entry(*sender).or_default().push(entry);
         }
@@ -125,7 +125,7 @@ mod tests {
             heard(None, 5, "STOP"),
         ];
         let numbers = |entries: &[Suppression]| entries.iter().map(|entry| entry.who).collect::<Vec<_>>();
-        let who = |place: usize| Identifier::Mobile(all[place].1.inbound.from);
+        let who = |place: usize| Identifier::Mobile(all[place].1.from.unwrap());
         let found: Vec<_> = stops(&all).into_iter().map(|(sender, entries)| (sender, numbers(&entries))).collect();
         let mut expected = vec![(one, vec![who(0), who(3)]), (other, vec![who(1)])];
         expected.sort_by_key(|(sender, _)| *sender);

@@ -63,6 +63,9 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub webhook: Option<Box<str>>,
+    /// Whether it is of a test: about a recipient of the sandbox, or from one. Left out when it is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// `sms.received`: who wrote what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sms: Option<Sms>,
@@ -72,13 +75,14 @@ pub struct Data {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = EventSms)]
 pub struct Sms {
-    /// The citizen's mobile number.
+    /// The citizen's mobile number; left out once its retention is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "+32470123456")]
-    pub from: String,
+    pub from: Option<String>,
     /// The number or the name that it was written to.
     #[schema(value_type = String, example = "8686")]
     pub to: Box<str>,
-    /// The words, at most 3,000 bytes of them.
+    /// The words, at most 3,000 bytes of them; empty once their retention is over.
     #[schema(value_type = String, example = "STOP")]
     pub text: Box<str>,
     /// Whether it asks for no more: then the number is on the sender's suppression list for SMS.
@@ -112,11 +116,12 @@ pub struct Attempt {
 impl Written {
     /// Of an event.
     pub fn of(event: Event, cursors: &Cursors) -> Self {
-        let Event { place, institution, at, about, kind, reference, channel, change } = event;
+        let Event { place, institution, at, about, kind, reference, channel, test, change } = event;
         let mut data = Data {
             message: if let About::Message(id) = &about { Some(id.to_string()) } else { None },
             broadcast: about.broadcast().map(|id| id.to_string()),
             sender_reference: reference,
+            test,
             ..Data::default()
         };
         let attempt = |step, retry, status: Option<AttemptStatus>| Attempt {
@@ -152,9 +157,9 @@ impl Written {
                 data.reason = Some(reason);
             }
             Change::Heard(heard) => {
-                let Heard { inbound, stop } = *heard;
-                let (from, stop) = (inbound.from.e164(), stop.is_some());
-                data.sms = Some(Sms { from, to: inbound.to, text: inbound.text, stop });
+                let Heard { from, to, text, stop } = *heard;
+                let (from, stop) = (from.map(|from| from.e164()), stop.is_some());
+                data.sms = Some(Sms { from, to, text, stop });
             }
             _ => {}
         }
@@ -193,6 +198,7 @@ mod tests {
             kind: Kind::of(&change).unwrap(),
             reference: Some("dossier-17".into()),
             channel: Some(Channel::SMS),
+            test: false,
             change,
         };
         let written = Written::of(event, &Cursors::new(&[1; 32]));

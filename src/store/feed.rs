@@ -11,8 +11,9 @@ use dashmap::DashMap;
 use estafette_actors::domain::event::{About, Event, Kind, Of, Place, Wanted, unfold};
 use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::id::{BroadcastId, ChunkId, Kind as IdKind, MessageId};
+use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::strategy::Strategy;
-use estafette_actors::domain::submission::{Broadcast, Institution};
+use estafette_actors::domain::submission::{Broadcast, Envelope, Institution};
 use estafette_actors::ports::{Feed, FeedError, FeedPage, Position};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -93,6 +94,7 @@ impl Feed for Store {
 struct Context {
     strategy: Option<Arc<Strategy>>,
     reference: Option<Box<str>>,
+    test: bool,
 }
 
 struct Reading<'r> {
@@ -104,10 +106,14 @@ struct Reading<'r> {
 impl Inner {
     fn feed_page(&self, owner: Institution, after: Place, wanted: &Wanted, limit: usize) -> Result<FeedPage, Error> {
         // Before the look: what is durable by now is in it, whatever segment it went to.
-        let until = self.position.load(Ordering::Acquire);
+        let mut until = self.position.load(Ordering::Acquire);
+        if matches!(wanted.of, Some(Of::Reference(_))) {
+            // Of what follows nobody can tell yet which rows have the reference.
+            until = self.indexes.whole_until(until);
+        }
         let mut reading = Reading { inner: self, look: Look::open(self)?, broadcasts: HashMap::new() };
         let from = if after.index == Place::WHOLE { after.position + 1 } else { after.position };
-        let positions = reading.positions(owner, from, wanted)?;
+        let positions = reading.positions(owner, from..=until, wanted)?;
         let mut page = FeedPage { next: after, has_more: positions.len() >= VALUES, ..FeedPage::default() };
         for at in positions {
             let done = reading.value(owner, at, after, wanted, limit, &mut page)?;
@@ -127,11 +133,16 @@ impl Inner {
 
 impl Reading<'_> {
     /// Where something may stand, in order.
-    fn positions(&self, owner: Institution, from: Position, wanted: &Wanted) -> Result<Vec<Position>, Error> {
+    fn positions(
+        &self,
+        owner: Institution,
+        among: std::ops::RangeInclusive<Position>,
+        wanted: &Wanted,
+    ) -> Result<Vec<Position>, Error> {
         let number = codec::institution_number(owner);
         let mut ids = match &wanted.of {
             None | Some(Of::Broadcast(_)) => {
-                let after = from.saturating_sub(1);
+                let after = among.start().saturating_sub(1);
                 return self.look.segments.feed_of(number, after, VALUES);
             }
             Some(Of::Message(id)) => vec![*id],
@@ -143,7 +154,7 @@ impl Reading<'_> {
         for id in ids.into_iter().take(MESSAGES) {
             positions.extend(self.look.segments.trail(super::live::Item::holding(id).0.key())?);
         }
-        positions.retain(|position| *position >= from);
+        positions.retain(|position| among.contains(position));
         positions.sort_unstable();
         positions.dedup();
         positions.truncate(VALUES);
@@ -173,7 +184,13 @@ impl Reading<'_> {
                 if place <= after || !concerns(wanted, &about) {
                     continue;
                 }
-                let Context { strategy, reference } = self.context(&about)?;
+                let Context { strategy, reference, mut test } = self.context(&about)?;
+                if let Change::Heard(heard) = change {
+                    test = heard.from.is_some_and(Mobile::is_reserved);
+                }
+                if !wanted.tests.has(test) {
+                    continue;
+                }
                 if let Some(Of::Reference(asked)) = &wanted.of
                     && reference.as_ref() != Some(asked)
                 {
@@ -192,6 +209,7 @@ impl Reading<'_> {
                     about,
                     kind,
                     reference,
+                    test,
                     change: change.clone(),
                 });
             }
@@ -204,7 +222,7 @@ impl Reading<'_> {
             About::Institution => return Ok(Context::default()),
             About::Broadcast(id) => {
                 let reference = self.broadcast(*id)?.and_then(|record| record.sender_reference.clone());
-                return Ok(Context { strategy: None, reference });
+                return Ok(Context { reference, ..Context::default() });
             }
             About::Message(id) => *id,
         };
@@ -219,19 +237,24 @@ impl Reading<'_> {
             && let Body::Single { envelope, .. } = &live.body
         {
             let reference = envelope.sender_reference.clone();
-            return Ok(Context { strategy: Some(Arc::clone(&envelope.strategy)), reference });
+            let test = envelope.recipient.is_sandbox();
+            return Ok(Context { strategy: Some(Arc::clone(&envelope.strategy)), reference, test });
         }
-        let envelope = self.look.segments.message(id)?;
-        Ok(envelope
-            .map(|envelope| Context { strategy: Some(envelope.strategy), reference: envelope.sender_reference })
-            .unwrap_or_default())
+        let context = |envelope: Envelope| Context {
+            strategy: Some(envelope.strategy),
+            reference: envelope.sender_reference,
+            test: envelope.recipient.is_sandbox(),
+        };
+        Ok(self.look.segments.message(id)?.map(context).unwrap_or_default())
     }
 
     fn row(&mut self, chunk: ChunkId, index: u16) -> Result<Context, Error> {
         let Some(record) = self.broadcast(chunk.broadcast)? else { return Ok(Context::default()) };
         let rows = self.inner.rows(&self.look, chunk)?;
-        let reference = rows.get(usize::from(index)).and_then(|row| row.key.clone());
-        Ok(Context { strategy: Some(Arc::clone(&record.strategy)), reference })
+        let row = rows.get(usize::from(index));
+        let reference = row.and_then(|row| row.key.clone());
+        let test = row.is_some_and(|row| row.recipient.is_sandbox());
+        Ok(Context { strategy: Some(Arc::clone(&record.strategy)), reference, test })
     }
 
     fn broadcast(&mut self, id: BroadcastId) -> Result<Option<Arc<Broadcast>>, Error> {

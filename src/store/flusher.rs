@@ -328,7 +328,7 @@ fn finish(inner: &Inner, applied: Position, sync: bool) -> Result<Finished, Erro
         write.set_durability(Durability::None)?;
     }
     let (mut over, mut first) = (Vec::new(), None::<Position>);
-    {
+    let applied = {
         let mut table = write.open_table(BROADCAST_STATE)?;
         for id in &ids {
             let Some(mut info) = inner.broadcasts.known.get_mut(id) else { continue };
@@ -360,7 +360,8 @@ fn finish(inner: &Inner, applied: Position, sync: bool) -> Result<Finished, Erro
         meta.insert(APPLIED, applied)?;
         meta.insert(USAGE_AS_OF, usage.as_of)?;
         meta.insert(NEXT_BROADCAST, u64::from(inner.next_broadcast.load(Ordering::Acquire)))?;
-    }
+        applied
+    };
     write.commit()?;
     inner.applied.store(applied, Ordering::Release);
     for id in over {

@@ -152,6 +152,11 @@ impl Indexes {
         self.all().into_iter().map(Index::sealed_position).min().unwrap_or(0)
     }
 
+    /// Up to where every row is indexed, of what is durable up to `durable`.
+    pub fn whole_until(&self, durable: Position) -> Position {
+        lock(&self.unindexed).front().map_or(durable, |(_, position)| durable.min(position - 1))
+    }
+
     /// Indexes rows, writes what is much or old, and lets go what is past its retention.
     pub fn keep(
         &self,
@@ -167,7 +172,7 @@ impl Indexes {
             lock(&self.unindexed).pop_front();
             left -= 1;
         }
-        let whole = lock(&self.unindexed).front().map_or(durable, |(_, position)| durable.min(position - 1));
+        let whole = self.whole_until(durable);
         for index in self.all() {
             index.note_position(whole);
             if stop {

@@ -233,7 +233,7 @@ impl<'i> Applied<'i> {
                 });
             }
             Entry::Heard(institution, heard) => {
-                self.bytes += 256 + heard.inbound.text.len();
+                self.bytes += 256 + heard.text.len();
                 self.told.push(Told {
                     institution,
                     subject: Subject::Nobody,

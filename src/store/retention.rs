@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use estafette_actors::domain::content::Content;
+use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::id::ChunkId;
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::domain::submission::{Broadcast, Envelope, Institution, Recipient, Row};
@@ -69,7 +70,7 @@ impl Retention {
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// Messages and chunks whose content went.
+    /// Messages and chunks whose content went, and values of the feed with words of citizens that did.
     pub stripped: u64,
     /// Segments that went.
     pub dropped: u32,
@@ -138,8 +139,14 @@ impl<'j> Judge<'j> {
     }
 
     fn is_past(&self, institution: Institution, as_of: Position) -> bool {
-        let kept = self.inner.keep.load().of(institution);
-        self.ended_at(as_of).is_some_and(|ended_at| self.now.since(ended_at) >= kept)
+        self.is_heard_past(Some(institution), as_of)
+    }
+
+    /// What a citizen wrote, to somebody or to nobody that is known, follows no settlement.
+    fn is_heard_past(&self, institution: Option<Institution>, position: Position) -> bool {
+        let keep = self.inner.keep.load();
+        let kept = institution.map_or(keep.content, |institution| keep.of(institution));
+        self.ended_at(position).is_some_and(|ended_at| self.now.since(ended_at) >= kept)
     }
 
     /// What somebody looks at or changes now is left for the next time.
@@ -187,12 +194,27 @@ impl<'j> Judge<'j> {
     }
 }
 
-fn bare_envelope(envelope: Envelope) -> Envelope {
-    Envelope { recipient: Recipient::default(), content: Arc::new(Content::default()), sender_name: None, ..envelope }
+/// A recipient of the sandbox stays: it is nobody, and tells that the message was a test.
+fn bare_recipient(recipient: Recipient) -> Recipient {
+    if recipient.is_sandbox() { recipient } else { Recipient::default() }
 }
 
-fn bare_rows(rows: Vec<Row>) -> Vec<Row> {
-    rows.into_iter().map(|row| Row { key: row.key, ..Row::default() }).collect()
+fn bare_envelope(envelope: Envelope) -> Envelope {
+    let recipient = bare_recipient(envelope.recipient);
+    Envelope { recipient, content: Arc::new(Content::default()), sender_name: None, ..envelope }
+}
+
+fn bare_row(row: &Row) -> Row {
+    Row { key: row.key.clone(), recipient: bare_recipient(row.recipient), ..Row::default() }
+}
+
+/// Changes without what a citizen wrote and the number it came from: as many, so that each event keeps its place.
+fn bare_changes(changes: &[Change]) -> Vec<Change> {
+    let bare = |change: &Change| match change {
+        Change::Heard(heard) => Change::Heard(Box::new(heard.bare())),
+        other => other.clone(),
+    };
+    changes.iter().map(bare).collect()
 }
 
 /// What becomes of one record of a copy.
@@ -207,7 +229,7 @@ enum Fate {
 
 fn fate_of_message(judge: &Judge<'_>, bytes: &[u8]) -> Result<Fate, Error> {
     let envelope: Envelope = codec::decode(bytes)?;
-    if envelope.recipient.is_empty() {
+    if bare_recipient(envelope.recipient) == envelope.recipient && *envelope.content == Content::default() {
         return Ok(Fate::Bare);
     }
     Ok(if judge.message(&envelope)? { Fate::Stripped(codec::encode(&bare_envelope(envelope))) } else { Fate::Stays })
@@ -215,11 +237,12 @@ fn fate_of_message(judge: &Judge<'_>, bytes: &[u8]) -> Result<Fate, Error> {
 
 fn fate_of_chunk(judge: &Judge<'_>, key: u128, bytes: &[u8]) -> Result<Fate, Error> {
     let rows: Vec<Row> = codec::decode(bytes)?;
-    if rows.iter().all(|row| row.recipient.is_empty()) {
+    let bare: Vec<Row> = rows.iter().map(bare_row).collect();
+    if bare == rows {
         return Ok(Fate::Bare);
     }
     let Item::Chunk(chunk) = Item::of(key) else { return Ok(Fate::Stays) };
-    Ok(if judge.chunk(chunk)? { Fate::Stripped(codec::encode(&bare_rows(rows))) } else { Fate::Stays })
+    Ok(if judge.chunk(chunk)? { Fate::Stripped(codec::encode(&bare)) } else { Fate::Stays })
 }
 
 fn fate_of_broadcast(judge: &Judge<'_>, bytes: &[u8]) -> Result<Fate, Error> {
@@ -234,6 +257,21 @@ fn fate_of_broadcast(judge: &Judge<'_>, bytes: &[u8]) -> Result<Fate, Error> {
     Ok(Fate::Stripped(codec::encode(&bare)))
 }
 
+fn fate_of_value(judge: &Judge<'_>, position: Position, bytes: &[u8]) -> Result<Fate, Error> {
+    let packed = codec::unpack(bytes)?;
+    let groups = || packed.groups.iter().map(|group| (group, bare_changes(&group.changes)));
+    if groups().all(|(group, bare)| group.changes == bare) {
+        return Ok(Fate::Bare);
+    }
+    if !judge.is_heard_past(packed.institution, position) {
+        return Ok(Fate::Stays);
+    }
+    let mut packer = codec::Packer::new(packed.institution);
+    // It is no longer than it was, so all of it fits.
+    let fits = groups().all(|(group, bare)| packer.push(&group.subject, group.at, &bare));
+    if fits { Ok(Fate::Stripped(packer.finish())) } else { Err(Error::Invariant("a value without words is longer")) }
+}
+
 /// Copies a segment without the content that may go. Gives how many records lost theirs.
 fn strip(inner: &Inner, segment: &Segment, now: Timestamp) -> Result<u64, Error> {
     let look = Look::open(inner)?;
@@ -246,12 +284,12 @@ fn strip(inner: &Inner, segment: &Segment, now: Timestamp) -> Result<u64, Error>
     copy_table(from, &copy, MESSAGE, &mut sums, |_, bytes| fate_of_message(&judge, bytes))?;
     copy_table(from, &copy, CHUNK, &mut sums, |key, bytes| fate_of_chunk(&judge, key, bytes))?;
     copy_table(from, &copy, BROADCAST, &mut sums, |_, bytes| fate_of_broadcast(&judge, bytes))?;
+    copy_table(from, &copy, FEED, &mut sums, |position, bytes| fate_of_value(&judge, position, bytes))?;
     if sums.stripped == 0 && sums.stays > 0 {
         drop(copy);
         discard(&path)?;
         return Ok(0);
     }
-    copy_plain(from, &copy, FEED)?;
     copy_plain(from, &copy, FEED_OF)?;
     copy_plain(from, &copy, TRAIL)?;
     copy_plain(from, &copy, ABOUT)?;
@@ -277,15 +315,15 @@ struct Sums {
     stays: u64,
 }
 
-fn copy_table(
+fn copy_table<K: for<'k> Key<SelfType<'k> = K> + Copy + 'static>(
     from: &Database,
     to: &Database,
-    table: TableDefinition<'static, u128, Record>,
+    table: TableDefinition<'static, K, Record>,
     sums: &mut Sums,
-    fate: impl Fn(u128, &[u8]) -> Result<Fate, Error>,
+    fate: impl Fn(K, &[u8]) -> Result<Fate, Error>,
 ) -> Result<(), Error> {
     let rows = from.begin_read()?.open_table(table)?;
-    let mut rows = rows.range::<u128>(..)?.peekable();
+    let mut rows = rows.iter()?.peekable();
     loop {
         let mut write = to.begin_write()?;
         write.set_durability(Durability::None)?;

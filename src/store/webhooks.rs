@@ -15,6 +15,8 @@ type Key = (u32, &'static str);
 
 const WEBHOOK: TableDefinition<Key, &[u8]> = TableDefinition::new("webhook");
 const PROGRESS: TableDefinition<Key, &[u8]> = TableDefinition::new("progress");
+/// Those that are told of tests too: beside the records, whose form does not change.
+const INCLUDE_TEST: TableDefinition<Key, ()> = TableDefinition::new("include_test");
 const CACHE_BYTES: usize = 4 << 20;
 /// The file in the data folder.
 pub const FILE: &str = "webhooks.redb";
@@ -32,6 +34,7 @@ impl Webhooks {
         let write = database.begin_write()?;
         write.open_table(WEBHOOK)?;
         write.open_table(PROGRESS)?;
+        write.open_table(INCLUDE_TEST)?;
         write.commit()?;
         Ok(Self { database })
     }
@@ -40,17 +43,21 @@ impl Webhooks {
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
         super::backup::copy_table(&self.database, path, WEBHOOK).map_err(Box::new)?;
         super::backup::copy_table(&self.database, path, PROGRESS).map_err(Box::new)?;
+        super::backup::copy_table(&self.database, path, INCLUDE_TEST).map_err(Box::new)?;
         Ok(())
     }
 
     fn all(&self) -> Result<Vec<(Webhook, Progress)>, Error> {
         let read = self.database.begin_read()?;
         let (webhooks, progress) = (read.open_table(WEBHOOK)?, read.open_table(PROGRESS)?);
+        let include_test = read.open_table(INCLUDE_TEST)?;
         let mut all = Vec::new();
         for entry in webhooks.iter()? {
             let (key, bytes) = entry?;
             let told = progress.get(key.value())?.map(|bytes| codec::decode(bytes.value())).transpose()?;
-            all.push((codec::decode(bytes.value())?, told.unwrap_or_default()));
+            let webhook: Webhook = codec::decode(bytes.value())?;
+            let include_test = include_test.get(key.value())?.is_some();
+            all.push((Webhook { include_test, ..webhook }, told.unwrap_or_default()));
         }
         Ok(all)
     }
@@ -60,6 +67,12 @@ impl Webhooks {
         {
             let key = (codec::institution_number(webhook.institution), &*webhook.name);
             write.open_table(WEBHOOK)?.insert(key, codec::encode(webhook).as_slice())?;
+            let mut include_test = write.open_table(INCLUDE_TEST)?;
+            if webhook.include_test {
+                include_test.insert(key, ())?;
+            } else {
+                include_test.remove(key)?;
+            }
             if let Some(progress) = progress {
                 write.open_table(PROGRESS)?.insert(key, codec::encode(progress).as_slice())?;
             }
@@ -73,6 +86,7 @@ impl Webhooks {
             let key = (codec::institution_number(institution), name);
             write.open_table(WEBHOOK)?.remove(key)?;
             write.open_table(PROGRESS)?.remove(key)?;
+            write.open_table(INCLUDE_TEST)?.remove(key)?;
         }
         Ok(write.commit()?)
     }
@@ -134,6 +148,7 @@ mod tests {
             secrets: vec![Secret { key: vec![1, 2].into(), until: None }],
             created_at: Timestamp::from_millis(5),
             off: None,
+            include_test: false,
         }
     }
 
@@ -148,7 +163,9 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join(FILE);
         let webhooks = Webhooks::open(&path).unwrap();
+        let kept = Webhook { include_test: true, ..webhook("a") };
         webhooks.put(&webhook("a"), Some(&Progress::default())).unwrap();
+        webhooks.put(&kept, None).unwrap();
         webhooks.put(&webhook("b"), None).unwrap();
         let (owner, told) = (webhook("a").institution, progress());
         webhooks.note(&[(owner, "a".into(), told.clone())]).unwrap();
@@ -161,7 +178,9 @@ mod tests {
         let saved = folder.path().join("saved.redb");
         again.copy_to(&saved).unwrap();
         assert_eq!(Webhooks::open(&saved).unwrap().load().unwrap(), again.load().unwrap());
-        assert_eq!(again.load().unwrap(), [(webhook("a"), told)]);
+        assert_eq!(again.load().unwrap(), [(kept, told)]);
+        again.put(&webhook("a"), None).unwrap();
+        assert!(!again.load().unwrap()[0].0.include_test);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::place::{Place, channels, ledger, problem, simulators};
+use super::receiver::{Reaction, Receiver};
 
 fn to(mobile: &str) -> Value {
     json!({"recipient": {"mobile": mobile}, "strategy": "sms-only", "content": {"text": {"fr": "Bonjour"}}})
@@ -79,5 +80,76 @@ async fn a_citizen_whose_known_number_is_reserved_is_not_sent_to_a_live_channel(
     let refused: Value = place.submit(&place.live, &message).await.json().await.unwrap();
     assert_eq!((&refused["status"], &refused["reason"]), (&json!("failed"), &json!("rejected_by_channel")));
     assert_eq!(count(&live).await, 0);
+    place.running.stop().await;
+}
+
+#[actix_rt::test]
+async fn events_of_tests_are_told_to_test_keys_and_to_those_who_ask_and_to_nobody_else() {
+    let (live, simulated) = (simulators(|_| {}).await, simulators(|_| {}).await);
+    let tables = channels("channels", &live) + &channels("sandbox.channels", &simulated);
+    let place = Place::start(&format!("[webhooks]\nallowed_networks = [\"127.0.0.1/32\"]\n{tables}")).await;
+    let receivers = [false, true].map(|include_test| (include_test, Receiver::start(|_| Reaction::Status(200))));
+    for (include_test, receiver) in &receivers {
+        let webhook = json!({"url": receiver.url, "types": ["message.accepted"], "include_test": include_test});
+        let path = format!("/v1/webhooks/tests-{include_test}");
+        let made = place.ask(&place.live, Method::PUT, &path).json(&webhook).send().await.unwrap();
+        assert_eq!(made.json::<Value>().await.unwrap()["include_test"], *include_test);
+    }
+    let rehearsed: Value = place.submit(&place.test, &to(&Behaviour::Deliver.mobile(3))).await.json().await.unwrap();
+    let sent: Value = place.submit(&place.live, &to("+32470123456")).await.json().await.unwrap();
+    let events = async |key: &str, query: &str| {
+        let page = place.ask(key, Method::GET, &format!("/v1/events?{query}")).send().await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK, "{query}");
+        page.json::<Value>().await.unwrap()["events"].as_array().unwrap().clone()
+    };
+    let about = |events: &[Value], message: &Value| {
+        let of = events.iter().filter(|event| event["data"]["message"] == message["id"]);
+        of.map(|event| event["data"].get("test").cloned()).collect::<Vec<_>>()
+    };
+    let seen = events(&place.test, "").await;
+    assert!(!seen.is_empty() && about(&seen, &rehearsed) == vec![Some(json!(true)); seen.len()], "{seen:?}");
+    assert!(events(&place.test, &format!("message={}", sent["id"].as_str().unwrap())).await.is_empty());
+    let seen = events(&place.live, "").await;
+    assert!(!seen.is_empty() && about(&seen, &sent) == vec![None; seen.len()], "{seen:?}");
+    let all = events(&place.live, "include_test=true").await;
+    assert!(!about(&all, &rehearsed).is_empty() && about(&all, &rehearsed).iter().all(Option::is_some));
+    assert!(about(&all, &sent).len() + about(&all, &rehearsed).len() == all.len());
+    let hook = place.ask(&place.test, Method::GET, "/v1/webhooks").send().await.unwrap();
+    assert_eq!(problem(hook).await, (403, "test-key".to_owned()));
+    for (include_test, receiver) in &receivers {
+        let wanted = if *include_test { 2 } else { 1 };
+        let told = async {
+            // The live one is the later: what came of the test has come by then.
+            while about(&receiver.events(), &sent).is_empty() || receiver.events().len() < wanted {
+                actix_rt::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), told).await.unwrap();
+        assert_eq!(about(&receiver.events(), &rehearsed), vec![Some(json!(true)); wanted - 1]);
+        assert_eq!(about(&receiver.events(), &sent), [None]);
+    }
+    place.running.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_simulated_provider_stands_beside_several_live_ones_and_its_references_are_told_apart() {
+    let (live, simulated) = (simulators(|_| {}).await, simulators(|_| {}).await);
+    let provider = |name: &str| {
+        format!(
+            "[[channels.sms.providers]]\nname = \"{name}\"\nprovider = \"ringring\"\n\
+             base_url = \"http://{}/ringring\"\napi_key = \"sandbox-ringring-key\"\n",
+            live.address()
+        )
+    };
+    let several = provider("one") + &provider("two");
+    let sandbox = format!(
+        "[sandbox.channels.sms]\nbase_url = \"http://{}/ringring\"\napi_key = \"sandbox-ringring-key\"\n",
+        simulated.address()
+    );
+    let place = Place::start(&(several + &sandbox)).await;
+    let rehearsed: Value = place.submit(&place.test, &to(&Behaviour::Deliver.mobile(3))).await.json().await.unwrap();
+    let reference = rehearsed["attempts"][0]["channel_reference"].as_str().unwrap();
+    assert!(reference.starts_with("sandbox:"), "{rehearsed}");
+    assert_eq!((count(&live).await, count(&simulated).await), (0, 1));
     place.running.stop().await;
 }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::{Announcer, LookAfter};
-use crate::domain::event::Place;
+use crate::domain::event::{Place, Tests};
 use crate::domain::submission::Institution;
 use crate::domain::webhook::{self, Off, Patience, Progress, Range, Webhook};
 use crate::nursery::{Budget, Child, Vitals};
@@ -29,12 +29,14 @@ pub struct Settings {
     pub overlap: Duration,
     /// Retries, and when an endpoint counts as dead.
     pub patience: Patience,
+    /// Whether a webhook that does not ask for tests is told of them: where all is a test, it is.
+    pub tests: Tests,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let overlap = Duration::from_secs(24 * 3600);
-        Self { each: 5, concurrency: 32, overlap, patience: Patience::default() }
+        Self { each: 5, concurrency: 32, overlap, patience: Patience::default(), tests: Tests::With }
     }
 }
 
@@ -148,8 +150,22 @@ impl Book {
         lock(&self.entries).get(&(owner, name.into())).cloned().ok_or(Error::NotFound)
     }
 
+    /// Whether this is still the webhook of its name.
+    fn is_known(&self, entry: &Entry) -> bool {
+        let webhook = entry.webhook();
+        let known = self.entry(webhook.institution, &webhook.name);
+        known.is_ok_and(|known| std::ptr::eq(Arc::as_ptr(&known), entry))
+    }
+
+    /// Whether this webhook is told of tests.
+    pub fn tests(&self, webhook: &Webhook) -> Tests {
+        if webhook.include_test { Tests::With } else { self.settings.tests }
+    }
+
     /// Writes what was told since the last time.
     pub async fn keep(&self) {
+        // Held throughout: what was told of one that goes now is not noted of one that takes its name.
+        let _one = self.changing.lock().await;
         let changed = |(_, entry): &(Key, Arc<Entry>)| entry.dirty.swap(false, Ordering::AcqRel);
         let changed: Vec<_> = self.entries().into_iter().filter(changed).collect();
         if changed.is_empty() {
@@ -174,9 +190,21 @@ impl Book {
         done.unwrap_or_else(|error| Err(ArchiveError(format!("the work did not end: {error}"))))
     }
 
-    /// Changes a webhook, durably.
-    pub async fn change(&self, entry: &Entry, change: impl FnOnce(&mut Webhook)) -> Result<Arc<Webhook>, ArchiveError> {
-        let _one = self.changing.lock().await;
+    /// Changes a webhook, durably. One that was removed meanwhile stays removed.
+    pub async fn change(&self, entry: &Entry, change: impl FnOnce(&mut Webhook)) -> Result<Arc<Webhook>, Error> {
+        let one = self.changing.lock().await;
+        if !self.is_known(entry) {
+            return Err(Error::NotFound);
+        }
+        self.change_alone(&one, entry, change).await
+    }
+
+    async fn change_alone(
+        &self,
+        _: &tokio::sync::MutexGuard<'_, ()>,
+        entry: &Entry,
+        change: impl FnOnce(&mut Webhook),
+    ) -> Result<Arc<Webhook>, Error> {
         let mut webhook = (*entry.webhook()).clone();
         change(&mut webhook);
         let webhook = Arc::new(webhook);
@@ -192,7 +220,7 @@ impl Book {
 /// The handle for faces.
 #[derive(Clone)]
 pub struct Announcements {
-    book: Arc<Book>,
+    pub(super) book: Arc<Book>,
     child: Child<Announcer>,
 }
 
@@ -251,18 +279,22 @@ impl Announcements {
         name: &str,
         url: &str,
         types: Vec<Box<str>>,
+        include_test: bool,
     ) -> Result<(View, Option<Secret>), Error> {
         self.book.announce.acceptable(url).map_err(Error::Url)?;
+        // Before the look: of two who set up the same one, the second changes what the first made.
+        let one = self.book.changing.lock().await;
         if let Ok(entry) = self.book.entry(owner, name) {
             let change = |webhook: &mut Webhook| {
                 (webhook.url, webhook.types, webhook.off) = (url.into(), types, None);
+                webhook.include_test = include_test;
             };
-            entry.update(|progress| progress.failing_since = None);
+            let now = self.book.clock.now();
+            entry.update(|progress| progress.begin_anew(now));
             entry.strikes.store(0, Ordering::Relaxed);
-            self.book.change(&entry, change).await?;
+            self.book.change_alone(&one, &entry, change).await?;
             return Ok((entry.view(), None));
         }
-        let _one = self.book.changing.lock().await;
         if self.list(Some(owner)).len() >= self.book.settings.each {
             return Err(Error::TooMany(self.book.settings.each));
         }
@@ -270,8 +302,9 @@ impl Announcements {
         let secrets = vec![webhook::Secret { key: key.clone(), until: None }];
         let created_at = self.book.clock.now();
         let (institution, name): (_, Box<str>) = (owner, name.into());
+        let (name_kept, url) = (name.clone(), url.into());
         let webhook =
-            Webhook { institution, name: name.clone(), url: url.into(), types, secrets, created_at, off: None };
+            Webhook { institution, name: name_kept, url, types, secrets, created_at, off: None, include_test };
         let progress = Progress { done: self.book.feed.newest(), ..Progress::default() };
         let (kept, begun) = (webhook.clone(), progress.clone());
         self.book.on_disk(move |disk| disk.put(&kept, Some(&begun))).await?;
@@ -284,8 +317,8 @@ impl Announcements {
 
     /// Removes a webhook.
     pub async fn remove(&self, owner: Institution, name: &str) -> Result<(), Error> {
-        self.book.entry(owner, name)?;
         let _one = self.book.changing.lock().await;
+        self.book.entry(owner, name)?;
         let key: Key = (owner, name.into());
         let on_disk = key.clone();
         self.book.on_disk(move |disk| disk.remove(on_disk.0, &on_disk.1)).await?;
@@ -364,7 +397,13 @@ impl Book {
             let _ = done.await;
         }
         let off = Off { at, reason: reason.into() };
-        if let Err(error) = self.change(entry, |webhook| webhook.off = Some(off)).await {
+        // One that leads elsewhere by now is not the one that failed.
+        let change = |now: &mut Webhook| {
+            if now.url == webhook.url {
+                now.off = Some(off);
+            }
+        };
+        if let Err(error) = self.change(entry, change).await {
             tracing::error!(%error, "a webhook could not be switched off");
         }
     }

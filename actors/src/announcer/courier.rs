@@ -41,12 +41,21 @@ enum Why {
     Overdue,
 }
 
+/// A call that ended.
+struct Ended {
+    why: Why,
+    place: Place,
+    /// As it was when the call was begun.
+    to: Arc<Webhook>,
+    called: Called,
+}
+
 struct Courier {
     book: Arc<Book>,
     entry: Arc<Entry>,
     turn: Round,
     again: Option<Round>,
-    flight: FuturesUnordered<BoxFuture<'static, (Why, Place, Called)>>,
+    flight: FuturesUnordered<BoxFuture<'static, Ended>>,
     /// Overdue events that are being told.
     trying: Vec<Place>,
     moved_on: Timestamp,
@@ -180,9 +189,10 @@ impl Courier {
 
     fn call(&mut self, webhook: &Arc<Webhook>, why: Why, event: Event, at: Timestamp) {
         let place = event.place;
+        let to = Arc::clone(webhook);
         let call = Call { webhook: Arc::clone(webhook), at, notice: Notice::Event(event) };
         let called = self.book.announce.call(call);
-        self.flight.push(Box::pin(async move { (why, place, called.await) }));
+        self.flight.push(Box::pin(async move { Ended { why, place, to, called: called.await } }));
     }
 
     /// An event that failed before; none when it is not kept any more.
@@ -237,7 +247,7 @@ impl Courier {
             if why == Why::Turn {
                 self.read_at = Some(tokio::time::Instant::now());
             }
-            let wanted = Wanted { kinds: webhook.kinds(), of: None };
+            let wanted = Wanted { kinds: webhook.kinds(), of: None, tests: self.book.tests(webhook) };
             let page = match self.book.feed.page(webhook.institution, round.read, wanted, PAGE).await {
                 Err(FeedError::TooOld) => {
                     tracing::warn!(
@@ -290,10 +300,17 @@ impl Courier {
         }
     }
 
-    async fn ended(&mut self, (why, place, called): (Why, Place, Called)) {
+    async fn ended(&mut self, Ended { why, place, to, called }: Ended) {
         let now = self.book.clock.now();
         self.trying.retain(|trying| *trying != place);
+        // What another address says tells nothing of the one that is called now.
+        let is_elsewhere = to.url != self.entry.webhook().url;
         match &called {
+            Called::Delivered(_) if is_elsewhere => self.entry.update(|progress| {
+                progress.delivered += 1;
+                progress.overdue.retain(|overdue| overdue.place != place);
+            }),
+            Called::Gone | Called::Failed { .. } if is_elsewhere => self.again_at_once(place, now),
             Called::Delivered(_) => {
                 let was_in_trouble = self.in_trouble();
                 self.entry.strikes.store(0, Ordering::Relaxed);
@@ -318,7 +335,7 @@ impl Courier {
             Why::Overdue => {}
         }
         self.note();
-        if self.entry.webhook().off.is_some() {
+        if is_elsewhere || self.entry.webhook().off.is_some() {
             return;
         }
         let patience = self.book.settings.patience;
@@ -334,9 +351,21 @@ impl Courier {
         }
     }
 
+    /// An event that an address refused which is not called any more.
+    fn again_at_once(&mut self, place: Place, now: Timestamp) {
+        self.entry.update(|progress| {
+            progress.overdue.retain(|overdue| overdue.place != place);
+            progress.overdue.push(Overdue { place, tries: 0, since: now, next: now });
+        });
+    }
+
     fn failed(&mut self, place: Place, asked: Option<Duration>, now: Timestamp) {
         let patience = self.book.settings.patience;
         let strikes = self.entry.strikes.fetch_add(1, Ordering::Relaxed) + 1;
+        if strikes == 1 {
+            // Also when its owner set it up anew: the rests of before are over.
+            (self.rests, self.rest_until) = (0, Timestamp::ZERO);
+        }
         let pause = |failures| now.plus(patience.pause(failures, asked, rand::random()));
         // Calls that were begun together and fail together make one rest, not a longer one each.
         if strikes >= patience.trouble && now >= self.rest_until {

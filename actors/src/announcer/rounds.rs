@@ -98,6 +98,7 @@ mod tests {
             kind: Kind::Settled,
             reference: None,
             channel: None,
+            test: false,
             change: Change::Stopped,
         };
         FeedPage { events: places.iter().map(event).collect(), next, has_more }

@@ -245,6 +245,8 @@ pub struct Event {
     pub reference: Option<Box<str>>,
     /// The channel, when it is about a step.
     pub channel: Option<Channel>,
+    /// Whether it is of a test: about a recipient of the sandbox, or from one.
+    pub test: bool,
     /// What happened.
     pub change: Change,
 }
@@ -256,6 +258,31 @@ pub struct Wanted {
     pub kinds: Kinds,
     /// Of these messages or this broadcast.
     pub of: Option<Of>,
+    /// Of tests or not.
+    pub tests: Tests,
+}
+
+/// Whether events of tests are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tests {
+    /// Like all others.
+    #[default]
+    With,
+    /// None of them.
+    Without,
+    /// Nothing else.
+    Only,
+}
+
+impl Tests {
+    /// Whether an event is wanted that is of a test, or is not.
+    pub fn has(self, test: bool) -> bool {
+        match self {
+            Self::With => true,
+            Self::Without => !test,
+            Self::Only => test,
+        }
+    }
 }
 
 /// A narrower choice.

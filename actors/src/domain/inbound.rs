@@ -10,7 +10,7 @@ use super::mobile::Mobile;
 pub const TEXT_MAX: usize = 3_000;
 
 /// It says who wrote what to which of our numbers. Whose it is is found where it is recorded.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Inbound {
     /// Who wrote.
     pub from: Mobile,
@@ -27,11 +27,25 @@ impl fmt::Debug for Inbound {
     }
 }
 
+impl fmt::Debug for Heard {
+    /// Without the number and the words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heard").field("to", &self.to).field("stop", &self.stop).finish_non_exhaustive()
+    }
+}
+
 /// One that was heard, as the feed keeps it and its sender is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Its record has the form of an [`Inbound`] with `stop` behind it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {
-    /// Who wrote what.
-    pub inbound: Inbound,
+    /// Who wrote; none once its retention is over.
+    #[serde(with = "super::mobile::or_zero")]
+    pub from: Option<Mobile>,
+    /// Our number, or the name, that it was written to.
+    pub to: Box<str>,
+    /// What was written; empty once its retention is over.
+    pub text: Box<str>,
     /// Whether it asks for no more, in the language of its word.
     pub stop: Option<Language>,
 }
@@ -44,6 +58,13 @@ impl Heard {
             let end = (0..=TEXT_MAX).rev().find(|end| inbound.text.is_char_boundary(*end)).unwrap_or(0);
             inbound.text = inbound.text[..end].into();
         }
-        Self { inbound, stop }
+        Self { from: Some(inbound.from), to: inbound.to, text: inbound.text, stop }
+    }
+
+    /// What stays when its retention is over: that something was heard, and whether it was a stop. A number of the
+    /// sandbox is nobody's, and tells that it was a test.
+    pub fn bare(&self) -> Self {
+        let from = self.from.filter(|from| from.is_reserved());
+        Self { from, to: self.to.clone(), text: Box::default(), stop: self.stop }
     }
 }

@@ -27,6 +27,30 @@ const BELGIUM: u64 = 32_000_000_000;
 #[serde(transparent)]
 pub struct Mobile(u64);
 
+/// A number that may be missing, as a number: 0 when it is. So it can be taken out of a record whose form stays.
+pub mod or_zero {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Mobile;
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(mobile: &Option<Mobile>, serializer: S) -> Result<S::Ok, S::Error> {
+        mobile.map_or(0, |mobile| mobile.0).serialize(serializer)
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mobile>, D::Error> {
+        let number = u64::deserialize(deserializer)?;
+        Ok((number > 0).then_some(Mobile(number)))
+    }
+}
+
 /// Why a text is not a mobile number. None of these carries any of its digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

@@ -60,6 +60,9 @@ pub struct Webhook {
     pub created_at: Timestamp,
     /// Whether it is switched off.
     pub off: Option<Off>,
+    /// Whether it is told of tests too. No part of the record, whose form does not change: the store keeps it beside.
+    #[serde(skip)]
+    pub include_test: bool,
 }
 
 impl Webhook {
@@ -114,6 +117,16 @@ pub struct Progress {
     pub given_up: u64,
     /// Times that events were not kept long enough to be told.
     pub gaps: u64,
+}
+
+impl Progress {
+    /// The webhook was set up anew: what is overdue is due now, and what failed before counts no more.
+    pub fn begin_anew(&mut self, now: Timestamp) {
+        self.failing_since = None;
+        for overdue in &mut self.overdue {
+            *overdue = Overdue { place: overdue.place, tries: 0, since: now, next: now };
+        }
+    }
 }
 
 /// How patient we are with endpoints.
@@ -186,6 +199,7 @@ mod tests {
             secrets: vec![secret(1, None), secret(2, Some(10))],
             created_at: Timestamp::ZERO,
             off: None,
+            include_test: false,
         };
         let keys = |now| webhook.keys(Timestamp::from_millis(now)).map(|key| key[0]).collect::<Vec<_>>();
         assert_eq!((keys(9), keys(10)), (vec![1, 2], vec![1]));

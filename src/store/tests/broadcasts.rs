@@ -1,8 +1,10 @@
 //! Broadcasts and their chunks.
 use super::*;
+use estafette_actors::domain::event::{About, Event, Of, Place, Wanted};
 use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::status::MessageStatus;
-use estafette_actors::ports::BroadcastPhase;
+use estafette_actors::ports::{BroadcastPhase, Feed};
+use redb::ReadableDatabase;
 
 pub fn broadcast(name: &str, not_before: Timestamp, number: u32) -> Arc<Broadcast> {
     Arc::new(Broadcast {
@@ -224,4 +226,47 @@ async fn a_broadcast_is_over_when_its_last_row_is_settled() {
     let view = store.message(None, id).await.unwrap().unwrap();
     assert_eq!(view.state.status(), MessageStatus::Read);
     assert_eq!(by_status(&store, broadcast.id).await, BTreeMap::from([("sent", 3), ("read", 1), ("failed", 1)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_reference_does_not_pass_rows_that_are_not_indexed_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
+    started(&store, &broadcast, 1, 10).await;
+    rows(&store, &broadcast, 0, 0..9, Channel::SMS);
+    let wanted = Wanted { of: Some(Of::Reference("k7".into())), ..Wanted::default() };
+    let page = async |after| Feed::page(&store, institution(), after, wanted.clone(), 100).await.unwrap();
+    let early = page(Place::default()).await;
+    assert!(early.events.is_empty() && early.next < store.newest(), "{early:?}");
+    let durable = store.position();
+    store.inner.indexes.keep(NOW, durable, false, || store.inner.segments.reader()).unwrap();
+    let later = page(early.next).await;
+    let row = About::Message(broadcast.id.chunk(0).row(7));
+    assert!(!later.events.is_empty(), "the cursor passed what was not indexed");
+    assert!(later.events.iter().all(|event: &Event| event.about == row));
+    assert_eq!(later.next, store.newest());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_as_written_is_not_ahead_of_a_broadcast_whose_facts_are_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
+    started(&store, &broadcast, 1, 10).await;
+    if let Some(mut info) = store.inner.broadcasts.known.get_mut(&broadcast.id) {
+        (info.pending, info.first) = (1, Some(2));
+    }
+    flush(&store);
+    let on_disk = || {
+        let meta = store.inner.derived.begin_read().unwrap().open_table(layout::META).unwrap();
+        meta.get(layout::APPLIED).unwrap().unwrap().value()
+    };
+    let known = || store.inner.applied.load(std::sync::atomic::Ordering::Acquire);
+    assert_eq!((on_disk(), known()), (1, 1));
+    if let Some(mut info) = store.inner.broadcasts.known.get_mut(&broadcast.id) {
+        info.pending = 0;
+    }
+    flush(&store);
+    assert_eq!((on_disk(), known()), (store.position(), store.position()));
 }

@@ -3,7 +3,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use estafette_actors::ports::Clock;
+use estafette_actors::domain::event::{About, Event, Kind, Tests, Wanted};
+use estafette_actors::domain::inbound::{Heard, Inbound};
+use estafette_actors::ports::{Clock, Feed};
 
 use super::*;
 use crate::store::retention::{Passed, pass};
@@ -156,6 +158,89 @@ async fn no_byte_of_a_stripped_content_is_left_in_the_journal() {
     hands.days(8);
     assert_eq!(look(&store).stripped, 20);
     assert!(!holds_content(dir.path()));
+}
+
+/// An SMS of a citizen, to an institution or to nobody that is known.
+fn hear(store: &Store, to: Option<Institution>, from: &str, text: &str) {
+    let inbound = Inbound { from: Mobile::parse(from).unwrap(), to: "8686".into(), text: text.into() };
+    append(store, vec![Entry::Heard(to, Heard::of(inbound))]);
+}
+
+/// What the feed tells of SMS of citizens.
+async fn told_of(store: &Store) -> Vec<Event> {
+    let wanted = Wanted { kinds: [Kind::SmsReceived].into_iter().collect(), ..Wanted::default() };
+    Feed::page(store, institution(), store.oldest(), wanted, 100).await.unwrap().events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_a_citizen_go_with_the_retention_of_content_and_that_they_came_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let hands = Hands::default();
+    let mut settings = settings(dir.path());
+    settings.events_kept = Duration::from_secs(400 * 24 * 3600);
+    settings.keep.content_of.insert(institution(), Duration::from_secs(10 * 24 * 3600));
+    let store = Store::open(settings, Arc::new(hands.clone())).unwrap();
+    hear(&store, None, "0470123456", "Bonjour, qui est-ce");
+    hear(&store, Some(institution()), "0470123456", "Bonjour, je suis là");
+    hear(&store, Some(institution()), "0470123456", "STOP");
+    let before = told_of(&store).await;
+    hands.days(1);
+    append(&store, Vec::new());
+    rolled(&store, 0);
+    hands.days(8);
+    assert_eq!(look(&store).stripped, 1, "those of the institution are kept longer");
+    assert!(holds_content(dir.path()));
+    assert_eq!(told_of(&store).await, before);
+    hands.days(2);
+    assert_eq!(look(&store).stripped, 2, "each came in a commit of its own");
+    assert!(!holds_content(dir.path()), "a citizen's number or words are on disk past their retention");
+    assert!(store.inner.segments.ended()[0].0.is_bare);
+    let after = told_of(&store).await;
+    let bare = |event: &Event| (event.place, event.at, event.change.clone());
+    let expected: Vec<_> = before
+        .iter()
+        .map(|event| match &event.change {
+            Change::Heard(heard) => (event.place, event.at, Change::Heard(Box::new(heard.bare()))),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(after.iter().map(bare).collect::<Vec<_>>(), expected);
+    let stops = after.iter().filter(|event| matches!(&event.change, Change::Heard(heard) if heard.stop.is_some()));
+    assert_eq!((after.len(), stops.count()), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_is_still_known_as_one_when_its_content_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, hands) = begin(dir.path());
+    let strategy = strategy("sms-only");
+    let mut test = (*envelope(1, &strategy)).clone();
+    test.recipient.mobile = Some(Mobile::parse("+32460000003").unwrap());
+    let id = test.id;
+    let changes = decide(&strategy, NOW, |context| life::accept(context, Timestamp::ZERO));
+    append(&store, vec![Entry::Message { envelope: Arc::new(test), changes }]);
+    settle(&store, id);
+    let live = accept(&store, 2, "sms-only");
+    settle(&store, live);
+    let told = async |tests| {
+        let wanted = Wanted { tests, ..Wanted::default() };
+        Feed::page(&store, institution(), store.oldest(), wanted, 100).await.unwrap().events
+    };
+    let of = |id: MessageId, events: &[Event]| events.iter().filter(|event| event.about == About::Message(id)).count();
+    let all = told(Tests::With).await;
+    assert!(all.iter().all(|event| event.test == (event.about == About::Message(id))));
+    for stripped in [false, true] {
+        let (only, without) = (told(Tests::Only).await, told(Tests::Without).await);
+        assert_eq!((of(id, &only), of(live, &only)), (of(id, &all), 0), "stripped: {stripped}");
+        assert_eq!((of(id, &without), of(live, &without)), (0, of(live, &all)), "stripped: {stripped}");
+        if !stripped {
+            next_segment(&store, &hands, 3);
+            flush(&store);
+            hands.days(7);
+            assert_eq!(look(&store).stripped, 2);
+            assert_eq!(look(&store).stripped, 0, "what stays of a test is not taken for content");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
