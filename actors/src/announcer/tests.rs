@@ -75,8 +75,8 @@ impl Feed for Happenings {
             test: false,
             change: Change::Stopped,
         };
-        let first = (1..=last).find(|position| Place { position: *position, index: 0 } > after);
-        let events: Vec<_> = first.map_or(1..=0, |first| first..=last).map(event).take(limit).collect();
+        let behind = |position: &Position| Place { position: *position, index: 0 } > after;
+        let events: Vec<_> = (1..=last).filter(behind).map(event).take(limit).collect();
         let next = events.last().map_or_else(|| after.max(Place::behind(last)), |event| event.place);
         let has_more = next.position < last;
         async move { Ok(FeedPage { events, next, has_more }) }.boxed()

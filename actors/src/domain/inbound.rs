@@ -63,6 +63,7 @@ impl Heard {
 
     /// What stays when its retention is over: that something was heard, and whether it was a stop. A number of the
     /// sandbox is nobody's, and tells that it was a test.
+    #[must_use]
     pub fn bare(&self) -> Self {
         let from = self.from.filter(|from| from.is_reserved());
         Self { from, to: self.to.clone(), text: Box::default(), stop: self.stop }
