@@ -37,6 +37,7 @@ mod configured;
 mod controls;
 mod hearing;
 mod known_recipients;
+mod reminding;
 mod running;
 
 pub use configured::Configured;
@@ -303,6 +304,13 @@ impl Core {
             }
         }
         Err(Refused::Restarting.into())
+    }
+
+    /// Reminds transports that have to ask of what their channels took before. Ends at once; it is done beside the work.
+    pub fn remind(&self) {
+        for transport in &self.transports {
+            actix_rt::spawn(reminding::remind(self.broker.clone(), Arc::clone(transport) as _));
+        }
     }
 
     /// Stops the actors, writes what is in memory, and seals the journal. What was under way is

@@ -388,6 +388,26 @@ pub struct Depth {
     pub messages: u64,
 }
 
+/// An attempt that a channel took, and of which it may still say more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Our reference there.
+    pub reference: AttemptRef,
+    /// To whom, as the record has it.
+    pub recipient: Recipient,
+    /// The channel's own reference.
+    pub channel_reference: Box<str>,
+}
+
+/// A page of them, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakenPage {
+    /// What was found; a page may be empty, and yet not the last.
+    pub taken: Vec<Taken>,
+    /// Where to go on, when there may be more.
+    pub next: Option<MessageId>,
+}
+
 /// Reads, off the arbiters. Each ends in bounded time and holds no transaction longer than a page.
 pub trait Archive: Send + Sync {
     /// Loads messages and makes them live; `None` for those that are not known.
@@ -462,6 +482,22 @@ pub trait Archive: Send + Sync {
 
     /// The rows of a chunk with their states; empty past the last chunk.
     fn report(&self, chunk: ChunkId) -> BoxFuture<'static, Result<Vec<ReportRow>, ArchiveError>>;
+
+    /// Single messages accepted from `since` on whose last attempt at a channel is sent or delivered and was not read:
+    /// a page, after `before`.
+    fn taken(
+        &self,
+        _: Channel,
+        _since: Timestamp,
+        _before: Option<MessageId>,
+    ) -> BoxFuture<'static, Result<TakenPage, ArchiveError>> {
+        Box::pin(async { Ok(TakenPage::default()) })
+    }
+
+    /// The rows of a chunk of which that is so.
+    fn taken_rows(&self, _: Channel, _: ChunkId) -> BoxFuture<'static, Result<Vec<Taken>, ArchiveError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Rows whose key came before in the broadcast, found by sorting hashes of the keys.
     fn duplicates(&self, id: BroadcastId) -> BoxFuture<'static, Result<Vec<MessageId>, ArchiveError>>;
@@ -797,6 +833,15 @@ pub trait Transport: Any + Send + Sync {
 
     /// Asks for receipts since `since`, where the channel has to be asked; otherwise `None`.
     fn poll(&self, since: Timestamp) -> Option<BoxFuture<'static, Result<Vec<Receipt>, String>>>;
+
+    /// For how long, and of how many letters, the channel is asked what became of them, where it has to be asked about
+    /// each: of those that it took before the start it is reminded.
+    fn remembers(&self) -> Option<(Duration, usize)> {
+        None
+    }
+
+    /// What the channel took before the start.
+    fn remember(&self, _: Vec<Taken>) {}
 
     /// Keeps the channel's connections, where it has some that outlive a letter, and tells what is heard there. Never ends;
     /// it is dropped at the stop.

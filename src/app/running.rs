@@ -95,6 +95,7 @@ impl Running {
     ) -> Result<Self, Error> {
         let core = Core::start(blueprint)?;
         core.remember().await?;
+        core.remind();
         // Uploads that a crash left here were never accepted.
         let _ = std::fs::remove_dir_all(&faces.http.spool);
         std::fs::create_dir_all(&faces.http.spool)?;

@@ -5,6 +5,7 @@
 //! under its secret.
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use estafette_actors::domain::channel::Channel;
@@ -14,7 +15,7 @@ use estafette_actors::domain::receipt::Receipt;
 use estafette_actors::domain::submission::{Envelope, Recipient};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{
-    CallbackError, CallbackRequest, Ear, Inquiry, Letter, ProviderView, Received, ReceiverKey, Transport,
+    CallbackError, CallbackRequest, Ear, Inquiry, Letter, ProviderView, Received, ReceiverKey, Taken, Transport,
 };
 use futures_util::future::{self, BoxFuture};
 use tokio::sync::{mpsc, oneshot};
@@ -193,6 +194,14 @@ impl Transport for Changing {
                 }
             }
         }))
+    }
+
+    fn remembers(&self) -> Option<(Duration, usize)> {
+        self.now.load().transport.remembers()
+    }
+
+    fn remember(&self, taken: Vec<Taken>) {
+        self.now.load().transport.remember(taken);
     }
 
     fn providers(&self) -> Vec<ProviderView> {

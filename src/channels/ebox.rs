@@ -2,8 +2,8 @@
 //!
 //! Invariant: a message that the registry stored is reported as delivered; one whose mailbox nobody
 //! opens digitally (`NO_DIGITAL_USER`) as sent only. A 401 is answered once with a fresh token: nothing
-//! was published then. Reads are asked for, of a bounded number of recent messages; after a restart
-//! those before it are not asked about any more.
+//! was published then. Reads are asked for, of a bounded number of recent messages; those from before a
+//! restart it is reminded of.
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::{CallbackError, CallbackRequest, Inquiry, Letter, Received, Transport};
+use estafette_actors::ports::{CallbackError, CallbackRequest, Inquiry, Letter, Received, Taken, Transport};
 use futures_util::future::BoxFuture;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
@@ -99,6 +99,8 @@ struct Inner {
     sender_application_id: String,
     /// Published and not known to be read, by the registry's id.
     unread: Expiring<Box<str>, (wire::EboxId, AttemptRef)>,
+    reads: Duration,
+    reads_remembered: usize,
     poll_requests: usize,
     /// Where the last poll ended in the order of ids.
     polled: AtomicUsize,
@@ -124,6 +126,7 @@ impl Ebox {
                 });
             }
         }
+        let reads = Duration::from_millis(settings.reads_ms);
         let issuer = Peer::new(NAME, &token_url, timeout)?;
         Ok(Self(Arc::new(Inner {
             peer: Peer::new(NAME, &base, timeout)?,
@@ -131,7 +134,9 @@ impl Ebox {
             base,
             message_type_id: settings.message_type_id,
             sender_application_id: settings.sender_application_id,
-            unread: Expiring::new(Duration::from_millis(settings.reads_ms), settings.reads_remembered),
+            unread: Expiring::new(reads, settings.reads_remembered),
+            reads,
+            reads_remembered: settings.reads_remembered,
             poll_requests: settings.poll_requests.max(1),
             polled: AtomicUsize::new(0),
         })))
@@ -166,6 +171,19 @@ impl Transport for Ebox {
 
     fn receipts(&self, _: &CallbackRequest) -> Result<Received, CallbackError> {
         Err(CallbackError::None)
+    }
+
+    fn remembers(&self) -> Option<(Duration, usize)> {
+        // Half of the room: what is published meanwhile has the other.
+        Some((self.0.reads, self.0.reads_remembered / 2))
+    }
+
+    fn remember(&self, taken: Vec<Taken>) {
+        for Taken { reference, recipient, channel_reference } in taken {
+            if let Some(mailbox) = wire::EboxId::of(&recipient) {
+                self.0.unread.set(channel_reference, (mailbox, reference));
+            }
+        }
     }
 
     fn poll(&self, _: Timestamp) -> Option<BoxFuture<'static, Result<Vec<Receipt>, String>>> {

@@ -7,6 +7,7 @@
 //! numbers only.
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::failure::Failure;
@@ -17,7 +18,7 @@ use estafette_actors::domain::submission::{Envelope, Recipient};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::messages::Refused;
 use estafette_actors::ports::{
-    CallbackError, CallbackRequest, Ear, Inquiry, Letter, ProviderView, Received, ReceiverKey, Transport,
+    CallbackError, CallbackRequest, Ear, Inquiry, Letter, ProviderView, Received, ReceiverKey, Taken, Transport,
 };
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
@@ -195,6 +196,22 @@ impl Transport for Guarded {
                 Ok(receipts)
             })),
             (live, simulated) => live.or(simulated),
+        }
+    }
+
+    fn remembers(&self) -> Option<(Duration, usize)> {
+        self.live.remembers().or_else(|| self.simulated.as_ref()?.remembers())
+    }
+
+    fn remember(&self, taken: Vec<Taken>) {
+        let (simulated, live): (Vec<Taken>, _) = taken.into_iter().partition(|taken| taken.recipient.is_reserved());
+        self.live.remember(live);
+        if let Some(beside) = &self.simulated {
+            let own = |taken: Taken| {
+                let channel_reference = taken.channel_reference.strip_prefix(PREFIX)?.into();
+                Some(Taken { channel_reference, ..taken })
+            };
+            beside.remember(simulated.into_iter().filter_map(own).collect());
         }
     }
 

@@ -18,7 +18,7 @@ use estafette_actors::domain::time::Timestamp;
 use estafette_actors::domain::usage::Usage;
 use estafette_actors::ports::{
     Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Listing, Loaded, MessageView, Page, Position, Queue,
-    ReportRow, Ticket,
+    ReportRow, Taken, TakenPage, Ticket,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -114,6 +114,14 @@ impl Archive for Store {
 
     fn report(&self, chunk: ChunkId) -> Reading<Vec<ReportRow>> {
         self.read(move |inner| inner.report(chunk))
+    }
+
+    fn taken(&self, channel: Channel, since: Timestamp, before: Option<MessageId>) -> Reading<TakenPage> {
+        self.read(move |inner| inner.taken(channel, since, before))
+    }
+
+    fn taken_rows(&self, channel: Channel, chunk: ChunkId) -> Reading<Vec<Taken>> {
+        self.read(move |inner| inner.taken_rows(channel, chunk))
     }
 
     fn duplicates(&self, id: BroadcastId) -> Reading<Vec<MessageId>> {

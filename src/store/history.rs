@@ -245,7 +245,7 @@ fn matches(owner: Option<Institution>, filter: &Filter, envelope: &Envelope, sta
 }
 
 /// The facts about a message, in order.
-fn facts_of(look: &Look, id: MessageId) -> Result<Vec<Fact>, Error> {
+pub(super) fn facts_of(look: &Look, id: MessageId) -> Result<Vec<Fact>, Error> {
     let (item, row) = Item::holding(id);
     let mut facts = Vec::new();
     for position in look.segments.trail(item.key())? {
@@ -272,7 +272,7 @@ fn facts_of(look: &Look, id: MessageId) -> Result<Vec<Fact>, Error> {
 }
 
 /// Attempts as people see them, made of facts.
-fn attempts(facts: &[Fact]) -> Vec<AttemptView> {
+pub(super) fn attempts(facts: &[Fact]) -> Vec<AttemptView> {
     let mut attempts: Vec<AttemptView> = Vec::new();
     let mut places: HashMap<(u8, u8), usize> = HashMap::new();
     for fact in facts {

@@ -30,6 +30,7 @@ mod recovery;
 mod retention;
 mod segment;
 mod survey;
+mod taken;
 mod usage;
 mod vector;
 pub mod verify;

@@ -10,7 +10,7 @@ use estafette_actors::domain::receipt::About;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::submission::Recipient;
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::{CallbackError, CallbackRequest, Inquiry, Letter, Transport};
+use estafette_actors::ports::{CallbackError, CallbackRequest, Inquiry, Letter, Taken, Transport};
 use futures_util::future;
 use serde_json::{Value, json};
 
@@ -215,6 +215,26 @@ async fn what_was_published_is_asked_about_until_it_is_read() {
     assert_eq!(receipts[0].status, AttemptStatus::Read);
     assert!(poll().await.is_empty());
     assert_eq!(desk.count("POST", "/searchMessageStatus"), 2);
+}
+
+#[tokio::test]
+async fn what_was_published_before_a_restart_is_asked_about_too() {
+    let desk = Desk::open(|seen: &Seen| match &*seen.path {
+        "/token" => token(1),
+        _ => Reply::Json(201, json!([{ "messageId": "before", "eboxId": {}, "readStatus": true }])),
+    });
+    let desk = desk.await;
+    let channel = channel(&desk.url());
+    assert_eq!(channel.remembers(), Some((std::time::Duration::from_secs(7 * 86_400), 50_000)));
+    let reference = letter(niss(NISS)).reference;
+    let taken = |recipient, id: &str| Taken { reference, recipient, channel_reference: id.into() };
+    channel.remember(vec![taken(niss(NISS), "before"), taken(Recipient::default(), "of nobody any more")]);
+    let receipts = channel.poll(Timestamp::ZERO).expect("it is polled").await.unwrap();
+    let told: Vec<_> = receipts.iter().map(|receipt| (&receipt.about, receipt.status)).collect();
+    assert_eq!(told, [(&About::Attempt(reference), AttemptStatus::Read)]);
+    let asked = desk.seen().pop().unwrap().json();
+    assert_eq!(asked.as_array().unwrap().len(), 1, "{asked}");
+    assert_eq!(asked[0]["eboxId"]["eboxIdValue"], NISS);
 }
 
 #[test]

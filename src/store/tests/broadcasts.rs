@@ -270,3 +270,23 @@ async fn what_is_known_as_written_is_not_ahead_of_a_broadcast_whose_facts_are_un
     flush(&store);
     assert_eq!((on_disk(), known()), (store.position(), store.position()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_channel_took_and_did_not_call_read_are_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("ebox-only", Timestamp::ZERO, 1);
+    started(&store, &broadcast, 1, 5).await;
+    rows(&store, &broadcast, 0, 0..3, Channel::EBOX);
+    let chunk = broadcast.id.chunk(0);
+    for (row, status) in [(0, AttemptStatus::Delivered), (1, AttemptStatus::Read)] {
+        let reference = Some(format!("m-{row}").into());
+        let changes = vec![Change::Moved { step: 0, retry: 0, status, reference }];
+        append(&store, vec![Entry::Changes { id: chunk.row(row), changes }]);
+    }
+    let found = store.taken_rows(Channel::EBOX, chunk).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].reference.message, &*found[0].channel_reference), (chunk.row(0), "m-0"));
+    assert_eq!(found[0].recipient, row(0).recipient);
+    assert!(store.taken_rows(Channel::SMS, chunk).await.unwrap().is_empty());
+}

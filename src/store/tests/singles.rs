@@ -1,6 +1,7 @@
 //! Single messages.
 use super::*;
 use estafette_actors::domain::failure::Failure;
+use estafette_actors::ports::TakenPage;
 use proptest::prelude::*;
 use std::sync::atomic::Ordering;
 
@@ -323,6 +324,35 @@ fn event(kind: u8, state: &State, context: &Context<'_>) -> Vec<Change> {
         6 => life::due(state, &Context { now: context.now.plus(Duration::from_secs(3600)), ..*context }),
         _ => life::cancel(state, context),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_channel_took_and_did_not_call_read_is_found_again_after_a_crash() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    let ids: Vec<_> = (0..4).map(|unique| accept(&store, unique, "ebox-only")).collect();
+    let elsewhere = accept(&store, 4, "sms-only");
+    for id in &ids[..3] {
+        go(&store, *id, "ebox-only", |state, context| life::begin(state, context, Channel::EBOX));
+        let taken = Outcome::Is(AttemptStatus::Delivered, Some(format!("m-{id}").into()));
+        go(&store, *id, "ebox-only", |state, context| life::outcome(state, context, 0, 0, taken));
+    }
+    append(&store, vec![Entry::Changes { id: ids[1], changes: vec![read()] }]);
+    go(&store, elsewhere, "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    flush(&store);
+    let crashed = crash(&store, &other.path().join("copy"));
+    let page = crashed.taken(Channel::EBOX, NOW, None).await.unwrap();
+    let found: Vec<_> = page.taken.iter().map(|taken| (taken.reference.message, &*taken.channel_reference)).collect();
+    let reference = |id: MessageId| format!("m-{id}");
+    let (last, first) = (reference(ids[2]), reference(ids[0]));
+    assert_eq!(found, [(ids[2], &*last), (ids[0], &*first)], "what waits and what was read is not asked about");
+    assert_eq!(crashed.taken(Channel::EBOX, NOW, page.next).await.unwrap(), TakenPage::default());
+    let later = NOW.plus(Duration::from_secs(1));
+    assert!(crashed.taken(Channel::EBOX, later, None).await.unwrap().taken.is_empty(), "it is too long ago");
+}
+
+fn read() -> Change {
+    Change::Moved { step: 0, retry: 0, status: AttemptStatus::Read, reference: None }
 }
 
 proptest! {
