@@ -2,6 +2,7 @@
 #![cfg(feature = "sandbox")]
 #![allow(dead_code, clippy::unwrap_used)] // each test takes what it needs; a failed step fails the test
 mod place;
+mod reads;
 #[path = "../webhooks/receiver.rs"]
 mod receiver;
 mod sandbox;
