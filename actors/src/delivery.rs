@@ -23,6 +23,8 @@ use crate::domain::failure::Failure;
 use crate::domain::id::AttemptRef;
 use crate::domain::life::{Outcome, Phase};
 use crate::domain::status::AttemptStatus;
+use crate::domain::submission::Envelope;
+use crate::domain::usage;
 use crate::messages::{Assignment, Begin, Deliver, Ended, Receive, Record, Recorded, Wake};
 use crate::nursery::Child;
 use crate::ports::{Archive, ArchiveError, Cursor, Inquiry, Letter, Loaded, Queue};
@@ -122,6 +124,9 @@ impl Delivery {
                 bound(&bounds.institution);
                 break;
             };
+            if pace.is_limited() {
+                pace.took_more(envelope.institution, self.parts(&envelope));
+            }
             work.push(envelope);
         }
         if work.len() >= room && self.lanes.held() > 0 {
@@ -133,6 +138,11 @@ impl Delivery {
         let wish = Wish::new(&self.desk, work.len());
         // When the supervisor is being replaced the wish is lost, and its messages are read again.
         let _ = self.supervisor.tell(Begin { work, wish });
+    }
+
+    fn parts(&self, envelope: &Envelope) -> u16 {
+        let preferred = self.registry.person(&envelope.recipient).and_then(|person| person.language);
+        usage::parts(envelope, self.desk.channel, preferred)
     }
 
     fn pull(&mut self, context: &mut Context<Self>) {

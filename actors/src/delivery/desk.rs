@@ -369,7 +369,7 @@ impl Desk {
 
     /// A place for a fresh message, if nothing waits before it and everything allows it. The
     /// caller follows with [`Self::decided`] for what it begins.
-    pub fn may_take_fresh(&self, institution: Institution) -> bool {
+    pub fn may_take_fresh(&self, institution: Institution, parts: impl FnOnce() -> u16) -> bool {
         let now = self.clock.now();
         let is_free = self.recovered.load(Ordering::Acquire)
             && self.drained.load(Ordering::Acquire) == self.queued.load(Ordering::Acquire)
@@ -380,6 +380,9 @@ impl Desk {
         if is_free && !self.pace.institution_allows(institution, now) {
             self.pace.give_back();
             return false;
+        }
+        if is_free && self.pace.is_limited() {
+            self.pace.took_more(institution, parts());
         }
         is_free
     }

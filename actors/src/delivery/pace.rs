@@ -1,7 +1,7 @@
 //! How fast a channel may be fed: a limit for the channel, one for each sender, a slower pace
 //! after throttling answers with its recovery, and a circuit breaker.
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::domain::time::Timestamp;
 /// The limits of a channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Messages a second through the channel; none for no limit.
+    /// Parts a second through the channel (an SMS has one or several, all else has one); none for no limit.
     pub rate: Option<NonZeroU32>,
-    /// Messages a second of each institution; none for no limit.
+    /// Parts a second of each institution; none for no limit.
     pub institution_rate: Option<NonZeroU32>,
     /// Failures of the channel itself in a row that open the breaker.
     pub breaker_failures: u32,
@@ -47,12 +47,23 @@ pub struct Pace {
     current: AtomicU64,
     /// A place in the channel's rate that was taken and that nobody could use.
     spare: AtomicBool,
-    /// When each sender's rate last turned its messages away. No more senders than are configured.
-    turned_away: DashMap<Institution, Timestamp>,
+    /// Places in the channel's rate that messages of several parts have used and that are still to be taken.
+    owed: AtomicU32,
+    /// No more senders than are configured.
+    senders: DashMap<Institution, Sender>,
     closed: Pause,
     throttled: Pause,
     paused: AtomicBool,
     breaker: Mutex<Breaker>,
+}
+
+/// Where a sender stands with its own rate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sender {
+    /// When it last turned its messages away.
+    turned_away: Option<Timestamp>,
+    /// Places that its messages of several parts have used and that are still to be taken.
+    owed: u32,
 }
 
 /// A pause with an end. A clock that is set back does not make it longer than it was to be.
@@ -134,7 +145,8 @@ impl Pace {
             configured: AtomicU64::new(configured),
             current: AtomicU64::new(configured),
             spare: AtomicBool::new(false),
-            turned_away: DashMap::new(),
+            owed: AtomicU32::new(0),
+            senders: DashMap::new(),
             closed: Pause::default(),
             throttled: Pause::default(),
             paused: AtomicBool::new(false),
@@ -170,10 +182,41 @@ impl Pace {
         if breaker.probing { 1 } else { usize::MAX }
     }
 
-    /// Takes one place in the channel's rate.
+    /// Whether there is a rate at all: else nobody need know how many parts a message has.
+    pub fn is_limited(&self) -> bool {
+        self.limiter.load().is_some() || self.by_institution.load().is_some()
+    }
+
+    /// Takes one place in the channel's rate, after those that are owed.
     pub fn channel_allows(&self) -> bool {
-        self.spare.swap(false, Ordering::Relaxed)
-            || self.limiter.load().as_ref().is_none_or(|limiter| limiter.check().is_ok())
+        if self.spare.swap(false, Ordering::Relaxed) {
+            return true;
+        }
+        let limiter = self.limiter.load();
+        let Some(limiter) = limiter.as_ref() else { return true };
+        while self.owed.load(Ordering::Relaxed) > 0 {
+            if limiter.check().is_err() {
+                return false;
+            }
+            self.owed.fetch_sub(1, Ordering::Relaxed);
+        }
+        limiter.check().is_ok()
+    }
+
+    /// A message that was allowed has more parts than the one that was counted: the rates are of parts. The places are
+    /// taken before the next message, so that one of more parts than a burst has is not kept for ever.
+    pub fn took_more(&self, institution: Institution, parts: u16) {
+        let more = u32::from(parts.saturating_sub(1));
+        if more == 0 {
+            return;
+        }
+        if self.limiter.load().is_some() {
+            self.owed.fetch_add(more, Ordering::Relaxed);
+        }
+        if self.by_institution.load().is_some() {
+            let mut sender = self.senders.entry(institution).or_default();
+            sender.owed = sender.owed.saturating_add(more);
+        }
     }
 
     /// Gives a place in the channel's rate back that nobody could use.
@@ -187,16 +230,21 @@ impl Pace {
     pub fn institution_allows(&self, institution: Institution, now: Timestamp) -> bool {
         let limits = self.by_institution.load();
         let Some(limiter) = limits.as_ref() else { return true };
-        let allowed = limiter.check_key(&institution).is_ok();
+        let mut sender = self.senders.entry(institution).or_default();
+        let mut allowed = limiter.check_key(&institution).is_ok();
+        while allowed && sender.owed > 0 {
+            sender.owed -= 1;
+            allowed = limiter.check_key(&institution).is_ok();
+        }
         if !allowed {
-            self.turned_away.insert(institution, now);
+            sender.turned_away = Some(now);
         }
         allowed
     }
 
     /// When a sender's rate last turned its messages away.
     pub fn turned_away(&self, institution: Institution) -> Option<Timestamp> {
-        self.turned_away.get(&institution).map(|at| *at)
+        self.senders.get(&institution)?.turned_away
     }
 
     /// Messages a second at present; none for no limit.
@@ -310,6 +358,19 @@ mod tests {
         assert_eq!(pace.turned_away(sender()), Some(at(0)));
         pace.give_back();
         assert!(pace.channel_allows() && !pace.channel_allows());
+    }
+
+    #[test]
+    fn a_message_of_three_parts_uses_three_places() {
+        let rate = NonZeroU32::new(60);
+        let pace = Pace::new(Limits { rate, institution_rate: rate, ..Limits::default() });
+        // A burst of three: one message of three parts, and nothing more.
+        assert!(pace.channel_allows() && pace.institution_allows(sender(), at(0)));
+        pace.took_more(sender(), 3);
+        assert!(!pace.channel_allows());
+        assert!(!pace.institution_allows(sender(), at(0)));
+        // What is owed by one sender keeps no other.
+        assert!(pace.institution_allows(Institution(Cbe::parse("0206731645").expect("a valid number")), at(0)));
     }
 
     #[test]
