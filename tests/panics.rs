@@ -103,11 +103,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let settled = tokio::time::timeout(PATIENCE, settled).await;
-        match settled {
-            Ok(view) => view,
-            Err(_) => panic!("{}", self.face.get(&format!("/v1/messages/{id}")).await),
-        }
+        tokio::time::timeout(PATIENCE, settled).await.unwrap_or_else(|_| panic!("{id} is not settled in time"))
     }
 
     /// Every event of the feed.
@@ -120,7 +116,7 @@ impl World {
             if page["has_more"] == false {
                 return all;
             }
-            after = page["next"].as_str().unwrap().to_owned();
+            page["next"].as_str().unwrap().clone_into(&mut after);
         }
     }
 }
@@ -156,7 +152,8 @@ async fn a_panic_planted_in_each_actor_under_load_loses_no_message_no_receipt_an
             let [id, step, retry] = reference.splitn(3, '.').collect::<Vec<_>>()[..] else { panic!("{reference}") };
             assert!(ids.iter().any(|known| known == id), "{reference} was not submitted");
             let view = world.settled(id).await;
-            let is_it = |one: &&Value| one["step"].to_string() == step && one["retry"].to_string() == retry;
+            let (step, retry): (u64, u64) = (step.parse().unwrap(), retry.parse().unwrap());
+            let is_it = |one: &&Value| one["step"] == step && one["retry"] == retry;
             let attempt = view["attempts"].as_array().unwrap().iter().find(is_it).expect("an attempt that was begun");
             assert!(times == 1 || attempt["possible_duplicate"] == true, "{times} times {reference}: {view}");
         }

@@ -49,7 +49,7 @@ pub async fn follow(world: Arc<World>) -> Vec<Seen> {
         let request = world.request(reqwest::Method::GET, &format!("/v1/events?limit={FOLLOWED}&after={after}"));
         match world.hear(request).await {
             Some(Heard { status: 200, body, .. }) => {
-                after = body["next"].as_str().unwrap_or_default().to_owned();
+                body["next"].as_str().unwrap_or_default().clone_into(&mut after);
                 for event in body["events"].as_array().into_iter().flatten() {
                     seen.push(Seen::of(event));
                     let sms = &event["data"]["sms"];
@@ -85,7 +85,7 @@ async fn read(world: &World, limit: usize, mut each: impl FnMut(&Value)) -> anyh
             each(event);
             seen.push(Seen::of(event));
         }
-        after = heard.body["next"].as_str().context("a page without its end")?.to_owned();
+        heard.body["next"].as_str().context("a page without its end")?.clone_into(&mut after);
         if heard.body["has_more"] == false {
             return Ok(seen);
         }
