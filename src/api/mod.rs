@@ -41,6 +41,7 @@ mod problem;
 mod rate;
 mod receivers;
 mod recipients;
+mod records;
 mod report;
 mod rows;
 mod submission;

@@ -21,12 +21,11 @@ use utoipa::ToSchema;
 use super::App;
 use super::caller::Reaches;
 use super::problem::{Fault, Problem};
+use super::records::{MAX_RECORD, Records};
 use super::rows::{self, BadRow, Wrong};
 
 /// Bytes of rows in a chunk at most.
 const CHUNK_BYTES: usize = 262_000;
-/// Bytes of a line at most: more is no row.
-const MAX_LINE: usize = 64 * 1024;
 /// Bytes gathered before they go to the file.
 const PIECE: usize = 1024 * 1024;
 /// Chunks between the one that reads and the one that stores.
@@ -208,24 +207,24 @@ fn read(file: &File, check: &Check, take: &mut dyn FnMut(Row) -> bool) -> Result
 type Take<'t> = &'t mut dyn FnMut(u64, Result<Row, Wrong>) -> bool;
 
 fn csv(input: impl BufRead, check: &Check, take: Take<'_>) -> Result<(), Problem> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
+    let mut records = Records::of(input);
     let mut record = csv::ByteRecord::new();
-    let next = |reader: &mut csv::Reader<_>, record: &mut csv::ByteRecord| {
-        reader.read_byte_record(record).map_err(|_| Problem::Spool)
+    let unreadable = |fault: Fault| Problem::InvalidHeader(vec![fault]);
+    let Some(first) = records.next(&mut record).map_err(|_| Problem::Spool)? else {
+        return Err(unreadable(Fault::new("header", "the upload is empty: give a header and rows")));
     };
-    if !next(&mut reader, &mut record)? {
-        let fault = Fault::new("header", "the upload is empty: give a header and rows");
-        return Err(Problem::InvalidHeader(vec![fault]));
+    if first.is_too_long {
+        return Err(unreadable(Fault::new("header", format!("has more than {MAX_RECORD} bytes: check the quotes"))));
     }
     let columns = rows::header(&record, &check.variables).map_err(Problem::InvalidHeader)?;
-    while next(&mut reader, &mut record)? {
-        let line = record.position().map_or(0, csv::Position::line);
-        let row = if record.as_slice().len() > MAX_LINE {
-            Err((String::new(), format!("has more than {MAX_LINE} bytes: check the quotes")))
+    while let Some(found) = records.next(&mut record).map_err(|_| Problem::Spool)? {
+        let row = if found.is_too_long {
+            let detail = format!("the row that begins here has more than {MAX_RECORD} bytes: check the quotes");
+            Err((String::new(), detail))
         } else {
             rows::record(&record, &columns, &check.variables, check.today)
         };
-        if !take(line, row) {
+        if !take(found.line, row) {
             break;
         }
     }
@@ -244,7 +243,7 @@ fn ndjson(mut input: impl BufRead, check: &Check, take: Take<'_>) -> Result<(), 
         let row = if whole {
             rows::json(&line, &check.variables, check.today)
         } else {
-            Err((String::new(), format!("has more than {MAX_LINE} bytes: end each row with a line break")))
+            Err((String::new(), format!("has more than {MAX_RECORD} bytes: end each row with a line break")))
         };
         if !take(number, row) {
             break;
@@ -264,7 +263,7 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Op
         any = true;
         let end = available.iter().position(|byte| *byte == b'\n');
         let part = &available[..end.unwrap_or(available.len())];
-        if whole && line.len() + part.len() <= MAX_LINE {
+        if whole && line.len() + part.len() <= MAX_RECORD {
             line.extend_from_slice(part);
         } else {
             whole = false;
