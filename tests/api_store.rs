@@ -191,6 +191,13 @@ async fn what_is_scheduled_can_be_cancelled_once_and_found_by_its_recipient_or_r
         found.extend(page["messages"].as_array().unwrap().iter().map(|one| one["href"].as_str().unwrap().to_owned()));
         next = page["next"].as_str().map(str::to_owned);
         assert_eq!(link, next.as_ref().map(|next| format!("<{next}>; rel=\"next\"")));
+        // Where it goes on may be at another's message, so no id is in it.
+        let ids = paths.iter().filter_map(|path| path.rsplit('/').next());
+        assert!(ids.into_iter().all(|id| next.as_ref().is_none_or(|next| !next.contains(id))), "{next:?}");
+        if let Some(next) = &next {
+            let borrowed = face.ask_as(OTHERS, Method::GET, next).send().await.unwrap();
+            assert_eq!(problem(borrowed).await, (400, "invalid-query".to_owned()));
+        }
     }
     assert_eq!(found, [&*paths[2], &*paths[1], &*paths[0]]);
     let by_reference = face.get("/v1/messages?reference=r1").await;

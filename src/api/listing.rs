@@ -2,6 +2,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use estafette_actors::domain::cbe::Cbe;
+use estafette_actors::domain::id::MessageId;
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::status::MessageStatus;
@@ -38,7 +39,7 @@ pub struct Summary {
     /// Its id.
     #[serde(serialize_with = "plain")]
     #[schema(value_type = uuid::Uuid)]
-    id: estafette_actors::domain::id::MessageId,
+    id: MessageId,
     /// Its status.
     status: &'static str,
     /// Why it waits, or why it failed.
@@ -84,7 +85,12 @@ pub fn identifier(text: &str, today: Date) -> Result<Identifier, String> {
     }
 }
 
-fn filter(parameters: Vec<(String, String)>, today: Date) -> Result<Filter, Problem> {
+/// `place` reads where a page goes on; another's place, or one that was made up, is none.
+fn filter(
+    parameters: Vec<(String, String)>,
+    today: Date,
+    place: impl Fn(&str) -> Option<MessageId>,
+) -> Result<Filter, Problem> {
     let mut filter = Filter { limit: DEFAULT_PAGE, ..Filter::default() };
     let mut faults = Vec::new();
     for (name, value) in parameters {
@@ -99,12 +105,12 @@ fn filter(parameters: Vec<(String, String)>, today: Date) -> Result<Filter, Prob
                 filter.reference = Some(value);
                 Ok(())
             }
-            "after" => match value.parse() {
-                Ok(after) => {
+            "after" => match value.parse().ok().or_else(|| place(&value)) {
+                Some(after) => {
                     filter.after = Some(after);
                     Ok(())
                 }
-                Err(_) => Err("give the id that the last page ended with".to_owned()),
+                None => Err("give what the last page's `next` has, or the id of a message".to_owned()),
             },
             "limit" => match value.parse() {
                 Ok(limit) if (1..=MAX_PAGE).contains(&limit) => {
@@ -147,7 +153,7 @@ impl Summary {
         ("recipient" = Option<String>, Query, description = "niss:, mobile: or cbe: and the number"),
         ("status" = Option<String>, Query, description = "Only those with this status"),
         ("reference" = Option<String>, Query, description = "Only those with this reference of the sender"),
-        ("after" = Option<uuid::Uuid>, Query, description = "Only those older than this one"),
+        ("after" = Option<String>, Query, description = "Only those after this place, as `next` has it, or older than the message with this id"),
         ("limit" = Option<u16>, Query, description = "How many at most, 1 to 500; 50 by default"),
     ),
     responses(
@@ -159,9 +165,12 @@ impl Summary {
 #[get("/v1/messages")]
 pub async fn list(request: HttpRequest, app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
     let parameters = query(&request)?;
-    let filter = filter(parameters, today(app.parts.broker.now()))?;
-    let page = app.parts.broker.archive().list(Some(caller.institution()), filter).await?;
+    let (owner, cursors) = (caller.institution(), &app.parts.events.cursors);
+    let filter = filter(parameters, today(app.parts.broker.now()), |text| cursors.read_page(owner, text))?;
+    let page = app.parts.broker.archive().list(Some(owner), filter).await?;
     let next = page.next.map(|next| {
+        // The last record that was looked at may be another's.
+        let next = cursors.write_page(owner, next);
         let kept = request.query_string().split('&').filter(|part| !part.is_empty() && !part.starts_with("after="));
         let mut all: Vec<String> = kept.map(str::to_owned).collect();
         all.push(format!("after={next}"));
@@ -184,7 +193,9 @@ mod tests {
     fn a_query_is_read_whole_or_each_fault_is_named() {
         let today = jiff::civil::date(2026, 11, 23);
         let read = |pairs: &[(&str, &str)]| {
-            filter(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), today)
+            filter(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), today, |_| {
+                None
+            })
         };
         let good = read(&[("recipient", "mobile: 32470123456"), ("status", "sent"), ("limit", "500")]).unwrap();
         assert!(matches!(good.recipient, Some(Identifier::Mobile(_))));

@@ -2,17 +2,23 @@
 //!
 //! It is opaque: the place in it is sealed with a key of the data folder and bound to its
 //! institution, so that it tells nothing of others' traffic, and a forged or borrowed one is
-//! recognised. The same place always gives the same text: receivers drop repetitions by it.
+//! recognised. The same place always gives the same text: receivers drop repetitions by it. Where a listing of
+//! messages goes on is sealed likewise: the last record looked at may be another institution's.
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use estafette_actors::domain::event::Place;
+use estafette_actors::domain::id::MessageId;
 use estafette_actors::domain::submission::Institution;
 
 const PREFIX: &str = "evt_";
+const PAGE_PREFIX: &str = "page_";
 const PLACE: usize = 12;
 const TAG: usize = 12;
+/// What tags are for, so that none is taken for another.
+const OF_EVENT: &[u8] = b"tag";
+const OF_PAGE: &[u8] = b"page";
 /// Characters of a cursor.
 pub const LENGTH: usize = PREFIX.len() + (PLACE + TAG) * 4 / 3;
 
@@ -33,34 +39,54 @@ impl Cursors {
         let mut plain = [0; PLACE];
         plain[..8].copy_from_slice(&place.position.to_be_bytes());
         plain[8..].copy_from_slice(&place.index.to_be_bytes());
-        let tag = self.tag(owner, &plain);
-        let mut sealed = [0; TAG + PLACE];
-        sealed[..TAG].copy_from_slice(&tag);
-        sealed[TAG..].copy_from_slice(&self.masked(&tag, &plain));
-        let mut text = String::with_capacity(LENGTH);
-        text.push_str(PREFIX);
-        URL_SAFE_NO_PAD.encode_string(sealed, &mut text);
-        text
+        self.sealed(PREFIX, OF_EVENT, owner, &plain)
     }
 
     /// The place of a text, if it was written here for this institution.
     pub fn read(&self, owner: Institution, text: &str) -> Option<Place> {
-        let sealed: [u8; TAG + PLACE] = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?.try_into().ok()?;
-        let (tag, masked) = (&sealed[..TAG], &sealed[TAG..]);
-        let plain = self.masked(tag, masked);
-        verify_slices_are_equal(&self.tag(owner, &plain), tag).ok()?;
+        let plain: [u8; PLACE] = self.opened(PREFIX, OF_EVENT, owner, text)?;
         let (position, index) = (plain[..8].try_into().ok()?, plain[8..].try_into().ok()?);
         Some(Place { position: u64::from_be_bytes(position), index: u32::from_be_bytes(index) })
     }
 
-    fn tag(&self, owner: Institution, plain: &[u8; PLACE]) -> [u8; TAG] {
-        self.derive(&[b"tag", owner.to_string().as_bytes(), plain])
+    /// The text of where an institution's listing of messages goes on.
+    pub fn write_page(&self, owner: Institution, after: MessageId) -> String {
+        self.sealed(PAGE_PREFIX, OF_PAGE, owner, &after.as_u128().to_be_bytes())
     }
 
-    /// The place under a mask that follows from the tag: written twice it is plain again.
-    fn masked(&self, tag: &[u8], place: &[u8]) -> [u8; PLACE] {
-        let mut mask: [u8; PLACE] = self.derive(&[b"mask", tag]);
-        mask.iter_mut().zip(place).for_each(|(mask, byte)| *mask ^= byte);
+    /// Where a listing goes on, if the text was written here for this institution.
+    pub fn read_page(&self, owner: Institution, text: &str) -> Option<MessageId> {
+        let plain = self.opened(PAGE_PREFIX, OF_PAGE, owner, text)?;
+        Some(MessageId::from_u128(u128::from_be_bytes(plain)))
+    }
+
+    fn sealed<const N: usize>(&self, prefix: &str, of: &[u8], owner: Institution, plain: &[u8; N]) -> String {
+        let tag = self.tag(of, owner, plain);
+        let mut sealed = Vec::with_capacity(TAG + N);
+        sealed.extend_from_slice(&tag);
+        sealed.extend_from_slice(&self.masked(&tag, plain));
+        let mut text = String::with_capacity(prefix.len() + (TAG + N).div_ceil(3) * 4);
+        text.push_str(prefix);
+        URL_SAFE_NO_PAD.encode_string(sealed, &mut text);
+        text
+    }
+
+    fn opened<const N: usize>(&self, prefix: &str, of: &[u8], owner: Institution, text: &str) -> Option<[u8; N]> {
+        let sealed = URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;
+        let (tag, masked) = sealed.split_at_checked(TAG)?;
+        let plain = self.masked(tag, masked.try_into().ok()?);
+        verify_slices_are_equal(&self.tag(of, owner, &plain), tag).ok()?;
+        Some(plain)
+    }
+
+    fn tag(&self, of: &[u8], owner: Institution, plain: &[u8]) -> [u8; TAG] {
+        self.derive(&[of, owner.to_string().as_bytes(), plain])
+    }
+
+    /// What is sealed under a mask that follows from the tag: written twice it is plain again.
+    fn masked<const N: usize>(&self, tag: &[u8], plain: &[u8; N]) -> [u8; N] {
+        let mut mask: [u8; N] = self.derive(&[b"mask", tag]);
+        mask.iter_mut().zip(plain).for_each(|(mask, byte)| *mask ^= byte);
         mask
     }
 
@@ -99,8 +125,23 @@ mod tests {
                 assert_eq!(cursors.read(owner, std::str::from_utf8(&forged).unwrap()), None, "at {at}");
             }
         }
-        for nonsense in ["", "evt_", "evt_AAAA", "0", "\u{fffd}"] {
+        for nonsense in ["", "evt_", "evt_AAAA", "0", "\u{fffd}", "page_", "page_AAAA"] {
             assert_eq!(cursors.read(owner, nonsense), None);
+            assert_eq!(cursors.read_page(owner, nonsense), None);
         }
+    }
+
+    #[test]
+    fn where_a_listing_goes_on_tells_nothing_of_the_message_that_may_be_anothers() {
+        let (cursors, owner) = (Cursors::new(&[7; 32]), institution("0403019261"));
+        let id: MessageId = "01939f3a-7c1e-7000-8000-000000000001".parse().unwrap();
+        let text = cursors.write_page(owner, id);
+        assert_eq!(cursors.read_page(owner, &text), Some(id));
+        assert_eq!(cursors.read_page(institution("0206731645"), &text), None);
+        assert_eq!(cursors.read(owner, &text), None);
+        assert_eq!(cursors.read(owner, &text.replace("page_", "evt_")), None);
+        let sealed = URL_SAFE_NO_PAD.decode(text.strip_prefix("page_").unwrap()).unwrap();
+        let id = id.as_u128().to_be_bytes();
+        assert!(id.windows(3).all(|part| sealed.windows(3).all(|other| other != part)), "part of the id is plain");
     }
 }

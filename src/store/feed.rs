@@ -146,7 +146,7 @@ impl Reading<'_> {
                 return self.look.segments.feed_of(number, after, VALUES);
             }
             Some(Of::Message(id)) => vec![*id],
-            Some(Of::Reference(reference)) => self.inner.indexes.by_reference(owner, reference)?,
+            Some(Of::Reference(reference)) => self.inner.indexes.by_reference(owner, reference, u128::MAX)?,
         };
         ids.sort_unstable_by(|a, b| b.cmp(a));
         ids.dedup();

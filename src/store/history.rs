@@ -86,20 +86,11 @@ impl Inner {
     pub fn list(&self, owner: Option<Institution>, filter: &Filter) -> Result<Listing, Error> {
         let look = Look::open(self)?;
         let limit = filter.limit.clamp(1, 500);
-        let by_index = match (&filter.recipient, &filter.reference, owner) {
-            (Some(recipient), ..) => Some(self.indexes.by_recipient(recipient)?),
-            (None, Some(reference), Some(owner)) => Some(self.indexes.by_reference(owner, reference)?),
-            _ => None,
-        };
         let before = filter.after.map_or(u128::MAX, MessageId::as_u128);
-        let mut ids = match by_index {
-            Some(mut ids) => {
-                ids.sort_unstable_by(|a, b| b.cmp(a));
-                ids.dedup();
-                ids.retain(|id| id.as_u128() < before);
-                ids
-            }
-            None => look.segments.messages_before(before, STEPS)?.into_iter().map(|envelope| envelope.id).collect(),
+        let mut ids = match (&filter.recipient, &filter.reference, owner) {
+            (Some(recipient), ..) => self.indexes.by_recipient(owner, recipient, before)?,
+            (None, Some(reference), Some(owner)) => self.indexes.by_reference(owner, reference, before)?,
+            _ => look.segments.messages_before(before, STEPS)?.into_iter().map(|envelope| envelope.id).collect(),
         };
         ids.truncate(STEPS);
         let is_full = ids.len() == STEPS;

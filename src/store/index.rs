@@ -13,6 +13,7 @@ mod filter;
 mod keyed;
 mod runs;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub use self::keyed::KeyedHash;
 use self::bucket::Bucket;
 use self::runs::{Found, Run, Runs};
 
-/// Values that a look-up gives at most: the newest.
+/// Values that a look-up gives at most: the greatest below its bound.
 pub const MAX_FOUND: usize = 1_000;
 /// Buckets' worth of entries that may be in memory before [`Index::insert`] writes them itself.
 const OVERFULL: usize = 4;
@@ -38,9 +39,6 @@ pub enum Error {
         /// What the store said.
         source: Box<redb::Error>,
     },
-    /// It holds what this program never wrote.
-    #[error("the index {} is damaged: stop, remove it, and start again, which builds it from the feed", .0.display())]
-    Damaged(PathBuf),
 }
 
 impl Error {
@@ -60,12 +58,68 @@ pub struct Options {
     pub retention: Duration,
     /// Bytes of memory for filters (1.25 an entry). Look-ups in runs beyond that read a page each.
     pub filter_bytes: usize,
+    /// Low bits of a hash, 0 to 32, that tell apart the members of a family: the hashes that share all others. Members
+    /// lie side by side, so that one entry is found both by its own hash and with its family.
+    pub member_bits: u32,
+}
+
+/// What makes families of hashes.
+#[derive(Clone, Copy, Debug)]
+struct Families {
+    members: u64,
+}
+
+/// A family of hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Family(u64);
+
+impl Families {
+    fn with(member_bits: u32) -> Self {
+        Self { members: (1_u64 << member_bits.min(32)) - 1 }
+    }
+
+    fn of(self, hash: u64) -> Family {
+        Family(if self.members == 0 { hash } else { mixed(hash & !self.members) })
+    }
+}
+
+impl Family {
+    /// What it is found by in a filter: all bits of it count there.
+    fn hash(self) -> u64 {
+        self.0
+    }
+}
+
+/// The finaliser of SplitMix64: every bit of the result depends on every bit given, and none is lost.
+pub fn mixed(bits: u64) -> u64 {
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+/// What a look-up is for.
+#[derive(Clone, Debug)]
+struct Sought {
+    family: Family,
+    hashes: RangeInclusive<u64>,
 }
 
 impl Options {
     /// The usual bounds: 262,144 entries or an hour in memory, 64 MiB for filters (some fifty million entries).
     pub const fn with_retention(retention: Duration) -> Self {
-        Self { bucket_entries: 262_144, bucket_age: Duration::from_secs(3600), retention, filter_bytes: 64 << 20 }
+        Self {
+            bucket_entries: 262_144,
+            bucket_age: Duration::from_secs(3600),
+            retention,
+            filter_bytes: 64 << 20,
+            member_bits: 0,
+        }
+    }
+
+    /// With so many low bits for the members of a family.
+    #[must_use]
+    pub const fn with_member_bits(self, member_bits: u32) -> Self {
+        Self { member_bits, ..self }
     }
 }
 
@@ -73,6 +127,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Index {
     options: Options,
+    families: Families,
     disk: Runs,
     memory: RwLock<Memory>,
     /// Held while runs are written or dropped: one at a time.
@@ -108,10 +163,11 @@ pub struct Figures {
 impl Index {
     /// Opens the file of an index (`index-NAME.redb`), or makes it.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        let (disk, runs, sealed) = Runs::open(path.as_ref(), options.filter_bytes)?;
+        let families = Families::with(options.member_bits);
+        let (disk, runs, sealed) = Runs::open(path.as_ref(), families, options.filter_bytes)?;
         let number = runs.last().map_or(0, |run| run.number + 1);
         let memory = Memory { runs: Arc::new(runs), number, noted: sealed, sealed, ..Memory::default() };
-        Ok(Self { options, disk, memory: RwLock::new(memory), sealing: Mutex::new(()) })
+        Ok(Self { options, families, disk, memory: RwLock::new(memory), sealing: Mutex::new(()) })
     }
 
     /// Adds an entry. `at_ms` (milliseconds since 1970) starts its retention.
@@ -127,31 +183,39 @@ impl Index {
         let in_memory = {
             let mut memory = self.change();
             for (hash, value) in entries {
-                memory.bucket.insert(hash, value, at_ms);
+                memory.bucket.insert(self.families.of(hash), hash, value, at_ms);
             }
             memory.bucket.len()
         };
         if in_memory >= self.options.bucket_entries.saturating_mul(OVERFULL) { self.seal() } else { Ok(()) }
     }
 
-    /// The values of a hash, newest first, each once, at most [`MAX_FOUND`]. Some may be past their retention.
-    pub fn lookup(&self, hash: u64) -> Result<Vec<u128>, Error> {
-        let mut found = Found::default();
+    /// The greatest values below `below` of a hash, the greatest first, each once, at most [`MAX_FOUND`]. Some may be
+    /// past their retention.
+    pub fn lookup(&self, hash: u64, below: u128) -> Result<Vec<u128>, Error> {
+        self.find(&Sought { family: self.families.of(hash), hashes: hash..=hash }, below)
+    }
+
+    /// As [`Self::lookup`], of all members of the family that a hash is of. Reads every entry of the family.
+    pub fn lookup_family(&self, hash: u64, below: u128) -> Result<Vec<u128>, Error> {
+        let members = self.families.members;
+        self.find(&Sought { family: self.families.of(hash), hashes: hash & !members..=hash | members }, below)
+    }
+
+    fn find(&self, sought: &Sought, below: u128) -> Result<Vec<u128>, Error> {
+        let mut found = Found::below(below);
         let runs = {
             let memory = self.look();
-            let frozen = memory.frozen.iter().flat_map(|(bucket, _)| bucket.find(hash));
-            if !memory.bucket.find(hash).chain(frozen).all(|value| found.add(value)) {
-                return Ok(found.0);
+            let buckets = memory.frozen.iter().map(|(bucket, _)| &**bucket).chain([&memory.bucket]);
+            for value in buckets.flat_map(|bucket| bucket.find(sought.family, sought.hashes.clone())) {
+                found.add(value);
             }
             Arc::clone(&memory.runs)
         };
         for run in runs.iter().rev() {
-            self.disk.find(run, hash, &mut found)?;
-            if found.0.len() >= MAX_FOUND {
-                break;
-            }
+            self.disk.find(run, sought, &mut found)?;
         }
-        Ok(found.0)
+        Ok(found.into_values())
     }
 
     /// Says that everything of the feed up to this position has been inserted.

@@ -15,12 +15,17 @@ use estafette_actors::ports::Position;
 
 use super::codec::{self, Group};
 use super::folder::DataFolder;
-use super::index::{Index, KeyedHash, Options};
+use super::index::{Index, KeyedHash, Options, mixed};
 use super::segment::Reader;
 use super::{Error, Settings, lock};
 
 /// Chunks that one round indexes at most: some tens of milliseconds.
 const CHUNKS: usize = 64;
+
+/// Bits of a recipient's hash that tell senders apart: an institution finds its own messages to a recipient as
+/// one hash, the operator those of all institutions as one family.
+const SENDER_BITS: u32 = 24;
+const SENDER: u64 = (1 << SENDER_BITS) - 1;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -37,13 +42,12 @@ pub struct Indexes {
 impl Indexes {
     /// Opens the files, or makes them.
     pub fn open(folder: &DataFolder, settings: &Settings) -> Result<Self, Error> {
-        let open = |name: &str, retention| {
-            let path = folder.path().join(format!("index-{name}.redb"));
-            Index::open(path, Options::with_retention(retention))
-        };
+        let open_with = |name: &str, options| Index::open(folder.path().join(format!("index-{name}.redb")), options);
+        let open = |name: &str, retention| open_with(name, Options::with_retention(retention));
+        let by_sender = Options::with_retention(settings.retention).with_member_bits(SENDER_BITS);
         Ok(Self {
             hash: KeyedHash::new(folder.secret("index")?),
-            recipients: open("recipients", settings.retention)?,
+            recipients: open_with("recipients", by_sender)?,
             references: open("references", settings.retention)?,
             idempotency: open("idempotency", settings.idempotency_retention)?,
             channels: open("channels", settings.retention)?,
@@ -65,6 +69,13 @@ impl Indexes {
         }
     }
 
+    /// A recipient as one sender's. Without the secret it tells no more of the sender than of the recipient.
+    fn of_own(&self, sender: Institution, identifier: &Identifier) -> u64 {
+        let recipient = self.of_recipient(identifier);
+        let own = mixed(recipient ^ mixed(codec::institution_number(sender).into()));
+        (recipient & !SENDER) | (own & SENDER)
+    }
+
     fn of_reference(&self, institution: Institution, reference: &str) -> u64 {
         let mut bytes = codec::institution_number(institution).to_be_bytes().to_vec();
         bytes.extend(reference.as_bytes());
@@ -83,7 +94,7 @@ impl Indexes {
     /// A single message was accepted.
     pub fn message(&self, envelope: &Envelope) -> Result<(), Error> {
         let (id, at) = (envelope.id.as_u128(), envelope.accepted_at.millis());
-        self.recipient(id, &envelope.recipient, at)?;
+        self.recipient(envelope.institution, id, &envelope.recipient, at)?;
         if let Some(reference) = &envelope.sender_reference {
             self.references.insert(self.of_reference(envelope.institution, reference), id, at)?;
         }
@@ -93,8 +104,8 @@ impl Indexes {
         Ok(())
     }
 
-    fn recipient(&self, id: u128, recipient: &Recipient, at: u64) -> Result<(), Error> {
-        let hashes = recipient.identifiers().map(|identifier| (self.of_recipient(&identifier), id));
+    fn recipient(&self, sender: Institution, id: u128, recipient: &Recipient, at: u64) -> Result<(), Error> {
+        let hashes = recipient.identifiers().map(|identifier| (self.of_own(sender, &identifier), id));
         Ok(self.recipients.insert_all(hashes, at)?)
     }
 
@@ -191,7 +202,7 @@ impl Indexes {
         };
         for (index, row) in rows.iter().enumerate() {
             let id = chunk.row(index as u16).as_u128();
-            self.recipient(id, &row.recipient, now.millis())?;
+            self.recipient(broadcast.institution, id, &row.recipient, now.millis())?;
             if let Some(key) = &row.key {
                 self.references.insert(self.of_reference(broadcast.institution, key), id, now.millis())?;
             }
@@ -199,19 +210,32 @@ impl Indexes {
         Ok(())
     }
 
-    /// Messages that may be for a recipient, the newest first.
-    pub fn by_recipient(&self, identifier: &Identifier) -> Result<Vec<MessageId>, Error> {
-        found(&self.recipients, self.of_recipient(identifier))
+    /// Messages of a sender, or of all, that may be for a recipient: the newest below `below`.
+    pub fn by_recipient(
+        &self,
+        sender: Option<Institution>,
+        identifier: &Identifier,
+        below: u128,
+    ) -> Result<Vec<MessageId>, Error> {
+        ids(match sender {
+            Some(sender) => self.recipients.lookup(self.of_own(sender, identifier), below),
+            None => self.recipients.lookup_family(self.of_recipient(identifier), below),
+        })
     }
 
-    /// Messages that may have a reference of their sender.
-    pub fn by_reference(&self, institution: Institution, reference: &str) -> Result<Vec<MessageId>, Error> {
-        found(&self.references, self.of_reference(institution, reference))
+    /// Messages that may have a reference of their sender: the newest below `below`.
+    pub fn by_reference(
+        &self,
+        institution: Institution,
+        reference: &str,
+        below: u128,
+    ) -> Result<Vec<MessageId>, Error> {
+        ids(self.references.lookup(self.of_reference(institution, reference), below))
     }
 
     /// Messages that may have been accepted under an Idempotency-Key's hash.
     pub fn by_idempotency(&self, key: u64) -> Result<Vec<MessageId>, Error> {
-        found(&self.idempotency, key)
+        ids(self.idempotency.lookup(key, u128::MAX))
     }
 
     /// Messages that may have gone to a mobile number, the last first.
@@ -221,10 +245,44 @@ impl Indexes {
 
     /// Messages that a channel may know under its own reference.
     pub fn by_channel_reference(&self, reference: &str) -> Result<Vec<MessageId>, Error> {
-        found(&self.channels, self.of_channel_reference(reference))
+        ids(self.channels.lookup(self.of_channel_reference(reference), u128::MAX))
     }
 }
 
-fn found(index: &Index, hash: u64) -> Result<Vec<MessageId>, Error> {
-    Ok(index.lookup(hash)?.into_iter().map(MessageId::from_u128).collect())
+fn ids(found: Result<Vec<u128>, super::index::Error>) -> Result<Vec<MessageId>, Error> {
+    Ok(found?.into_iter().map(MessageId::from_u128).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use estafette_actors::domain::mobile::Mobile;
+
+    use super::*;
+    use crate::store::index::MAX_FOUND;
+
+    #[test]
+    fn a_senders_own_messages_are_not_hidden_by_others_and_the_operator_pages_through_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(dir.path()).unwrap();
+        let indexes = Indexes::open(&folder, &Settings::new(dir.path())).unwrap();
+        let [own, other] = ["0403019261", "0206731645"].map(|cbe| Institution(cbe.parse().unwrap()));
+        let mobile = Mobile::parse("0470123456").unwrap();
+        let recipient = Recipient { mobile: Some(mobile), ..Recipient::default() };
+        let who = Identifier::Mobile(mobile);
+        indexes.recipient(own, 1, &recipient, 0).unwrap();
+        let others = MAX_FOUND as u128 + 100;
+        for id in 2..2 + others {
+            indexes.recipient(other, id, &recipient, 0).unwrap();
+        }
+        indexes.recipients.seal().unwrap();
+        assert_eq!(indexes.by_recipient(Some(own), &who, u128::MAX).unwrap(), [MessageId::from_u128(1)]);
+        let (mut below, mut all) = (u128::MAX, Vec::new());
+        loop {
+            let page = indexes.by_recipient(None, &who, below).unwrap();
+            let Some(last) = page.last() else { break };
+            below = last.as_u128();
+            all.extend(page);
+        }
+        assert_eq!(all, (1..2 + others).rev().map(MessageId::from_u128).collect::<Vec<_>>());
+    }
 }

@@ -1,8 +1,11 @@
 //! The newest entries of an index, in memory.
 //!
-//! Invariant: [`Bucket::find`] gives the values of a hash newest first, and [`Bucket::sorted`] keeps that order among
-//! those of one hash.
+//! Invariant: [`Bucket::find`] gives every value of a family that was inserted, and [`Bucket::sorted`] those of one
+//! hash with the greatest first.
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use super::Family;
 
 /// Where the chain of a hash ends.
 const NONE: u32 = u32::MAX;
@@ -16,7 +19,7 @@ pub struct Entry {
     pub value: u128,
 }
 
-/// An entry and the one of the same hash before it. The value is in halves, because a u128 would take 16 bytes more
+/// An entry and the one of the same family before it. The value is in halves, because a u128 would take 16 bytes more
 /// for its alignment.
 #[derive(Debug)]
 struct Link {
@@ -32,44 +35,49 @@ impl Link {
     }
 }
 
-/// Entries in the order in which they came, each linked to the one before of the same hash: about 50 bytes for each.
+/// Entries in the order in which they came, each linked to the one before of the same family: about 50 bytes for each.
 #[derive(Debug, Default)]
 pub struct Bucket {
     links: Vec<Link>,
-    newest: HashMap<u64, u32>,
+    newest: HashMap<Family, u32>,
     /// Times of the entries, when there are any: earliest and latest, in milliseconds since 1970.
     span_ms: Option<(u64, u64)>,
 }
 
 impl Bucket {
     /// Adds an entry. The same value again, right after itself, changes nothing.
-    pub fn insert(&mut self, hash: u64, value: u128, at_ms: u64) {
+    pub fn insert(&mut self, family: Family, hash: u64, value: u128, at_ms: u64) {
         let (first, last) = self.span_ms.unwrap_or((at_ms, at_ms));
         self.span_ms = Some((first.min(at_ms), last.max(at_ms)));
         let here = self.links.len() as u32;
-        let before = self.newest.get(&hash).copied().unwrap_or(NONE);
-        if before != NONE && self.links[before as usize].value() == value {
-            return;
+        let before = self.newest.get(&family).copied().unwrap_or(NONE);
+        if before != NONE {
+            let last = &self.links[before as usize];
+            if (last.hash, last.value()) == (hash, value) {
+                return;
+            }
         }
         self.links.push(Link { hash, high: (value >> 64) as u64, low: value as u64, before });
-        self.newest.insert(hash, here);
+        self.newest.insert(family, here);
     }
 
-    /// The values of a hash, newest first.
-    pub fn find(&self, hash: u64) -> impl Iterator<Item = u128> {
-        let mut next = self.newest.get(&hash).copied().unwrap_or(NONE);
-        std::iter::from_fn(move || {
+    /// The values of these hashes of a family, in no order.
+    pub fn find(&self, family: Family, hashes: RangeInclusive<u64>) -> impl Iterator<Item = u128> {
+        let mut next = self.newest.get(&family).copied().unwrap_or(NONE);
+        let chain = std::iter::from_fn(move || {
             let link = self.links.get(next as usize)?;
             next = link.before;
-            Some(link.value())
-        })
+            Some(link)
+        });
+        chain.filter(move |link| hashes.contains(&link.hash)).map(Link::value)
     }
 
-    /// All entries by hash, those of one hash newest first.
+    /// All entries by hash, those of one hash with the greatest value first.
     pub fn sorted(&self) -> Vec<Entry> {
-        let mut order: Vec<(u64, u32)> = self.links.iter().zip(0..).map(|(link, n)| (link.hash, NONE - n)).collect();
-        order.sort_unstable();
-        order.iter().map(|(hash, n)| Entry { hash: *hash, value: self.links[(NONE - n) as usize].value() }).collect()
+        let mut all: Vec<Entry> =
+            self.links.iter().map(|link| Entry { hash: link.hash, value: link.value() }).collect();
+        all.sort_unstable_by_key(|entry| (entry.hash, std::cmp::Reverse(entry.value)));
+        all
     }
 
     /// How many entries there are.

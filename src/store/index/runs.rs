@@ -3,6 +3,7 @@
 //! Invariant: a run is listed in the same commit that makes all its pages durable and moves the feed position, so a
 //! crash leaves a run whole or not at all; pages without a listed run are removed at the next opening.
 //! It must not end a durable commit without quick repair: the file would be walked whole after a kill.
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,12 +11,12 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 
 use super::bucket::Entry;
 use super::filter::{BLOCK_BYTES, Filter};
-use super::{Error, MAX_FOUND};
+use super::{Error, Families, MAX_FOUND, Sought};
 use crate::store::database;
 
 /// Run -> its record.
 const RUNS: TableDefinition<u32, &[u8]> = TableDefinition::new("runs");
-/// Run, last hash of the page, number of the page in the run -> entries by hash, those of one hash newest first.
+/// Run, last hash of the page, number of the page in the run -> entries by hash, those of one hash greatest first.
 const PAGES: TableDefinition<(u32, u64, u32), &[u8]> = TableDefinition::new("pages");
 /// Run, number of the part -> a part of its filter.
 const FILTERS: TableDefinition<(u32, u32), &[u8]> = TableDefinition::new("filters");
@@ -33,7 +34,7 @@ const PAGES_PER_SLICE: usize = 256;
 /// Bytes of a filter's part: whole blocks, and with key and header just under 64 KiB.
 const FILTER_PART: usize = 2_046 * BLOCK_BYTES;
 const CACHE_BYTES: usize = 16 << 20;
-const RECORD_FORM: u8 = 1;
+const RECORD_FORM: u8 = 2;
 
 /// A run and what is known of it without its pages.
 #[derive(Debug)]
@@ -53,22 +54,29 @@ pub struct Run {
 pub struct Runs {
     database: Database,
     path: PathBuf,
+    families: Families,
 }
 
 impl Runs {
     /// Opens the file, or makes it: the runs with their filters as far as `filter_bytes` goes, oldest first, and the
     /// feed position up to which they hold everything.
-    pub fn open(path: &Path, filter_bytes: usize) -> Result<(Self, Vec<Arc<Run>>, u64), Error> {
+    pub fn open(path: &Path, families: Families, filter_bytes: usize) -> Result<(Self, Vec<Arc<Run>>, u64), Error> {
         let failed = |error: redb::Error| Error::new(path, error);
         let database = database::open_derived(path, CACHE_BYTES).map_err(|e| failed(e.into()))?;
-        let this = Self { database, path: path.to_path_buf() };
-        let position = this.write(Durability::Immediate, |transaction| {
+        let this = Self { database, path: path.to_path_buf(), families };
+        let mut position = this.write(Durability::Immediate, |transaction| {
             transaction.open_table(FILTERS)?;
             transaction.open_table(PAGES)?;
             transaction.open_table(RUNS)?;
             Ok(transaction.open_table(META)?.get(POSITION)?.map_or(0, |position| position.value()))
         })?;
-        let mut runs = this.list()?;
+        let listed: Option<Vec<Run>> = this.list()?.into_iter().collect();
+        if listed.is_none() {
+            tracing::warn!(file = %path.display(), "an index of another form: it is made again from the feed");
+            this.empty()?;
+            position = 0;
+        }
+        let mut runs = listed.unwrap_or_default();
         let strays = this.strays(&runs).map_err(failed)?;
         for stray in strays {
             this.remove_pages(stray)?;
@@ -100,7 +108,7 @@ impl Runs {
         }
         let mut filter = Filter::with_room_for(entries.len());
         for entry in entries {
-            filter.add(entry.hash);
+            filter.add(self.families.of(entry.hash).hash());
         }
         let run = Run { number, entries: entries.len() as u64, newest_ms, filter: Some(filter) };
         self.write(Durability::Immediate, |transaction| {
@@ -124,28 +132,29 @@ impl Runs {
         })
     }
 
-    /// Adds the values of a hash in one run, newest first, to those found, until there are enough.
-    pub fn find(&self, run: &Run, hash: u64, found: &mut Found) -> Result<(), Error> {
-        if run.filter.as_ref().is_some_and(|filter| !filter.may_hold(hash)) {
+    /// Adds what is sought and is in one run to what was found.
+    pub fn find(&self, run: &Run, sought: &Sought, found: &mut Found) -> Result<(), Error> {
+        if run.filter.as_ref().is_some_and(|filter| !filter.may_hold(sought.family.hash())) {
             return Ok(());
         }
-        self.find_on_disk(run.number, hash, found).map_err(|error| Error::new(&self.path, error))
+        self.find_on_disk(run.number, sought, found).map_err(|error| Error::new(&self.path, error))
     }
 
-    fn find_on_disk(&self, number: u32, hash: u64, found: &mut Found) -> Result<(), redb::Error> {
+    fn find_on_disk(&self, number: u32, sought: &Sought, found: &mut Found) -> Result<(), redb::Error> {
+        let (first, last) = (*sought.hashes.start(), *sought.hashes.end());
         let pages = self.database.begin_read()?.open_table(PAGES)?;
-        for page in pages.range((number, hash, 0)..=(number, u64::MAX, u32::MAX))? {
+        for page in pages.range((number, first, 0)..=(number, u64::MAX, u32::MAX))? {
             let (_, page) = page?;
             let page = page.value();
-            let begin = partition(page, hash);
-            let here = unpack(&page[begin * ENTRY_BYTES..]).take_while(|entry| entry.hash == hash);
-            for entry in here {
-                if !found.add(entry.value) {
+            let begin = partition(page, first);
+            for entry in unpack(&page[begin * ENTRY_BYTES..]).take_while(|entry| entry.hash <= last) {
+                // Those of one hash that follow are smaller still.
+                if !found.add(entry.value) && first == last {
                     return Ok(());
                 }
             }
-            // The pages that follow hold it only when this one ends with it.
-            if unpack(page).last().is_none_or(|last| last.hash != hash) {
+            // The pages that follow hold some only when this one ends with one.
+            if unpack(page).last().is_none_or(|entry| entry.hash > last) {
                 return Ok(());
             }
         }
@@ -170,17 +179,31 @@ impl Runs {
         })
     }
 
-    fn list(&self) -> Result<Vec<Run>, Error> {
-        let read = || -> Result<Vec<(u32, Option<Run>)>, redb::Error> {
+    /// Every run; nothing in the place of one whose record has another form.
+    fn list(&self) -> Result<Vec<Option<Run>>, Error> {
+        let read = || -> Result<Vec<Option<Run>>, redb::Error> {
             let mut runs = Vec::new();
             for row in self.database.begin_read()?.open_table(RUNS)?.range(0..)? {
                 let (number, record) = row?;
-                runs.push((number.value(), run(number.value(), record.value())));
+                runs.push(run(number.value(), record.value()));
             }
             Ok(runs)
         };
-        let runs = read().map_err(|error| Error::new(&self.path, error))?;
-        runs.into_iter().map(|(_, run)| run.ok_or_else(|| Error::Damaged(self.path.clone()))).collect()
+        read().map_err(|error| Error::new(&self.path, error))
+    }
+
+    fn empty(&self) -> Result<(), Error> {
+        self.write(Durability::Immediate, |transaction| {
+            transaction.delete_table(RUNS)?;
+            transaction.delete_table(PAGES)?;
+            transaction.delete_table(FILTERS)?;
+            transaction.delete_table(META)?;
+            transaction.open_table(FILTERS)?;
+            transaction.open_table(PAGES)?;
+            transaction.open_table(RUNS)?;
+            transaction.open_table(META)?;
+            Ok(())
+        })
     }
 
     /// Numbers of runs that have pages and are not listed: a crash came before their last commit, or while they were
@@ -225,17 +248,34 @@ impl Runs {
     }
 }
 
-/// Values found so far, newest first: each once, and not more than [`MAX_FOUND`].
-#[derive(Debug, Default)]
-pub struct Found(pub Vec<u128>);
+/// The greatest values below a bound that were found so far: each once, and not more than [`MAX_FOUND`].
+#[derive(Debug)]
+pub struct Found {
+    values: BTreeSet<u128>,
+    below: u128,
+}
 
 impl Found {
-    /// Adds a value that isn't there yet; false when there is room for no more.
+    /// Nothing yet.
+    pub fn below(below: u128) -> Self {
+        Self { values: BTreeSet::new(), below }
+    }
+
+    /// Adds a value, perhaps in place of a smaller one; false when there is no room for it, nor for any smaller one.
     pub fn add(&mut self, value: u128) -> bool {
-        if self.0.len() < MAX_FOUND && !self.0.contains(&value) {
-            self.0.push(value);
+        let is_full = self.values.len() >= MAX_FOUND;
+        if is_full && self.values.first().is_some_and(|least| value < *least) {
+            return false;
         }
-        self.0.len() < MAX_FOUND
+        if value < self.below && self.values.insert(value) && is_full {
+            self.values.pop_first();
+        }
+        true
+    }
+
+    /// The greatest first.
+    pub fn into_values(self) -> Vec<u128> {
+        self.values.into_iter().rev().collect()
     }
 }
 

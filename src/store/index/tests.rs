@@ -14,14 +14,11 @@ fn small(bucket_entries: usize) -> Options {
 struct Model(Vec<(u64, u128)>);
 
 impl Model {
-    fn newest_first(&self, hash: u64) -> Vec<u128> {
-        let mut found = Vec::new();
-        for (_, value) in self.0.iter().rev().filter(|(of, _)| *of == hash) {
-            if !found.contains(value) {
-                found.push(*value);
-            }
-        }
-        found
+    /// The values below a bound of the hashes that `is_wanted`, the greatest first.
+    fn greatest_first(&self, below: u128, is_wanted: impl Fn(u64) -> bool) -> Vec<u128> {
+        let wanted = self.0.iter().filter(|(hash, value)| is_wanted(*hash) && *value < below);
+        let found: std::collections::BTreeSet<u128> = wanted.map(|(_, value)| *value).collect();
+        found.into_iter().rev().collect()
     }
 }
 
@@ -36,9 +33,14 @@ enum Step {
     Crash,
 }
 
+/// Four members of each of three families, told apart by two bits.
+fn hashed(number: u64) -> u64 {
+    (number >> 2) << 60 | number & 3
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        20 => (0_u64..12, 0_u128..30).prop_map(|(hash, value)| Step::Insert(hash << 60, value)),
+        20 => (0_u64..12, 0_u128..30).prop_map(|(hash, value)| Step::Insert(hashed(hash), value)),
         4 => Just(Step::Note),
         3 => Just(Step::SealIfFull),
         1 => Just(Step::Seal),
@@ -50,10 +52,11 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn what_was_inserted_is_found_newest_first_through_seals_and_crashes(
+    fn what_was_inserted_is_found_by_hash_and_by_family_through_seals_and_crashes(
         steps in proptest::collection::vec(step(), 1..120), filter_bytes in prop_oneof![Just(0), Just(usize::MAX)],
+        below in prop_oneof![0_u128..30, Just(u128::MAX)],
     ) {
-        let options = Options { filter_bytes, ..small(8) };
+        let options = Options { filter_bytes, member_bits: 2, ..small(8) };
         let folder = tempfile::tempdir().unwrap();
         let mut path = folder.path().join("index-0.redb");
         let mut index = Index::open(&path, options).unwrap();
@@ -81,8 +84,10 @@ proptest! {
                 }
             }
         }
-        for hash in (0..16).map(|hash| hash << 60) {
-            prop_assert_eq!(index.lookup(hash).unwrap(), model.newest_first(hash), "hash {:x}", hash);
+        for hash in (0..16).map(hashed) {
+            let (own, family) = (index.lookup(hash, below).unwrap(), index.lookup_family(hash, below).unwrap());
+            prop_assert_eq!(own, model.greatest_first(below, |of| of == hash), "hash {:x}", hash);
+            prop_assert_eq!(family, model.greatest_first(below, |of| of >> 2 == hash >> 2), "family of {:x}", hash);
         }
     }
 }
@@ -97,18 +102,18 @@ fn runs_go_whole_and_only_when_their_latest_entry_is_past_retention() {
     index.insert(3, 3, 2_000).unwrap();
     index.seal().unwrap();
     assert_eq!(index.expire(DAY_MS + 1_000).unwrap(), 0, "the second entry of the first run is not over yet");
-    assert_eq!(index.lookup(1).unwrap(), [1]);
+    assert_eq!(index.lookup(1, u128::MAX).unwrap(), [1]);
     assert_eq!(index.expire(DAY_MS + 1_001).unwrap(), 1);
-    assert_eq!(index.lookup(1).unwrap(), Vec::<u128>::new());
-    assert_eq!(index.lookup(3).unwrap(), [3]);
+    assert_eq!(index.lookup(1, u128::MAX).unwrap(), Vec::<u128>::new());
+    assert_eq!(index.lookup(3, u128::MAX).unwrap(), [3]);
     assert_eq!(index.figures().runs, 1);
     assert_eq!(index.expire(DAY_MS + 2_001).unwrap(), 1);
     index.insert(4, 4, DAY_MS).unwrap();
     index.seal().unwrap();
     drop(index);
     let index = Index::open(folder.path().join("index"), small(100)).unwrap();
-    assert_eq!(index.lookup(3).unwrap(), Vec::<u128>::new());
-    assert_eq!(index.lookup(4).unwrap(), [4]);
+    assert_eq!(index.lookup(3, u128::MAX).unwrap(), Vec::<u128>::new());
+    assert_eq!(index.lookup(4, u128::MAX).unwrap(), [4]);
 }
 
 #[test]
@@ -139,19 +144,21 @@ fn memory_stays_bounded_when_nobody_seals() {
         assert!(index.figures().in_memory < 40);
     }
     assert_eq!(index.figures().in_runs, 80);
-    assert!((0..100).all(|n| index.lookup(n).unwrap() == [u128::from(n)]));
+    assert!((0..100).all(|n| index.lookup(n, u128::MAX).unwrap() == [u128::from(n)]));
 }
 
 #[test]
-fn a_look_up_is_bounded_and_gives_the_newest() {
+fn a_look_up_is_bounded_and_gives_the_greatest_below_its_bound_page_by_page() {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(folder.path().join("index"), small(700)).unwrap();
     for n in 0..3_000_u128 {
         index.insert(9, n, 0).unwrap();
         index.seal_if_full().unwrap();
     }
-    let found = index.lookup(9).unwrap();
-    assert_eq!(found, (2_000..3_000).rev().collect::<Vec<u128>>());
+    for below in [3_000, 2_000, 1_000] {
+        assert_eq!(index.lookup(9, below).unwrap(), (below - 1_000..below).rev().collect::<Vec<u128>>());
+    }
+    assert_eq!(index.lookup(9, 0).unwrap(), Vec::<u128>::new());
 }
 
 #[test]
@@ -170,7 +177,7 @@ fn filters_stay_within_their_memory_and_what_has_none_is_found_all_the_same() {
         assert_eq!(index.runs, 10);
         assert!((700..=1_024).contains(&index.filter_bytes), "{} bytes", index.filter_bytes);
     }
-    assert!((0..2_000).all(|n| again.lookup(n).unwrap() == [u128::from(n)]));
+    assert!((0..2_000).all(|n| again.lookup(n, u128::MAX).unwrap() == [u128::from(n)]));
 }
 
 #[test]
@@ -187,7 +194,7 @@ fn entries_are_found_while_they_move_to_the_disk() {
         for n in 0..5_000_u64 {
             index.insert(n, 7, 0).unwrap();
             // Both the one just made and one that is moving or has moved.
-            let both = [n, n / 2].map(|hash| index.lookup(hash));
+            let both = [n, n / 2].map(|hash| index.lookup(hash, u128::MAX));
             if both.iter().any(|found| !matches!(found.as_deref(), Ok([7]))) {
                 done.store(true, std::sync::atomic::Ordering::Relaxed);
                 panic!("lost after {n}: {both:?}");
