@@ -1,7 +1,8 @@
 //! Messages by id and by recipient: STATUS, TRAIL, WHY, FIND, CANCEL, RETRY.
 //!
 //! Invariant: identifiers and contents of recipients are taken as questions and never given as
-//! answers: whoever sees the screen sees ids, statuses and kinds.
+//! answers: whoever sees the screen sees ids, statuses and kinds. What is told of a message is durable: it comes from
+//! the archive's view, never from the live state, which may be ahead of the disk.
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::id::{BroadcastId, MessageId};
@@ -9,7 +10,7 @@ use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::domain::submission::{Identifier, Recipient};
-use estafette_actors::ports::{Filter, MessageView};
+use estafette_actors::ports::{Filter, Loaded, MessageView};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -62,7 +63,7 @@ pub fn status(call: Call<'_>) -> BoxFuture<'_, Reply> {
     answered(async move {
         let id = id_of(&call.words[0])?;
         let view = view(call.desk, id).await?;
-        let state = call.desk.broker.journal().live(id).unwrap_or(view.state);
+        let state = &view.state;
         let attempts = view.attempts.iter().map(|attempt| {
             Reply::map([
                 ("step", Reply::Integer(attempt.step.into())),
@@ -216,18 +217,17 @@ pub(super) fn told(change: &Change) -> Vec<(&'static str, Reply)> {
 pub fn why(call: Call<'_>) -> BoxFuture<'_, Reply> {
     answered(async move {
         let id = id_of(&call.words[0])?;
-        let broker = &call.desk.broker;
-        let loaded = broker.archive().load(vec![id]).await.map_err(Reply::error)?;
-        let loaded = loaded.into_iter().flatten().next().ok_or_else(|| Reply::error(UNKNOWN))?;
-        let state = broker.journal().live(id).unwrap_or_else(|| loaded.state.clone());
-        let (reason, channel) = match broker.why(&loaded) {
+        let view = view(call.desk, id).await?;
+        let (envelope, state) = (view.envelope, view.state);
+        let due = state.agenda(envelope.valid_until).due;
+        let status = state.status().as_str();
+        let (reason, channel) = match call.desk.broker.why(&Loaded { envelope, state }) {
             Some((reason, channel)) => (Some(reason), channel),
             None => (None, None),
         };
-        let due = state.agenda(loaded.envelope.valid_until).due;
         Ok(Reply::map([
             ("id", Reply::text(id.to_string())),
-            ("status", Reply::text(state.status().as_str())),
+            ("status", Reply::text(status)),
             ("reason", reason.map_or(Reply::Null, |reason| Reply::text(reason.as_str()))),
             ("channel", channel.map_or(Reply::Null, |channel| Reply::text(channel.as_str()))),
             ("looked_at_again", due.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
@@ -265,10 +265,9 @@ pub fn find(call: Call<'_>) -> BoxFuture<'_, Reply> {
         }
         found.truncate(MOST_FOUND);
         let rows = found.iter().map(|loaded| {
-            let state = call.desk.broker.journal().live(loaded.envelope.id).unwrap_or_else(|| loaded.state.clone());
             Reply::map([
                 ("id", Reply::text(loaded.envelope.id.to_string())),
-                ("status", Reply::text(state.status().as_str())),
+                ("status", Reply::text(loaded.state.status().as_str())),
                 ("institution", Reply::text(loaded.envelope.institution.to_string())),
                 ("accepted_at", Reply::text(loaded.envelope.accepted_at.to_string())),
             ])

@@ -4,6 +4,7 @@
 mod support;
 
 mod backup;
+mod durable;
 mod figures;
 mod monitor;
 mod port;
