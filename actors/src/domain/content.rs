@@ -46,6 +46,16 @@ pub enum Error {
     /// Nothing in it.
     #[error("the content is empty: give text, html or title in at least one of fr, nl, de, en")]
     Empty,
+    /// A language with nothing to say: it would win the choice and show the citizen nothing.
+    #[error(
+        "{part} in {language} is blank, or nothing is left of it once it is cleaned: write it, or leave the language out"
+    )]
+    Blank {
+        /// title, text or html.
+        part: &'static str,
+        /// The language.
+        language: &'static str,
+    },
     /// Too long in a language.
     #[error("{part} in {language} has {length} {unit}; at most {limit} are allowed")]
     TooLong {
@@ -71,7 +81,7 @@ pub enum Error {
 }
 
 impl Content {
-    /// Checks the limits, and cleans the HTML.
+    /// Checks the limits, and cleans the HTML. A language is left out or says something: none is blank.
     pub fn checked(
         title: Translated<Box<str>>,
         text: Translated<Box<str>>,
@@ -91,21 +101,25 @@ impl Content {
         for (language, given) in html.iter() {
             limit("html", language, given.len(), MAX_HTML, "bytes")?;
             let clean = html::clean(given);
-            if !clean.trim().is_empty() {
-                content.html.set(language, clean.into());
+            if clean.trim().is_empty() {
+                return Err(Error::Blank { part: "html", language: language.as_str() });
             }
+            content.html.set(language, clean.into());
         }
         for (part, limit_of, translated) in [("title", MAX_TITLE, &content.title), ("text", MAX_TEXT, &content.text)] {
             for (language, given) in translated.iter() {
                 limit(part, language, given.chars().count(), limit_of, "characters")?;
+                if given.trim().is_empty() {
+                    return Err(Error::Blank { part, language: language.as_str() });
+                }
                 let stray = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}');
                 if given.chars().any(stray) {
                     return Err(Error::Control { part, language: language.as_str() });
                 }
             }
         }
-        let nothing = |translated: &Translated<Box<str>>| translated.iter().all(|(_, given)| given.trim().is_empty());
-        if content.sealed.is_empty() && nothing(&content.title) && nothing(&content.text) && nothing(&content.html) {
+        // No part is blank, so what is there says something.
+        if content.sealed.is_empty() && content.languages().iter().next().is_none() {
             return Err(Error::Empty);
         }
         Ok(content)
@@ -113,8 +127,7 @@ impl Content {
 
     /// Whether it can be shown outside GovApp: a text or an HTML in clear.
     pub fn has_clear_body(&self) -> bool {
-        let mut bodies = [&self.text, &self.html].into_iter().flat_map(Translated::iter);
-        bodies.any(|(_, given)| !given.trim().is_empty())
+        [&self.text, &self.html].into_iter().any(|body| body.iter().next().is_some())
     }
 
     /// The languages in which there is something to say.
@@ -269,11 +282,30 @@ mod tests {
     fn an_empty_or_oversized_content_is_refused() {
         let none = Translated::default;
         assert_eq!(Content::checked(none(), none(), none()), Err(Error::Empty));
-        assert_eq!(Content::checked(none(), french("  "), none()), Err(Error::Empty));
-        assert_eq!(Content::checked(none(), none(), french("<script>x</script>")), Err(Error::Empty));
+        assert!(matches!(Content::checked(none(), french("  "), none()), Err(Error::Blank { part: "text", .. })));
+        let script = Content::checked(none(), none(), french("<script>x</script>"));
+        assert!(matches!(script, Err(Error::Blank { part: "html", .. })));
         let long = "a".repeat(MAX_TEXT + 1);
         assert!(matches!(Content::checked(none(), french(&long), none()), Err(Error::TooLong { part: "text", .. })));
         assert!(matches!(Content::checked(none(), french("a\u{0}"), none()), Err(Error::Control { .. })));
+    }
+
+    #[test]
+    fn a_blank_translation_is_refused_so_that_it_wins_no_choice_of_language() {
+        let none = Translated::default;
+        let with_blank = |blank: &str, said: &str| {
+            let mut translated = french(blank);
+            translated.set(Language::Nl, said.into());
+            translated
+        };
+        let blank = |part| Err(Error::Blank { part, language: "fr" });
+        for nothing in ["", " \n\t"] {
+            assert_eq!(Content::checked(with_blank(nothing, "Dag"), none(), none()), blank("title"));
+            assert_eq!(Content::checked(none(), with_blank(nothing, "Dag"), none()), blank("text"));
+            assert_eq!(Content::checked(none(), none(), with_blank(nothing, "<b>Dag</b>")), blank("html"));
+        }
+        let cleaned = Content::checked(none(), none(), with_blank("<script>x</script>", "Dag"));
+        assert_eq!(cleaned, blank("html"));
     }
 
     #[test]
