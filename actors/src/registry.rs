@@ -50,6 +50,27 @@ pub struct Snapshot {
     learned: AtomicU64,
 }
 
+impl Snapshot {
+    /// Takes away the numbers under which this recipient was known before and is no more: a number that was given
+    /// to somebody else would lead to the former holder. A citizen is who has the NISS; without one, an enterprise is
+    /// who has the CBE number. Numbers that another was learned under since stay that one's.
+    fn forget_former(&self, now: &Recipient) {
+        let former = match now {
+            Recipient { niss: Some(niss), .. } => self.by_niss.get(niss).map(|found| found.recipient),
+            Recipient { cbe: Some(cbe), .. } => self.by_cbe.get(cbe).map(|found| found.recipient),
+            _ => None,
+        };
+        let Some(former) = former.filter(|former| former.niss == now.niss) else { return };
+        let is_former = |_: &_, known: &Person| known.recipient == former;
+        if let Some(mobile) = former.mobile.filter(|mobile| now.mobile != Some(*mobile)) {
+            self.by_mobile.remove_if(&mobile, is_former);
+        }
+        if let Some(cbe) = former.cbe.filter(|cbe| now.cbe != Some(*cbe)) {
+            self.by_cbe.remove_if(&cbe, |_, known| known.recipient == former);
+        }
+    }
+}
+
 /// The registry's figures.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct RegistryFigures {
@@ -213,6 +234,7 @@ impl Handler<Learn> for Keeper {
 
     fn handle(&mut self, learn: Learn, _: &mut Self::Context) {
         for person in learn.persons {
+            self.snapshot.forget_former(&person.recipient);
             let Recipient { niss, mobile, cbe } = person.recipient;
             if let Some(niss) = niss {
                 self.snapshot.by_niss.insert(niss, person);
@@ -275,5 +297,37 @@ mod tests {
         assert_eq!(registry.reach(&other, Channel::GOVAPP, now), Reach::No);
         let later = now.plus(Duration::from_secs(61));
         assert_eq!(registry.reach(&other, Channel::GOVAPP, later), Reach::Ask);
+    }
+
+    #[actix_rt::test]
+    async fn a_number_that_was_given_up_leads_to_nobody_and_one_that_was_given_on_to_its_new_holder() {
+        let arbiter = actix_rt::Arbiter::new();
+        let registry = Registry::start(&arbiter.handle(), Budget::default(), Duration::from_secs(60));
+        while registry.vitals().generation == 0 {
+            tokio::task::yield_now().await;
+        }
+        let today = jiff::civil::date(2026, 11, 23);
+        let niss = |text: &str| Niss::parse(text, today).ok();
+        let of = |recipient| Person { recipient, ..Person::default() };
+        let at = |number: &str| Recipient { mobile: mobile(number), ..Recipient::default() };
+        let (old, new) = ("+32470123456", "+32470123457");
+        let anna = |number: &str| Recipient { niss: niss("85073003328"), ..at(number) };
+        let bert = |number: &str| Recipient { niss: niss("17073003384"), ..at(number) };
+        let cbe = Cbe::parse("0403019261").ok();
+        let firm = |number: &str| Recipient { cbe, ..at(number) };
+
+        registry.learn(vec![of(anna(old)), of(anna(new))]).await.unwrap();
+        assert_eq!(registry.person(&at(old)), None, "the number that Anna gave up is not hers");
+        assert_eq!(registry.resolve(&at(new)), anna(new));
+        registry.learn(vec![of(bert(new)), of(anna(old))]).await.unwrap();
+        assert_eq!(registry.resolve(&at(new)), bert(new), "what Bert has by now is not taken from him");
+        let without = Recipient { mobile: None, ..bert(new) };
+        registry.learn(vec![of(without)]).await.unwrap();
+        assert_eq!(registry.person(&at(new)), None);
+        assert_eq!(registry.resolve(&without), without);
+
+        registry.learn(vec![of(firm(new)), of(firm("+32470123458"))]).await.unwrap();
+        assert_eq!(registry.person(&at(new)), None, "the former number of an enterprise");
+        assert_eq!(registry.resolve(&at("+32470123458")).cbe, cbe);
     }
 }

@@ -1,7 +1,8 @@
 //! What senders and files have told of recipients, kept so that the registry knows it again after a restart.
 //!
 //! Invariant: what [`Persons::put_all`] was given is on disk when it returns, all of it or nothing. A person is kept
-//! once: under the NISS, without one under the mobile number, without either under the CBE number.
+//! once: under the NISS, without one under the CBE number, without either under the mobile number, since that is what
+//! changes: a number that was given up must not come back with a restart.
 //! It must not show an identifier in an error, and not answer questions of routing: the registry's snapshot does.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -70,15 +71,16 @@ impl Persons {
     pub fn put_all(&self, persons: &[Person]) -> Result<(), Error> {
         let mut changes = BTreeMap::new();
         for person in persons {
-            let Some(identifier) = person.recipient.identifiers().next() else { return Err(Error::NoIdentifier) };
-            for other in person.recipient.identifiers().skip(1) {
-                // Known by the number only until now: the record under it would hide the NISS after a restart. An
-                // enterprise is one of its own, whoever is its contact.
-                if matches!(other, Identifier::Mobile(_)) {
-                    changes.insert(key(other), None);
-                }
+            let Recipient { niss, mobile, cbe } = person.recipient;
+            // An enterprise is one of its own, whoever is its contact.
+            let kept = niss.map(Identifier::Niss).or(cbe.map(Identifier::Cbe));
+            let mobile = mobile.map(Identifier::Mobile);
+            // Known by the number only until now: the record under it would hide the rest after a restart.
+            if let Some(mobile) = mobile {
+                changes.insert(key(mobile), None);
             }
-            changes.insert(key(identifier), Some(pack(person)));
+            let Some(kept) = kept.or(mobile) else { return Err(Error::NoIdentifier) };
+            changes.insert(key(kept), Some(pack(person)));
         }
         self.change(&changes)
     }

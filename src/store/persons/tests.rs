@@ -59,6 +59,17 @@ fn a_person_is_kept_once_and_the_later_record_counts() {
 }
 
 #[test]
+fn a_number_that_was_given_up_does_not_come_back_with_a_restart() {
+    let (_folder, persons) = persons();
+    let citizen = |number| of(Recipient { niss: Some(niss(7)), mobile: Some(mobile(number)), cbe: None });
+    let enterprise = |number| of(Recipient { niss: None, mobile: Some(mobile(number)), cbe: Some(cbe(9)) });
+    for number in [6, 5] {
+        persons.put_all(&[citizen(number), enterprise(number + 10)]).unwrap();
+    }
+    assert_eq!(persons.load_all().unwrap(), [citizen(5), enterprise(15)]);
+}
+
+#[test]
 fn a_contact_of_an_enterprise_does_not_take_its_record_away() {
     let (_folder, persons) = persons();
     let enterprise = Person { mailbox: Some(true), ..of(Recipient { cbe: Some(cbe(9)), ..Recipient::default() }) };
