@@ -165,3 +165,57 @@ fn what_is_not_toml_is_told_with_its_place() {
     assert_eq!(told.len(), 1);
     assert!(told[0].contains("line 1"), "{told:?}");
 }
+
+#[test]
+fn mistakes_of_the_channels_are_told_with_all_others_each_with_its_whole_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("estafette.toml");
+    let text = r#"
+        [http]
+        workers = "many"
+        [channels.govapp]
+        base_url = "nowhere"
+        tokn = "s3cret"
+        timeout_ms = 0
+        [channels.sms]
+        [[channels.sms.providers]]
+        name = "a"
+        provider = "smpp"
+        address = "smsc"
+        system_id = "name"
+        password = "much too long"
+        binds = 99
+        window = "wide"
+        [[channels.sms.providers]]
+        name = "b"
+        weight = 5000
+        [channels.fax]
+        [sandbox.channels.ebox]
+        base_url = 7
+    "#;
+    std::fs::write(&path, text).unwrap();
+    let source = config::Source { path: Some(path), environment: no_variables() };
+    let Err(error) = estafette::app::Configured::load(&source) else { panic!("accepted") };
+    let told = error.to_string();
+    for key in [
+        "http.workers: ",
+        "channels.govapp.base_url: give an http or https address",
+        "channels.govapp.tokn: no such key",
+        "channels.govapp.token: missing",
+        "channels.govapp.timeout_ms: ",
+        "channels.sms.providers.0.address: ",
+        "channels.sms.providers.0.password: ",
+        "channels.sms.providers.0.binds: give 1 to 32",
+        "channels.sms.providers.0.window: give a whole number",
+        "channels.sms.providers.1.weight: ",
+        "channels.sms.providers.1.base_url: missing",
+        "channels.sms.providers.1.api_key: missing",
+        "channels.fax: no channel of this build",
+        "sandbox.channels.ebox.base_url: ",
+        "sandbox.channels.ebox.client_secret: missing",
+    ] {
+        let found = told.lines().filter(|line| line.trim_start().starts_with(key)).count();
+        assert_eq!(found, 1, "{key} in {told}");
+    }
+    assert!(!told.contains("s3cret") && !told.contains("much too long"), "{told}");
+}

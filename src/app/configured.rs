@@ -12,8 +12,8 @@ use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Transport;
 
 use super::{Blueprint, Faces, hearing};
-use crate::config::Config;
-use crate::{announce, api, channels, store};
+use crate::config::{Config, Mistake};
+use crate::{announce, api, channels, config, store};
 
 /// A blueprint and its faces.
 pub struct Configured {
@@ -24,12 +24,36 @@ pub struct Configured {
 }
 
 impl Configured {
+    /// Reads a configuration, and makes what it says. All mistakes are told at once, those of the channels beside
+    /// those of the file.
+    pub fn load(source: &config::Source) -> Result<(Config, Self), config::Error> {
+        let (config, mut mistakes) = source.survey()?;
+        match Self::of(&config) {
+            Ok(configured) if mistakes.is_empty() => return Ok((config, configured)),
+            Ok(_) => {}
+            Err(channels) => {
+                let new = |one: &Mistake| mistakes.iter().all(|known| known.key != one.key);
+                let new: Vec<Mistake> = channels.into_iter().filter(new).collect();
+                mistakes.extend(new);
+            }
+        }
+        Err(config::Error::Mistakes(mistakes))
+    }
+
     /// Of a configuration; the channels' own mistakes all at once.
-    pub fn of(config: &Config) -> Result<Self, Vec<channels::Error>> {
-        let live = transports(&config.channel_tables())?;
-        let simulated = transports(&config.sandbox_tables())?;
+    pub fn of(config: &Config) -> Result<Self, Vec<Mistake>> {
+        let live = transports("channels", &config.channel_tables());
+        let simulated = transports("sandbox.channels", &config.sandbox_tables());
+        let (live, simulated) = match (live, simulated) {
+            (Ok(live), Ok(simulated)) => (live, simulated),
+            (live, simulated) => return Err(live.err().into_iter().chain(simulated.err()).flatten().collect()),
+        };
         let rehearsal = !simulated.is_empty();
-        let transports = if config.simulated { live } else { channels::guard(live, simulated)? };
+        let transports = if config.simulated {
+            live
+        } else {
+            channels::guard(live, simulated).map_err(|wrong| located("sandbox.channels", &wrong))?
+        };
         let mut store = store::Settings::new(&config.data_folder);
         store.segment_bytes = config.journal.segment_bytes;
         store.segment_age = config.journal.segment_age;
@@ -152,8 +176,17 @@ fn numbers(config: &Config) -> HashMap<Box<str>, Institution> {
     owners.into_iter().filter_map(|(name, owner)| Some((name, owner?))).collect()
 }
 
-fn transports(tables: &serde_json::Value) -> Result<Vec<Arc<dyn Transport>>, Vec<channels::Error>> {
+fn transports(table: &str, tables: &serde_json::Value) -> Result<Vec<Arc<dyn Transport>>, Vec<Mistake>> {
     let tables = tables.as_object().into_iter().flatten();
     let tables = tables.map(|(name, table)| (name.clone(), channels::Table::of(table.clone()))).collect();
-    channels::build(&channels::Settings(tables))
+    channels::build(&channels::Settings(tables)).map_err(|wrong| located(table, &wrong))
+}
+
+/// As mistakes of the configuration: under the table where the channels stand.
+fn located(table: &str, wrong: &[channels::Error]) -> Vec<Mistake> {
+    let mistake = |error: &channels::Error| {
+        let (key, what) = error.located();
+        Mistake { key: format!("{table}.{key}"), what }
+    };
+    wrong.iter().map(mistake).collect()
 }

@@ -98,8 +98,7 @@ impl Controls {
         // Held throughout: two reloads at once must not mix.
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let (source, now) = &mut *known;
-        let config = source.load().map_err(|error| error.to_string())?;
-        configured(&config)?;
+        let (config, _) = Configured::load(source).map_err(|error| error.to_string())?;
         let in_force = now.follow(&config.keys);
         let mixed =
             |error: String| format!("what needs a restart stays as it is until there is one, and with it {error}");

@@ -25,7 +25,7 @@ use serde::Deserialize;
 use super::Error;
 use super::expiring::Expiring;
 use super::http::{Answer, Effect, Peer, Trouble, failed};
-use super::settings::{Secret, Table, address, span};
+use super::settings::{Checks, Secret, Table, address, span};
 use token::{Token, Tokens};
 
 mod token;
@@ -85,7 +85,7 @@ fn twenty() -> usize {
 
 /// Makes the channel from its table.
 pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
-    Ok(Arc::new(Ebox::new(table.read(NAME)?)?))
+    Ok(Arc::new(table.make(NAME, Ebox::new)?))
 }
 
 /// The channel.
@@ -109,27 +109,29 @@ struct Inner {
 impl Ebox {
     /// Makes it; nothing is asked of the registry yet.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let base = address(NAME, "base_url", &settings.base_url)?;
-        let token_url = address(NAME, "token_url", &settings.token_url)?;
-        let timeout = span(NAME, "timeout_ms", settings.timeout_ms)?;
-        settings.client_secret.check(NAME, "client_secret")?;
+        let mut checks = Checks::default();
+        let base = checks.note(address(NAME, "base_url", &settings.base_url));
+        let token_url = checks.note(address(NAME, "token_url", &settings.token_url));
+        let timeout = checks.note(span(NAME, "timeout_ms", settings.timeout_ms));
+        checks.note(settings.client_secret.check(NAME, "client_secret"));
         for (key, text) in [
             ("client_id", &settings.client_id),
             ("sender_application_id", &settings.sender_application_id),
             ("message_type_id", &settings.message_type_id),
         ] {
-            if text.trim().is_empty() {
-                return Err(Error::Setting {
-                    channel: NAME,
-                    key,
-                    message: "give what the registry assigned".to_owned(),
-                });
-            }
+            let message = "give what the registry assigned".to_owned();
+            let blank = Error::Setting { channel: NAME, key, message };
+            checks.note(if text.trim().is_empty() { Err(blank) } else { Ok(()) });
         }
         let reads = Duration::from_millis(settings.reads_ms);
-        let issuer = Peer::new(NAME, &token_url, timeout)?;
+        let mut peer = |address: &Option<String>| {
+            let peer = address.as_deref().zip(timeout).map(|(address, timeout)| Peer::new(NAME, address, timeout));
+            peer.and_then(|peer| checks.note(peer))
+        };
+        let (issuer, peer) = (peer(&token_url), peer(&base));
+        let ((base, peer), (token_url, issuer)) = checks.made(base.zip(peer).zip(token_url.zip(issuer)))?;
         Ok(Self(Arc::new(Inner {
-            peer: Peer::new(NAME, &base, timeout)?,
+            peer,
             tokens: Tokens::new(issuer, token_url, settings.client_id, settings.client_secret),
             base,
             message_type_id: settings.message_type_id,

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::expiring::Expiring;
 use super::http::{Effect, Peer, Trouble, failed};
-use super::settings::{Secret, Table, address, span};
+use super::settings::{Checks, Secret, Table, address, span};
 use super::{Error, http};
 
 mod wire;
@@ -84,7 +84,7 @@ fn hundred() -> usize {
 
 /// Makes the channel from its table.
 pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
-    Ok(Arc::new(GovApp::new(table.read(NAME)?)?))
+    Ok(Arc::new(table.make(NAME, GovApp::new)?))
 }
 
 /// The channel.
@@ -102,15 +102,18 @@ struct Inner {
 impl GovApp {
     /// Makes it; nothing is asked of the platform yet.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let base = address(NAME, "base_url", &settings.base_url)?;
-        let timeout = span(NAME, "timeout_ms", settings.timeout_ms)?;
-        settings.token.check(NAME, "token")?;
-        if let Some(secret) = &settings.callback_secret {
-            secret.check(NAME, "callback_secret")?;
-        }
-        let back = span(NAME, "poll_back_ms", settings.poll_back_ms)?;
+        let mut checks = Checks::default();
+        let base = checks.note(address(NAME, "base_url", &settings.base_url));
+        let timeout = checks.note(span(NAME, "timeout_ms", settings.timeout_ms));
+        checks.note(settings.token.check(NAME, "token"));
+        checks.note(settings.callback_secret.as_ref().map_or(Ok(()), |secret| secret.check(NAME, "callback_secret")));
+        let back = checks.note(span(NAME, "poll_back_ms", settings.poll_back_ms));
+        let peer = base.as_deref().zip(timeout).map(|(base, timeout)| Peer::new(NAME, base, timeout));
+        let peer = peer.and_then(|peer| checks.note(peer));
+        let (base, peer, back) =
+            checks.made(base.zip(peer).zip(back).map(|((base, peer), back)| (base, peer, back)))?;
         Ok(Self(Arc::new(Inner {
-            peer: Peer::new(NAME, &base, timeout)?,
+            peer,
             base: format!("{base}/api/v1/pushNotifications/notifications"),
             token: settings.token,
             callback_secret: settings.callback_secret,

@@ -84,6 +84,19 @@ pub enum Error {
         /// What to do.
         message: String,
     },
+    /// A value that can't be read, or a key too many.
+    #[error("[channels.{channel}] {key}: {message}")]
+    Written {
+        /// The channel.
+        channel: &'static str,
+        /// The key, from the channel's table on.
+        key: String,
+        /// What to do.
+        message: String,
+    },
+    /// Mistakes of one table, all of them.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Error>),
     /// A simulated channel without the live one that it stands beside.
     #[error("[sandbox.channels]: {0} has no live channel beside it: set up [channels.{0}], or remove it")]
     Alone(Channel),
@@ -95,6 +108,62 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+}
+
+impl Error {
+    /// Of several mistakes, of which there is one at least.
+    fn of(mut all: Vec<Self>) -> Self {
+        match all.pop() {
+            Some(only) if all.is_empty() => only,
+            Some(last) => {
+                all.push(last);
+                Self::Several(all)
+            }
+            None => Self::Several(all),
+        }
+    }
+
+    /// Each mistake by itself.
+    fn each(self) -> Vec<Self> {
+        match self {
+            Self::Several(all) => all.into_iter().flat_map(Self::each).collect(),
+            one => vec![one],
+        }
+    }
+
+    /// The same under a key of the table.
+    fn within(self, place: &str) -> Self {
+        match self {
+            Self::Several(all) => Self::Several(all.into_iter().map(|one| one.within(place)).collect()),
+            Self::Setting { channel, key, message } => {
+                Self::Written { channel, key: format!("{place}.{key}"), message }
+            }
+            Self::Written { channel, key, message } => {
+                Self::Written { channel, key: format!("{place}.{key}"), message }
+            }
+            other => other,
+        }
+    }
+
+    /// The key under `[channels]` where it is, and what to do, as mistakes of a configuration are told.
+    pub fn located(&self) -> (String, String) {
+        match self {
+            Self::NoSuchChannel { name, known } => {
+                (name.clone(), format!("no channel of this build: remove it, or use one of {known}"))
+            }
+            Self::Settings { channel, message } => ((*channel).to_owned(), message.clone()),
+            Self::Setting { channel, key, message } => (format!("{channel}.{key}"), message.clone()),
+            Self::Written { channel, key, message } => (format!("{channel}.{key}"), message.clone()),
+            Self::Several(_) => (String::new(), self.to_string()),
+            Self::Alone(channel) => {
+                let what = "it has no live channel beside it: set up [channels], or remove it";
+                (channel.to_string(), what.to_owned())
+            }
+            Self::Client { channel, message } => {
+                ((*channel).to_owned(), format!("no HTTPS client: {message}; install the certificates of the system"))
+            }
+        }
+    }
 }
 
 /// Makes every channel that has a table, from the channels of `registered`; all mistakes are told at once.
@@ -110,7 +179,7 @@ pub fn build_from(registered: &[Registration], settings: &Settings) -> Result<Ve
         let transport = registration.ok_or_else(known).and_then(|registration| (registration.build)(table));
         match transport {
             Ok(transport) => made.push(transport),
-            Err(error) => wrong.push(error),
+            Err(error) => wrong.extend(error.each()),
         }
     }
     if wrong.is_empty() { Ok(made) } else { Err(wrong) }

@@ -6,11 +6,20 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::{constant_time, digest};
+use figment::error::Kind;
+use figment::value::Value;
 use reqwest::Url;
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Error;
+use crate::config;
+
+/// Steps in which mistakes of one table are looked for: more are not found.
+const MOST_LOOKS: usize = 200;
+/// What is tried in the place of a value that can't be read, so that the others are looked at.
+const STAND_INS: [fn() -> Value; 4] =
+    [|| Value::from("?"), || Value::from(1_u16), || Value::from(false), || Value::from(Vec::<Value>::new())];
 
 /// `[channels.NAME]` by name. A channel whose table is missing is not used.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -54,10 +63,85 @@ impl Table {
         self.0.keys().next().map(String::as_str)
     }
 
-    /// The table as the settings of a channel.
+    /// The table as the settings of a channel; all that can't be read is told.
     pub fn read<T: DeserializeOwned>(&self, channel: &'static str) -> Result<T, Error> {
-        serde_json::from_value(serde_json::Value::Object(self.0.clone()))
-            .map_err(|error| Error::Settings { channel, message: error.to_string() })
+        self.make(channel, Ok)
+    }
+
+    /// What a channel makes of its settings. What can't be read doesn't keep the channel from checking the rest:
+    /// whatever it makes then is dropped, and the mistakes of both are told.
+    pub fn make<T: DeserializeOwned, U>(
+        &self,
+        channel: &'static str,
+        make: impl FnOnce(T) -> Result<U, Error>,
+    ) -> Result<U, Error> {
+        let (read, wrong) = self.look();
+        let written = |(key, message): (String, String)| Error::Written { channel, key, message };
+        let unread: Vec<String> = wrong.iter().map(|(key, _)| key.clone()).collect();
+        let mut all: Vec<Error> = wrong.into_iter().map(written).collect();
+        let made = match read.map(make) {
+            Some(Ok(made)) if all.is_empty() => return Ok(made),
+            Some(Err(error)) => error.each(),
+            _ => Vec::new(),
+        };
+        // What stands in for a value that can't be read is nobody's mistake.
+        let is_ours =
+            |error: &Error| matches!(error, Error::Setting { key, .. } if unread.iter().any(|other| other == key));
+        all.extend(made.into_iter().filter(|error| !is_ours(error)));
+        Err(Error::of(all))
+    }
+
+    /// Reads the settings, with something in the place of each value that can't be read, and tells those by key.
+    fn look<T: DeserializeOwned>(&self) -> (Option<T>, Vec<(String, String)>) {
+        let mut wrong = Vec::new();
+        let mut value = match Value::serialize(&self.0) {
+            Ok(value) => value,
+            Err(error) => return (None, vec![(String::new(), config::explain(&error.kind))]),
+        };
+        let mut tries: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+        for _ in 0..MOST_LOOKS {
+            let error = match value.deserialize::<T>() {
+                Ok(read) => return (Some(read), wrong),
+                Err(error) => error,
+            };
+            let mut path = error.path.clone();
+            if let Kind::MissingField(name) = &error.kind {
+                path.push(name.to_string());
+            }
+            let tried = tries.entry(path.clone()).or_insert(0);
+            if *tried == 0 {
+                wrong.push((path.join("."), config::explain(&error.kind)));
+            }
+            let is_known = !matches!(error.kind, Kind::UnknownField(..));
+            let stand_in = STAND_INS.get(*tried).filter(|_| is_known).map(|stand_in| stand_in());
+            *tried += 1;
+            let is_there = config::replace(&mut value, &path, stand_in.clone());
+            if !is_there && let (Some(stand_in), Value::Dict(_, pairs), [name]) = (stand_in, &mut value, &*path) {
+                pairs.insert(name.clone(), stand_in);
+            } else if !is_there {
+                break;
+            }
+        }
+        (None, wrong)
+    }
+}
+
+/// Notes what is wrong while the other settings are checked.
+#[derive(Default)]
+pub(super) struct Checks(Vec<Error>);
+
+impl Checks {
+    /// What was checked, when it is right.
+    pub fn note<T>(&mut self, checked: Result<T, Error>) -> Option<T> {
+        checked.map_err(|error| self.0.extend(error.each())).ok()
+    }
+
+    /// What was made of what is right, unless something is wrong.
+    pub fn made<T>(self, made: Option<T>) -> Result<T, Error> {
+        match made {
+            Some(made) if self.0.is_empty() => Ok(made),
+            _ => Err(Error::of(self.0)),
+        }
     }
 }
 
@@ -173,6 +257,35 @@ mod tests {
         assert_eq!(serde_json::from_str::<Secret>("123").unwrap().expose(), "123");
         assert!(Secret::from("").check("sms", "api_key").is_err());
         assert!(Secret::from("a\nb").check("sms", "api_key").is_err());
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Own {
+        token: Secret,
+        window: u32,
+        #[serde(default)]
+        poll: bool,
+        base: String,
+    }
+
+    #[test]
+    fn every_wrong_key_of_a_table_is_told_at_once_without_its_value() {
+        let table = Table::of(serde_json::json!({ "token": true, "window": "s3cret", "pol": 1, "poll": "s3cret" }));
+        let made = table.make("sms", |own: Own| {
+            let mut checks = Checks::default();
+            // Of a stand-in, and of nothing that was written.
+            checks.note(address("sms", "base", &own.base));
+            let poll = || Error::Setting { channel: "sms", key: "other", message: "give another".to_owned() };
+            checks.note(if own.poll { Ok(()) } else { Err(poll()) });
+            checks.made(Some((own.token, own.window)))
+        });
+        let told: Vec<String> = made.err().unwrap().each().iter().map(|error| error.located().0).collect();
+        let mut sorted = told.clone();
+        sorted.sort();
+        assert_eq!(sorted, ["sms.base", "sms.other", "sms.pol", "sms.poll", "sms.token", "sms.window"]);
+        let text = format!("{:?}", table.read::<Own>("sms").unwrap_err());
+        assert!(!text.contains("s3cret"), "{text}");
     }
 
     #[test]

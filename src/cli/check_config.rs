@@ -16,13 +16,8 @@ pub struct Arguments {
 
 /// Runs it. Exit code 1 when something is wrong.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let config = config::load(Some(&arguments.file), std::env::vars())?;
-    if let Err(mistakes) = Configured::of(&config) {
-        for mistake in mistakes {
-            eprintln!("estafette: {mistake}");
-        }
-        return Ok(ExitCode::FAILURE);
-    }
+    let source = config::Source { path: Some(arguments.file.clone()), environment: std::env::vars().collect() };
+    Configured::load(&source)?;
     println!("{} is in order.", arguments.file.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::app::{Configured, Running, listen};
 use crate::{config, telemetry};
@@ -22,15 +22,8 @@ pub struct Arguments {
 /// Runs until it is stopped.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let source = config::Source { path: arguments.config, environment: std::env::vars().collect() };
-    let config = source.load()?;
+    let (config, mut configured) = Configured::load(&source)?;
     telemetry::start_log(&config.log);
-    let mut configured = match Configured::of(&config) {
-        Ok(configured) => configured,
-        Err(mistakes) => {
-            let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-            bail!("the channels can't be set up:\n  {}", all.join("\n  "))
-        }
-    };
     configured.faces.source = Some((source, config.keys.clone()));
     let http = listen("the API", &config.http.address.to_string())?;
     let admin = listen("the admin port", &config.admin.address.to_string())?;

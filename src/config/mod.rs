@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use checked::{Admin, Admission, Config, Delivery, Http, Institution, Journal, Log, LogFormat, Secret};
 pub use difference::{Applies, Difference, Keys};
+pub(crate) use source::{explain, replace};
 
 /// What the names of variables start with.
 pub const PREFIX: &str = "ESTAFETTE__";
@@ -71,36 +72,48 @@ impl Source {
     pub fn load(&self) -> Result<Config, Error> {
         load(self.path.as_deref(), self.environment.iter().cloned())
     }
+
+    /// Reads it, and notes what is wrong. With mistakes the configuration is for looking for others only.
+    pub(crate) fn survey(&self) -> Result<(Config, Vec<Mistake>), Error> {
+        Ok(surveyed(text_of(self.path.as_deref())?.as_deref(), self.environment.iter().cloned()))
+    }
 }
 
 /// Reads the file (none for defaults only) and the variables, and checks everything.
 pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, Error> {
-    let text = match path {
-        Some(path) => {
-            Some(std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?)
-        }
-        None => None,
-    };
-    parse(text.as_deref(), environment)
+    parse(text_of(path)?.as_deref(), environment)
+}
+
+fn text_of(path: Option<&Path>) -> Result<Option<String>, Error> {
+    let Some(path) = path else { return Ok(None) };
+    std::fs::read_to_string(path).map(Some).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 /// As [`load`], of a text in TOML.
 pub fn parse(toml: Option<&str>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config, Error> {
+    whole(surveyed(toml, environment))
+}
+
+fn whole((config, mistakes): (Config, Vec<Mistake>)) -> Result<Config, Error> {
+    if mistakes.is_empty() { Ok(config) } else { Err(Error::Mistakes(mistakes)) }
+}
+
+fn surveyed(toml: Option<&str>, environment: impl IntoIterator<Item = (String, String)>) -> (Config, Vec<Mistake>) {
     let mut mistakes = Vec::new();
     let raw = source::read(toml, source::Overrides::of(environment), &mut mistakes);
     checked(raw, mistakes)
 }
 
-fn checked(raw: raw::Raw, mut mistakes: Vec<Mistake>) -> Result<Config, Error> {
+fn checked(raw: raw::Raw, mut mistakes: Vec<Mistake>) -> (Config, Vec<Mistake>) {
     let keys = Keys::of(&raw);
     let config = check::Checker::new(&mut mistakes).config(raw);
-    if mistakes.is_empty() { Ok(Config { keys, ..config }) } else { Err(Error::Mistakes(mistakes)) }
+    (Config { keys, ..config }, mistakes)
 }
 
 /// Checks keys that come from more than one reading: each alone was right, together they may not be.
 pub fn check(keys: &Keys) -> Result<Config, Error> {
     match serde::Deserialize::deserialize(keys.whole()) {
-        Ok(raw) => checked(raw, Vec::new()),
+        Ok(raw) => whole(checked(raw, Vec::new())),
         Err(error) => {
             let error: serde_json::Error = error;
             Err(Error::Mistakes(vec![Mistake { key: "(file)".into(), what: error.to_string() }]))

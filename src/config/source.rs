@@ -120,11 +120,14 @@ fn shown(path: &[String], texts: &BTreeMap<Vec<String>, String>) -> String {
     }
 }
 
-fn explain(kind: &Kind) -> String {
+/// What is wrong with a value, and what to give; without the value, which may be a secret.
+pub(crate) fn explain(kind: &Kind) -> String {
     match kind {
         Kind::UnknownField(_, []) => "no such key; there are none here".into(),
         Kind::UnknownField(_, known) => format!("no such key; here are known {}", known.join(", ")),
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => format!("give {}", plain(expected)),
+        Kind::MissingField(_) => "missing: give it".into(),
+        Kind::UnknownVariant(_, known) => format!("give one of {}", known.join(", ")),
         other => other.to_string(),
     }
 }
@@ -132,7 +135,7 @@ fn explain(kind: &Kind) -> String {
 /// Names of Rust types mean nothing to an operator.
 fn plain(expected: &str) -> String {
     match expected {
-        "u64" | "u32" | "usize" => "a whole number".into(),
+        "u64" | "u32" | "u16" | "usize" => "a whole number".into(),
         "f64" => "a number".into(),
         "a string" | "string" => "a text in quotes".into(),
         "a boolean" | "bool" => "true or false".into(),
@@ -158,7 +161,7 @@ fn put(whole: &mut Dict, path: &[String], value: Value) {
 }
 
 /// Puts another value at a path, or takes it out. False when there is nothing at the path.
-fn replace(value: &mut Value, path: &[String], with: Option<Value>) -> bool {
+pub(crate) fn replace(value: &mut Value, path: &[String], with: Option<Value>) -> bool {
     let Some((first, rest)) = path.split_first() else { return false };
     match value {
         Value::Dict(_, dict) if rest.is_empty() => match with {

@@ -240,7 +240,7 @@ impl Indexes {
 
     /// Messages that may have gone to a mobile number, the last first.
     pub fn by_number(&self, mobile: Mobile) -> Result<Vec<MessageId>, Error> {
-        found(&self.numbers, self.of_number(mobile))
+        ids(self.numbers.lookup(self.of_number(mobile), u128::MAX))
     }
 
     /// Messages that a channel may know under its own reference.

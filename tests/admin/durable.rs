@@ -1,7 +1,7 @@
 //! What an operator is told of a message is on disk, whatever the live state says meanwhile.
 use std::sync::Arc;
 
-use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint};
+use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint, Words};
 use estafette_actors::delivery;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::Change;
@@ -66,6 +66,7 @@ async fn no_state_that_is_ahead_of_the_disk_is_told_by_status_why_or_find() {
         clock: Arc::new(SystemClock),
         admission: Gate::new(Admission::default()),
         mint: Mint::default(),
+        words: Words::default(),
     });
     let address = listen(&ahead, settings()).await;
     for command in [format!("STATUS {id}"), format!("WHY {id}")] {

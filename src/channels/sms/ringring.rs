@@ -39,7 +39,7 @@ use serde_json::Value;
 
 use crate::channels::Error;
 use crate::channels::http::{Effect, Peer, Trouble, failed};
-use crate::channels::settings::{Secret, Table, address, span};
+use crate::channels::settings::{Checks, Secret, Table, address, span};
 use crate::channels::sms::{NAME, sender};
 
 /// The provider's name.
@@ -81,7 +81,7 @@ fn ten_seconds() -> u64 {
 
 /// Makes the channel from its table.
 pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
-    Ok(Arc::new(RingRing::new(table.read(NAME)?)?))
+    Ok(Arc::new(table.make(NAME, RingRing::new)?))
 }
 
 /// The provider.
@@ -99,16 +99,22 @@ struct Inner {
 impl RingRing {
     /// Makes it; nothing is asked of the gateway yet.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let base = address(NAME, "base_url", &settings.base_url)?;
-        let timeout = span(NAME, "timeout_ms", settings.timeout_ms)?;
-        settings.api_key.check(NAME, "api_key")?;
+        let mut checks = Checks::default();
+        let base = checks.note(address(NAME, "base_url", &settings.base_url));
+        let timeout = checks.note(span(NAME, "timeout_ms", settings.timeout_ms));
+        checks.note(settings.api_key.check(NAME, "api_key"));
+        let status_url = status_url(settings.callback_base.as_deref(), settings.callback_secret.as_ref());
+        let status_url = checks.note(status_url).flatten();
+        let peer = base.as_deref().zip(timeout).map(|(base, timeout)| Peer::new(NAME, base, timeout));
+        let peer = peer.and_then(|peer| checks.note(peer));
+        let (base, peer) = checks.made(base.zip(peer))?;
         let path = if settings.sandbox { "sms/sandbox/v1/Message" } else { "sms/v1/Message" };
         Ok(Self(Arc::new(Inner {
-            peer: Peer::new(NAME, &base, timeout)?,
+            peer,
             url: format!("{base}/{path}"),
             api_key: settings.api_key,
             sender_id: settings.sender_id.filter(|sender| !sender.is_empty()),
-            status_url: status_url(settings.callback_base.as_deref(), settings.callback_secret.as_ref())?,
+            status_url,
             callback_secret: settings.callback_secret,
         })))
     }

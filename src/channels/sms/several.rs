@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 use crate::channels::Error;
 use crate::channels::http::failed;
-use crate::channels::settings::Table;
+use crate::channels::settings::{Checks, Table};
 use crate::channels::sms::NAME;
 
 /// The provider's name, of all of them together.
@@ -135,25 +135,33 @@ pub(super) fn build(
         return Err(wrong("providers", format!("give 1 to {MOST} of them")));
     }
     let mut providers: Vec<Provider> = Vec::new();
-    for table in tables {
+    let mut checks = Checks::default();
+    for (place, table) in tables.into_iter().enumerate() {
         let mut table = Table::of(table);
+        let mut note = Checks::default();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let name = table.take("name").filter(|name| (1..=NAME_MAX).contains(&name.len()) && name.chars().all(plain));
         let what = "give each provider a name of 1 to 20 lower-case letters, digits or hyphens, and each another";
         let name = name.filter(|name| providers.iter().all(|known| known.line.name.as_deref() != Some(name)));
-        let name = name.ok_or_else(|| wrong("providers.name", what))?;
-        let weight = match table.take_value("weight") {
-            None => 1,
-            Some(weight) => {
-                let weight = weight.as_u64().and_then(|weight| u32::try_from(weight).ok());
-                weight.filter(|weight| *weight <= 1_000).ok_or_else(|| wrong("providers.weight", "give 0 to 1000"))?
-            }
-        };
-        let countries = self::countries(&mut table)?;
-        let transport = make(&table)?;
-        providers.push(Provider { line: Line::new(Some(name.into()), table, transport), weight, countries });
+        let name = note.note(name.ok_or_else(|| wrong("name", what)));
+        let weight = note.note(weight(&mut table));
+        let countries = note.note(self::countries(&mut table));
+        let transport = note.note(make(&table));
+        let whole = name.zip(weight).zip(countries.zip(transport));
+        let provider = note.made(whole).map_err(|error| error.within(&format!("providers.{place}")));
+        if let Some(((name, weight), (countries, transport))) = checks.note(provider) {
+            providers.push(Provider { line: Line::new(Some(name.into()), table, transport), weight, countries });
+        }
     }
+    let providers = checks.made(Some(providers))?;
     Ok(Several::new(providers, terms))
+}
+
+/// Takes the weight of a provider out of its table.
+fn weight(table: &mut Table) -> Result<u32, Error> {
+    let Some(weight) = table.take_value("weight") else { return Ok(1) };
+    let weight = weight.as_u64().and_then(|weight| u32::try_from(weight).ok());
+    weight.filter(|weight| *weight <= 1_000).ok_or_else(|| wrong("weight", "give 0 to 1000"))
 }
 
 impl Line {

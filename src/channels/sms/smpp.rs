@@ -57,7 +57,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(3 * 86_400);
 
 /// Makes the channel from its table.
 pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
-    Ok(Arc::new(Smpp::new(&table.read(NAME)?)?))
+    Ok(Arc::new(table.make(NAME, |settings| Smpp::new(&settings))?))
 }
 
 /// The provider.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::tls;
 use crate::channels::Error;
-use crate::channels::settings::{Secret, span};
+use crate::channels::settings::{Checks, Secret, span};
 use crate::channels::sms::{NAME, source};
 
 /// The settings as they are written.
@@ -201,65 +201,72 @@ fn text(key: &'static str, text: &str, least: usize, most: usize) -> Result<Byte
     Err(wrong(key, format!("give {least} to {most} visible ASCII characters")))
 }
 
+fn within(key: &'static str, value: u32, most: u32) -> Result<(), Error> {
+    if (1..=most).contains(&value) { Ok(()) } else { Err(wrong(key, format!("give 1 to {most}"))) }
+}
+
 impl Settings {
+    /// Everything is looked at, whatever was wrong before.
     pub(super) fn checked(&self) -> Result<(Terms, Form), Error> {
+        let mut checks = Checks::default();
         let host = self.address.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        let Some((host, _)) = host else {
-            return Err(wrong("address", "give host and port, such as smsc.example.be:2775"));
+        let host = host.map(|(host, _)| host);
+        let no_host = || wrong("address", "give host and port, such as smsc.example.be:2775");
+        checks.note(host.ok_or_else(no_host));
+        checks.note(within("binds", self.binds.into(), 32));
+        checks.note(within("window", self.window, 10_000));
+        let is_ordered = self.reconnect_max_ms >= self.reconnect_min_ms;
+        checks
+            .note(is_ordered.then_some(()).ok_or_else(|| wrong("reconnect_max_ms", "give at least reconnect_min_ms")));
+        let tls = self.tls.then(|| (checks.note(self.tls_name(host)), checks.note(self.connector())));
+        let mut word = |key, word: &str, least, most| checks.note(text(key, word, least, most)).unwrap_or_default();
+        let bind = Bind {
+            system_id: word("system_id", &self.system_id, 1, 15),
+            password: word("password", self.password.expose(), 0, 8),
+            system_type: word("system_type", &self.system_type, 0, 12),
+            interface_version: 0x34,
+            range: Address::default(),
         };
-        if !(1..=32).contains(&self.binds) {
-            return Err(wrong("binds", "give 1 to 32"));
-        }
-        if !(1..=10_000).contains(&self.window) {
-            return Err(wrong("window", "give 1 to 10000"));
-        }
-        if self.reconnect_max_ms < self.reconnect_min_ms {
-            return Err(wrong("reconnect_max_ms", "give at least reconnect_min_ms"));
-        }
-        let tls = if self.tls {
-            let name = self.tls_name.as_deref().unwrap_or(host).trim_matches(['[', ']']).to_owned();
-            let name =
-                ServerName::try_from(name).map_err(|_| wrong("tls_name", "give a host name or an IP address"))?;
-            let connector = tls::connector(self.tls_ca_file.as_deref()).map_err(|what| wrong("tls_ca_file", what))?;
-            Some((connector, name))
-        } else {
-            None
-        };
-        let ms = |key, value| span(NAME, key, value);
+        let service_type = word("service_type", &self.service_type, 0, 5);
+        let mut ms = |key, value| checks.note(span(NAME, key, value)).unwrap_or_default();
         let terms = Terms {
             address: self.address.clone(),
-            tls,
-            bind: Bind {
-                system_id: text("system_id", &self.system_id, 1, 15)?,
-                password: text("password", self.password.expose(), 0, 8)?,
-                system_type: text("system_type", &self.system_type, 0, 12)?,
-                interface_version: 0x34,
-                range: Address::default(),
-            },
+            tls: tls.and_then(|(name, connector)| Some((connector?, name?))),
+            bind,
             window: self.window as usize,
-            enquire_after: ms("enquire_link_ms", self.enquire_link_ms)?,
-            response: ms("response_timeout_ms", self.response_timeout_ms)?,
-            connect: ms("connect_timeout_ms", self.connect_timeout_ms)?,
-            reconnect: (ms("reconnect_min_ms", self.reconnect_min_ms)?, ms("reconnect_max_ms", self.reconnect_max_ms)?),
+            enquire_after: ms("enquire_link_ms", self.enquire_link_ms),
+            response: ms("response_timeout_ms", self.response_timeout_ms),
+            connect: ms("connect_timeout_ms", self.connect_timeout_ms),
+            reconnect: (ms("reconnect_min_ms", self.reconnect_min_ms), ms("reconnect_max_ms", self.reconnect_max_ms)),
             receipt_id: self.receipt_id,
             alphabet: self.coding.default_alphabet(),
-        };
-        let named = self.sender_id.as_deref().filter(|sender| !sender.is_empty());
-        let source = match named {
-            None => Address::default(),
-            Some(sender) => {
-                let what = "give up to 15 digits, or up to 11 letters, digits and spaces";
-                source(sender).ok_or_else(|| wrong("sender_id", what))?
-            }
         };
         let form = Form {
             coding: self.coding,
             long: self.long,
-            service_type: text("service_type", &self.service_type, 0, 5)?,
+            service_type,
             reference_tlv: self.reference_tlv,
-            source,
+            source: checks.note(self.source()).unwrap_or_default(),
         };
-        Ok((terms, form))
+        checks.made(Some((terms, form)))
+    }
+
+    fn tls_name(&self, host: Option<&str>) -> Result<ServerName<'static>, Error> {
+        // That the host is missing is told under its own key.
+        let name = self.tls_name.as_deref().or(host).unwrap_or("localhost").trim_matches(['[', ']']).to_owned();
+        ServerName::try_from(name).map_err(|_| wrong("tls_name", "give a host name or an IP address"))
+    }
+
+    fn connector(&self) -> Result<tokio_rustls::TlsConnector, Error> {
+        tls::connector(self.tls_ca_file.as_deref()).map_err(|what| wrong("tls_ca_file", what))
+    }
+
+    fn source(&self) -> Result<Address, Error> {
+        let Some(sender) = self.sender_id.as_deref().filter(|sender| !sender.is_empty()) else {
+            return Ok(Address::default());
+        };
+        let what = "give up to 15 digits, or up to 11 letters, digits and spaces";
+        source(sender).ok_or_else(|| wrong("sender_id", what))
     }
 }
 
