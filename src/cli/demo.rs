@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use estafette_actors::domain::channel::Channel;
 use serde_json::json;
 
 use super::broadcast::follow;
 use super::client::{Client, Target};
+use compare::Asked;
 use setup::Stage;
 
 /// When nothing moves for so long, what still waits does so for a receipt that won't come soon:
@@ -72,9 +74,12 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let (citizens, mailboxes) = split(&csv);
     println!("Sending to {} recipients, of which {} over the e-Box first.", lines(&csv), lines(&mailboxes));
-    let mut broadcasts = Vec::new();
-    for (strategy, rows) in [("govapp-first", citizens), ("ebox-first", mailboxes)] {
-        if lines(&rows) == 0 {
+    let mut asked = Vec::new();
+    let parts: [(_, _, &'static [Channel]); 2] =
+        [("govapp-first", citizens, &[Channel::GOVAPP, Channel::SMS]), ("ebox-first", mailboxes, &[Channel::EBOX])];
+    for (strategy, rows, channels) in parts {
+        let count = lines(&rows);
+        if count == 0 {
             continue;
         }
         let content = json!({
@@ -92,15 +97,15 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let upload = client.request(reqwest::Method::PUT, &path).header("Content-Type", "text/csv").body(rows);
         client.json(upload).await?;
         client.post(&format!("/v1/broadcasts/{id}/start"), &json!({})).await?;
-        broadcasts.push(id);
+        asked.push(Asked { broadcast: id, rows: count, channels });
     }
-    for id in &broadcasts {
-        follow(&client, id, QUIET).await?;
+    for part in &asked {
+        follow(&client, &part.broadcast, QUIET).await?;
     }
-    let agree = compare::show(&stage, &broadcasts).await?;
+    let verdict = compare::compare(&stage, &asked, true).await?;
     if arguments.exit {
         Box::pin(stage.strike()).await;
-        return Ok(if agree { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(if verdict.agree { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     println!();
     println!("API      {}", stage.api);

@@ -1,5 +1,8 @@
 //! What the journal says beside what the channels received: a table by channel and status, three
 //! receipts with their trail, and every difference.
+//!
+//! Invariant: the verdict can fail. A row that waits for anything but a receipt, a letter that came twice and that the
+//! journal doesn't mark, a channel to which nothing was sent although recipients asked for it: each is a fault.
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Context;
@@ -8,28 +11,117 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::id::{AttemptRef, BroadcastId, MessageId};
 use estafette_actors::domain::life::State;
+use estafette_actors::domain::status::WaitReason;
+use estafette_actors::ports::AttemptView;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::setup::Stage;
 
+/// From so many recipients on each channel of a part must have had something; of fewer, chance may let all be reached
+/// over one.
+const MANY: usize = 50;
+
+/// A part of the recipients, and the channels that it asks for.
+pub struct Asked {
+    /// Its broadcast.
+    pub broadcast: String,
+    /// How many recipients it has.
+    pub rows: usize,
+    /// The channels.
+    pub channels: &'static [Channel],
+}
+
 /// Every row of the broadcasts with its state.
 struct Rows(HashMap<MessageId, (State, Channel)>);
 
-/// Shows all, and tells whether journal and ledgers agree.
-pub async fn show(stage: &Stage, broadcasts: &[String]) -> anyhow::Result<bool> {
-    // Receipts that are on their way change statuses, not what was taken; give them a moment.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    let rows = read(stage, broadcasts).await?;
-    table(&rows);
-    trails(stage, &rows).await?;
-    differences(stage, &rows).await
+/// A channel's ledger beside the journal.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Tally {
+    /// Attempts that the channel took, by the journal.
+    taken: u64,
+    /// Attempts in the ledger.
+    ledger: u64,
+    /// Those of the journal that the ledger lacks.
+    missing: u64,
+    /// Those of the ledger that the journal lacks.
+    unknown: u64,
+    /// Those that came more than once and that the journal doesn't mark as possible duplicates.
+    unmarked_duplicates: u64,
 }
 
-async fn read(stage: &Stage, broadcasts: &[String]) -> anyhow::Result<Rows> {
+/// What was found.
+#[derive(Serialize)]
+pub struct Verdict {
+    /// Whether nothing is wrong.
+    pub agree: bool,
+    /// What is wrong.
+    faults: Vec<String>,
+    channels: BTreeMap<Channel, Tally>,
+    statuses: BTreeMap<Channel, BTreeMap<&'static str, u64>>,
+}
+
+/// Compares, and shows all when `aloud`.
+pub async fn compare(stage: &Stage, asked: &[Asked], aloud: bool) -> anyhow::Result<Verdict> {
+    // Receipts that are on their way change statuses, not what was taken; give them a moment.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let rows = read(stage, asked).await?;
+    let mut channels = BTreeMap::new();
+    for channel in [Channel::GOVAPP, Channel::SMS, Channel::EBOX] {
+        channels.insert(channel, tally(stage, &rows, channel).await?);
+    }
+    let faults = faults(&channels, rows.0.values().map(|(state, _)| state), asked);
+    let verdict = Verdict { agree: faults.is_empty(), faults, channels, statuses: statuses(&rows) };
+    if aloud {
+        verdict.show_statuses();
+        trails(stage, &rows).await?;
+        verdict.show_channels();
+    }
+    Ok(verdict)
+}
+
+/// What is wrong; empty when nothing is.
+fn faults<'s>(
+    channels: &BTreeMap<Channel, Tally>,
+    states: impl IntoIterator<Item = &'s State>,
+    asked: &[Asked],
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (channel, tally) in channels {
+        for (count, what) in [
+            (tally.missing, "were taken by the journal and are not in the ledger"),
+            (tally.unknown, "are in the ledger and not in the journal"),
+            (tally.unmarked_duplicates, "came twice, and the journal does not mark them"),
+        ] {
+            if count > 0 {
+                faults.push(format!("{channel}: {count} {what}"));
+            }
+        }
+    }
+    let open = states.into_iter().filter_map(State::wait_reason);
+    let stuck = open.filter(|reason| *reason != WaitReason::AwaitingReceipt).count();
+    if stuck > 0 {
+        faults.push(format!("{stuck} recipients wait for something else than a receipt"));
+    }
+    let was_used = |channel: &&Channel| channels.get(channel).is_some_and(|tally| tally.taken > 0);
+    for part in asked {
+        let unused: Vec<&str> = part.channels.iter().filter(|one| !was_used(one)).map(Channel::as_str).collect();
+        let is_fault = if part.rows >= MANY { !unused.is_empty() } else { unused.len() == part.channels.len() };
+        if is_fault {
+            faults.push(format!("nothing was sent over {}, for {} recipients", unused.join(", "), part.rows));
+        }
+    }
+    if asked.iter().all(|part| part.rows == 0) {
+        faults.push("there was nobody to send to".to_owned());
+    }
+    faults
+}
+
+async fn read(stage: &Stage, asked: &[Asked]) -> anyhow::Result<Rows> {
     let archive = stage.broker().archive();
     let mut rows = HashMap::new();
-    for id in broadcasts {
-        let id: BroadcastId = id.parse()?;
+    for part in asked {
+        let id: BroadcastId = part.broadcast.parse()?;
         let view = archive.broadcast(None, id).await?.context("the broadcast is not in the journal")?;
         for n in 0..view.chunks {
             for row in archive.report(id.chunk(n)).await? {
@@ -42,17 +134,41 @@ async fn read(stage: &Stage, broadcasts: &[String]) -> anyhow::Result<Rows> {
     Ok(Rows(rows))
 }
 
-fn table(rows: &Rows) {
-    let mut counts: BTreeMap<(Channel, &'static str), u64> = BTreeMap::new();
+fn statuses(rows: &Rows) -> BTreeMap<Channel, BTreeMap<&'static str, u64>> {
+    let mut counts: BTreeMap<Channel, BTreeMap<&'static str, u64>> = BTreeMap::new();
     for (state, channel) in rows.0.values() {
-        *counts.entry((*channel, state.status().as_str())).or_default() += 1;
+        *counts.entry(*channel).or_default().entry(state.status().as_str()).or_default() += 1;
     }
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header(["Channel", "Status", "Recipients"]);
-    for ((channel, status), count) in counts {
-        table.add_row([channel.to_string(), status.to_owned(), count.to_string()]);
+    counts
+}
+
+impl Verdict {
+    fn show_statuses(&self) {
+        let mut table = Table::new();
+        table.load_preset(UTF8_FULL_CONDENSED).set_header(["Channel", "Status", "Recipients"]);
+        for (channel, statuses) in &self.statuses {
+            for (status, count) in statuses {
+                table.add_row([channel.to_string(), (*status).to_owned(), count.to_string()]);
+            }
+        }
+        println!("{table}");
     }
-    println!("{table}");
+
+    fn show_channels(&self) {
+        let mut table = Table::new();
+        let header = ["Channel", "Journal: taken", "Ledger", "Missing there", "Unknown here", "Unmarked duplicates"];
+        table.load_preset(UTF8_FULL_CONDENSED).set_header(header);
+        for (channel, tally) in &self.channels {
+            let Tally { taken, ledger, missing, unknown, unmarked_duplicates } = *tally;
+            let numbers = [taken, ledger, missing, unknown, unmarked_duplicates].map(|number| number.to_string());
+            table.add_row(std::iter::once(channel.to_string()).chain(numbers));
+        }
+        println!("{table}");
+        for fault in &self.faults {
+            println!("{fault}");
+        }
+        println!("{}", if self.agree { "Journal and ledgers agree." } else { "Journal and ledgers DIFFER." });
+    }
 }
 
 /// One receipt of each channel, where there is one.
@@ -92,51 +208,41 @@ fn told(change: &Change) -> Option<String> {
     })
 }
 
-/// Compares each ledger with the journal, both ways.
-async fn differences(stage: &Stage, rows: &Rows) -> anyhow::Result<bool> {
-    let mut table = Table::new();
-    let header = ["Channel", "Journal: taken", "Ledger", "Missing there", "Unknown here", "Unmarked duplicates"];
-    table.load_preset(UTF8_FULL_CONDENSED).set_header(header);
-    let mut agree = true;
-    for channel in [Channel::GOVAPP, Channel::SMS, Channel::EBOX] {
-        let ledger = ledger(stage, channel).await?;
-        let (mut unknown, mut duplicates) = (0, 0);
-        for (attempt, entries) in &ledger {
-            let known = rows.0.get(&attempt.message);
-            if known.is_none() && !stage.knows(attempt.message).await? {
-                unknown += 1;
-            }
-            duplicates += u64::from(entries.times > 1 && !entries.marked);
+/// Compares a ledger with the journal, both ways.
+async fn tally(stage: &Stage, rows: &Rows, channel: Channel) -> anyhow::Result<Tally> {
+    let ledger = ledger(stage, channel).await?;
+    let mut tally = Tally { ledger: ledger.len() as u64, ..Tally::default() };
+    for (attempt, times) in &ledger {
+        if !rows.0.contains_key(&attempt.message) && !stage.knows(attempt.message).await? {
+            tally.unknown += 1;
         }
-        let (mut taken, mut missing) = (0, 0);
-        for (id, (state, at)) in &rows.0 {
-            let tried = state.attempts.iter().filter(|tried| *at == channel && tried.status.rank() > 0);
-            let current = state.tracks.first().map(|track| track.step);
-            for tried in tried.filter(|tried| Some(tried.step) == current) {
-                taken += 1;
-                let attempt = AttemptRef { message: *id, step: tried.step, retry: tried.retry };
-                missing += u64::from(!ledger.contains_key(&attempt));
-            }
+        if *times > 1 && !is_marked(stage, attempt).await? {
+            tally.unmarked_duplicates += 1;
         }
-        agree &= missing == 0 && unknown == 0 && duplicates == 0;
-        let numbers = [taken, ledger.len() as u64, missing, unknown, duplicates].map(|number| number.to_string());
-        table.add_row(std::iter::once(channel.to_string()).chain(numbers));
     }
-    let waiting = rows.0.values().filter(|(state, _)| state.settled.is_none() && state.wait_reason().is_none()).count();
-    println!("{table}");
-    println!("{}", if agree && waiting == 0 { "Journal and ledgers agree." } else { "Journal and ledgers DIFFER." });
-    Ok(agree && waiting == 0)
+    for (id, (state, at)) in &rows.0 {
+        let tried = state.attempts.iter().filter(|tried| *at == channel && tried.status.rank() > 0);
+        let current = state.tracks.first().map(|track| track.step);
+        for tried in tried.filter(|tried| Some(tried.step) == current) {
+            tally.taken += 1;
+            let attempt = AttemptRef { message: *id, step: tried.step, retry: tried.retry };
+            tally.missing += u64::from(!ledger.contains_key(&attempt));
+        }
+    }
+    Ok(tally)
 }
 
-/// What a ledger holds of one attempt.
-#[derive(Default)]
-struct Entries {
-    times: u64,
-    marked: bool,
+/// Whether the journal says of an attempt that it may have been made twice. The channel's own mark would prove nothing:
+/// it sees that it has the reference already.
+async fn is_marked(stage: &Stage, attempt: &AttemptRef) -> anyhow::Result<bool> {
+    let Some(view) = stage.broker().archive().message(None, attempt.message).await? else { return Ok(false) };
+    let is_it = |known: &&AttemptView| (known.step, known.retry) == (attempt.step, attempt.retry);
+    Ok(view.attempts.iter().find(is_it).is_some_and(|known| known.possible_duplicate))
 }
 
-async fn ledger(stage: &Stage, channel: Channel) -> anyhow::Result<HashMap<AttemptRef, Entries>> {
-    let mut found: HashMap<AttemptRef, Entries> = HashMap::new();
+/// How often each attempt came.
+async fn ledger(stage: &Stage, channel: Channel) -> anyhow::Result<HashMap<AttemptRef, u64>> {
+    let mut found: HashMap<AttemptRef, u64> = HashMap::new();
     let mut after = 0;
     loop {
         let url = format!("{}/{channel}?after={after}&limit=1000", stage.ledgers);
@@ -146,13 +252,73 @@ async fn ledger(stage: &Stage, channel: Channel) -> anyhow::Result<HashMap<Attem
             let reference = entry["reference"].as_str().unwrap_or_default();
             // What is not ours would be a message that nobody accepted.
             let attempt = reference.parse().with_context(|| format!("{channel} got a reference that is not ours"))?;
-            let entry_of = found.entry(attempt).or_default();
-            entry_of.times += 1;
-            entry_of.marked |= entry["possible_duplicate"].as_bool().unwrap_or(false);
+            *found.entry(attempt).or_default() += 1;
             after = entry["sequence"].as_u64().unwrap_or(after).max(after);
         }
         if entries.is_empty() {
             return Ok(found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use estafette_actors::domain::life::{Phase, Track};
+    use estafette_actors::domain::time::Timestamp;
+
+    use super::*;
+
+    fn waiting(phase: Phase) -> State {
+        let track = Track { step: 0, retry: 0, channel: Channel::SMS, phase, resends: 0 };
+        State { tracks: vec![track], ..State::default() }
+    }
+
+    fn used(govapp: u64, sms: u64) -> BTreeMap<Channel, Tally> {
+        let tally = |taken| Tally { taken, ledger: taken, ..Tally::default() };
+        [(Channel::GOVAPP, tally(govapp)), (Channel::SMS, tally(sms))].into()
+    }
+
+    fn citizens(rows: usize) -> [Asked; 1] {
+        [Asked { broadcast: String::new(), rows, channels: &[Channel::GOVAPP, Channel::SMS] }]
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_is_sent_over_a_channel_that_was_asked_for_is_a_fault() {
+        let none: [&State; 0] = [];
+        assert_eq!(faults(&used(3, 2), none, &citizens(100)), [""; 0]);
+        for (channels, rows) in
+            [(used(0, 0), 1), (used(0, 0), 100), (used(3, 0), 100), (used(0, 2), MANY), (used(1, 1), 0)]
+        {
+            let asked = citizens(rows);
+            let is_fault = !faults(&channels, none, &asked).is_empty();
+            assert!(is_fault, "{channels:?} for {rows}");
+        }
+        assert_eq!(faults(&used(3, 0), none, &citizens(4)), [""; 0], "four may all have the app");
+    }
+
+    #[test]
+    fn only_a_receipt_may_be_waited_for_at_the_end() {
+        let until = Timestamp::from_millis(1);
+        let fine = [waiting(Phase::Awaiting { until }), waiting(Phase::Ended)];
+        assert_eq!(faults(&used(3, 2), &fine, &citizens(9)), [""; 0]);
+        for stuck in
+            [Phase::Attempting, Phase::Queued { not_before: Timestamp::ZERO }, Phase::Queued { not_before: until }]
+        {
+            assert_eq!(faults(&used(3, 2), [&waiting(stuck)], &citizens(9)).len(), 1, "{stuck:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_unknown_or_came_twice_unmarked_is_a_fault() {
+        let none: [&State; 0] = [];
+        for wrong in [
+            Tally { missing: 1, ..Tally::default() },
+            Tally { unknown: 1, ..Tally::default() },
+            Tally { unmarked_duplicates: 1, ..Tally::default() },
+        ] {
+            let mut channels = used(3, 2);
+            channels.insert(Channel::SMS, Tally { taken: 2, ..wrong });
+            assert_eq!(faults(&channels, none, &citizens(9)).len(), 1, "{wrong:?}");
         }
     }
 }
