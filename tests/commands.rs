@@ -1,7 +1,8 @@
 //! The commands as people and scripts use them: the real program, its output, its exit codes.
 #![allow(clippy::unwrap_used)] // a failed step fails the test
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 fn estafette(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_estafette"));
@@ -24,6 +25,68 @@ fn the_demo_ends_with_0_because_journal_and_ledgers_agree() {
     for channel in ["govapp", "sms", "ebox"] {
         assert!(text.contains(&format!("({channel}): ")), "a receipt of {channel} is shown:\n{text}");
     }
+}
+
+#[test]
+fn the_demo_and_check_config_print_one_document_for_programs() {
+    let output = estafette(&["demo", "--recipients", "60", "--exit", "--port", "0", "--output", "json"]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["verdict"]["agree"], &told["verdict"]["faults"]), (&true.into(), &serde_json::json!([])));
+    assert!(told["verdict"]["channels"]["ebox"]["taken"].as_u64().unwrap() > 0, "{told}");
+    assert!(told["running"].is_null());
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("estafette.toml");
+    for (text, in_order, keys) in
+        [("", true, vec![]), ("[http]\nworkers = 0\n[channels.fax]\n", false, vec!["http.workers", "channels.fax"])]
+    {
+        std::fs::write(&config, text).unwrap();
+        let output = estafette(&["check-config", config.to_str().unwrap(), "--output", "json"]);
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let named: Vec<&str> =
+            told["mistakes"].as_array().unwrap().iter().map(|one| one["key"].as_str().unwrap()).collect();
+        assert_eq!((&told["in_order"], named), (&in_order.into(), keys));
+        assert_eq!(output.status.success(), in_order);
+    }
+}
+
+/// A program that goes on after its first document.
+struct Running(Child);
+
+impl Running {
+    fn start(arguments: &[&str]) -> (Self, serde_json::Value) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_estafette"));
+        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let document: String = out.lines().map(Result::unwrap).take_while(|line| line != "}").collect();
+        (Self(child), serde_json::from_str(&(document + "}")).unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_simulators_tell_programs_where_they_are() {
+    let (_running, told) = Running::start(&["simulate", "--address", "127.0.0.1:0", "--output", "json"]);
+    for name in ["govapp", "sms", "smpp", "ebox", "ledgers"] {
+        assert!(told[name].as_str().is_some_and(|at| at.contains("127.0.0.1:")), "{name}: {told}");
+    }
+}
+
+#[test]
+fn the_status_of_a_broadcast_is_for_people_unless_a_document_is_asked_for() {
+    let (_running, told) = Running::start(&["demo", "--recipients", "20", "--port", "0", "--output", "json"]);
+    let at = |name: &str| told["running"][name].as_str().unwrap();
+    let (id, api, key) = (told["broadcasts"][0].as_str().unwrap(), at("api"), at("key"));
+    let people = said(&estafette(&["status", id, "--api", api, "--key", key]));
+    assert!(people.contains(&format!("Id          {id}")) && people.contains("Recipients  "), "{people}");
+    let programs = estafette(&["status", id, "--api", api, "--key", key, "--output", "json"]);
+    let programs: serde_json::Value = serde_json::from_slice(&programs.stdout).unwrap();
+    assert_eq!(programs["id"], id);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use anyhow::Context;
 use estafette_actors::domain::channel::Channel;
 use serde_json::json;
 
+use super::Output;
 use super::broadcast::follow;
 use super::client::{Client, Target};
 use compare::Asked;
@@ -43,6 +44,9 @@ pub struct Arguments {
     /// Keep the journal here; otherwise a fresh folder is used and removed at the end
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
 }
 
 /// Runs it.
@@ -73,7 +77,10 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
         None => RECIPIENTS.to_owned(),
     };
     let (citizens, mailboxes) = split(&csv);
-    println!("Sending to {} recipients, of which {} over the e-Box first.", lines(&csv), lines(&mailboxes));
+    let aloud = arguments.output == Output::Text;
+    if aloud {
+        println!("Sending to {} recipients, of which {} over the e-Box first.", lines(&csv), lines(&mailboxes));
+    }
     let mut asked = Vec::new();
     let parts: [(_, _, &'static [Channel]); 2] =
         [("govapp-first", citizens, &[Channel::GOVAPP, Channel::SMS]), ("ebox-first", mailboxes, &[Channel::EBOX])];
@@ -102,11 +109,28 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for part in &asked {
         follow(&client, &part.broadcast, QUIET).await?;
     }
-    let verdict = compare::compare(&stage, &asked, true).await?;
+    let verdict = compare::compare(&stage, &asked, aloud).await?;
+    if !aloud {
+        let addresses = (!arguments.exit)
+            .then(|| json!({ "api": stage.api, "admin": stage.admin, "ledgers": stage.ledgers, "key": stage.key }));
+        let broadcasts: Vec<&str> = asked.iter().map(|part| part.broadcast.as_str()).collect();
+        super::print_json(&json!({ "broadcasts": broadcasts, "verdict": verdict, "running": addresses }))?;
+    }
     if arguments.exit {
         Box::pin(stage.strike()).await;
         return Ok(if verdict.agree { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    if aloud {
+        invite(&stage);
+    }
+    let mut signals = super::Signals::listen()?;
+    let stop = signals.until_told(stage.running()).await;
+    Box::pin(stage.strike_as(&mut signals, stop)).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What to try while it runs.
+fn invite(stage: &Stage) {
     println!();
     println!("API      {}", stage.api);
     println!("Admin    {}", stage.admin);
@@ -120,10 +144,6 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
     println!("  curl -H 'Authorization: Bearer {}' {}/v1/strategies", stage.key, stage.api);
     println!("  redis-cli -h {host} -p {port} CHANNELS");
     println!("Ctrl-C ends it.");
-    let mut signals = super::Signals::listen()?;
-    let stop = signals.until_told(stage.running()).await;
-    Box::pin(stage.strike_as(&mut signals, stop)).await;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn lines(csv: &str) -> usize {

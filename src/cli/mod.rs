@@ -92,6 +92,12 @@ impl Cli {
     }
 }
 
+/// Prints a document for programs, whole before anything else is done.
+fn print_json(document: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(document)?);
+    Ok(())
+}
+
 /// Runs a future on actix's runtime, which the actors need.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     actix_rt::System::new().block_on(future)

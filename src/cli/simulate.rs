@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use estafette_loadtest::{Settings, Simulators};
+use serde_json::json;
+
+use super::Output;
 
 /// What it is called with.
 #[derive(Debug, clap::Args)]
@@ -23,6 +26,9 @@ pub struct Arguments {
     /// Another seed gives another run; the same one repeats it
     #[arg(long)]
     seed: Option<u64>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
 }
 
 /// Runs until it is stopped.
@@ -41,13 +47,26 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     super::block_on(async move {
         let simulators = Simulators::start(settings).await?;
         let address = simulators.address();
-        println!("GovApp   http://{address}/govapp");
-        println!("SMS      http://{address}/ringring");
-        if let Some(smsc) = simulators.smsc_address() {
-            println!("SMPP     {smsc} (estafette, sandbox)");
+        let at = |path: &str| format!("http://{address}/{path}");
+        let smsc = simulators.smsc_address();
+        match arguments.output {
+            Output::Json => super::print_json(&json!({
+                "govapp": at("govapp"),
+                "sms": at("ringring"),
+                "smpp": smsc.map(|smsc| smsc.to_string()),
+                "ebox": at("ebox"),
+                "ledgers": at("ledger"),
+            }))?,
+            Output::Text => {
+                println!("GovApp   {}", at("govapp"));
+                println!("SMS      {}", at("ringring"));
+                if let Some(smsc) = smsc {
+                    println!("SMPP     {smsc} (estafette, sandbox)");
+                }
+                println!("e-Box    {}", at("ebox"));
+                println!("Ledgers  {}", at("ledger"));
+            }
         }
-        println!("e-Box    http://{address}/ebox");
-        println!("Ledgers  http://{address}/ledger");
         super::Signals::listen()?.until_stopped().await;
         simulators.stop().await;
         Ok(ExitCode::SUCCESS)

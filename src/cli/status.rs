@@ -27,7 +27,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let broadcast = arguments.id.parse::<estafette_actors::domain::id::BroadcastId>().is_ok();
         if broadcast {
             let answer = client.get(&format!("/v1/broadcasts/{}", arguments.id)).await?;
-            println!("{}", serde_json::to_string_pretty(&answer)?);
+            print_broadcast(&answer, arguments.output)?;
         } else {
             let answer = client.get(&format!("/v1/messages/{}", arguments.id)).await?;
             print_message(&answer, arguments.output)?;
@@ -36,13 +36,30 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or("-").to_owned()
+}
+
+/// Prints a broadcast as the API answers it.
+fn print_broadcast(answer: &Value, output: Output) -> anyhow::Result<()> {
+    if output == Output::Json {
+        return super::print_json(answer);
+    }
+    println!("Id          {}", text(&answer["id"]));
+    println!("Phase       {}", text(&answer["phase"]));
+    println!("Strategy    {}", text(&answer["strategy"]));
+    println!("Recipients  {}", answer["rows"]);
+    for (status, count) in answer["by_status"].as_object().into_iter().flatten() {
+        println!("{status:<11} {count}");
+    }
+    Ok(())
+}
+
 /// Prints a message as the API answers it.
 pub fn print_message(answer: &Value, output: Output) -> anyhow::Result<()> {
     if output == Output::Json {
-        println!("{}", serde_json::to_string_pretty(answer)?);
-        return Ok(());
+        return super::print_json(answer);
     }
-    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     println!("Id       {}", text(&answer["id"]));
     println!("Status   {}", text(&answer["status"]));
     if let Some(reason) = answer["reason"].as_str() {
