@@ -210,6 +210,23 @@ async fn what_is_scheduled_can_be_cancelled_once_and_found_by_its_recipient_or_r
 }
 
 #[actix_rt::test]
+async fn a_row_that_would_fill_the_content_beyond_its_limits_is_a_bad_row_with_its_line() {
+    let (face, core, _folder) = over(Told::new(Channel::SMS, taken));
+    let body = json!({"strategy": "sms-only", "content": {"html": {"fr": "{{a}}".repeat(600)}}});
+    let created = face.ask(Method::POST, "/v1/broadcasts").json(&body).send().await.unwrap();
+    let path = format!("{}/recipients", created.headers()["location"].to_str().unwrap());
+    let long = "x".repeat(1_000);
+    let rows = format!("mobile,var.a\n0470123451,x\n0470123452,{long}\n0470123453,\n");
+    let put = face.ask(Method::PUT, &path).header("content-type", "text/csv").body(rows);
+    let refused: Value = put.send().await.unwrap().json().await.unwrap();
+    let errors = refused["rows"]["errors"].as_array().unwrap();
+    let lines: Vec<_> = errors.iter().map(|row| row["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [3, 4], "{refused}");
+    assert!(errors[0]["detail"].as_str().unwrap().contains("600000 bytes"), "{refused}");
+    core.stop().await;
+}
+
+#[actix_rt::test]
 async fn a_broadcast_is_filled_from_both_forms_started_once_and_reported_row_by_row() {
     let (face, core, _folder) = over(Told::new(Channel::SMS, taken));
     let body = json!({"strategy": "sms-only", "content": {"text": {"fr": "Montant {{amount}}"}}});

@@ -806,6 +806,11 @@ pub trait Transport: Any + Send + Sync {
         (provider == self.provider()).then(|| self.receipts(request))
     }
 
+    /// Characters of a text that the channel takes at most, where it has a bound below that of a content.
+    fn longest_text(&self) -> Option<usize> {
+        None
+    }
+
     /// Ends its connections as the channel wants it, where it has any, in bounded time. What is sent after it fails.
     fn close(&self) -> Option<BoxFuture<'static, ()>> {
         None

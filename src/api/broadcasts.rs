@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
+use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::id::BroadcastId;
 use estafette_actors::domain::submission::Broadcast;
+use estafette_actors::domain::template::Template;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{BroadcastPhase, BroadcastView};
 use serde::Serialize;
@@ -176,6 +178,13 @@ pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     Ok(json(HttpResponse::Ok(), &BroadcastAnswer::of(view)))
 }
 
+/// The content as rows fill it. What may go by SMS must fit into one.
+fn template(app: &App, broadcast: &Broadcast) -> Template {
+    let may_be_sms = broadcast.strategy.channels().any(|channel| channel == Channel::SMS);
+    let sms = app.parts.transports.iter().find(|transport| may_be_sms && transport.channel() == Channel::SMS);
+    Template::of(&broadcast.content, &broadcast.variables, sms.and_then(|transport| transport.longest_text()))
+}
+
 /// Puts recipients into a draft, any number of times. CSV has a header out of
 /// `key,niss,mobile,cbe,language,var.NAME`, any subset in any order.
 ///
@@ -233,6 +242,7 @@ pub async fn fill(
     let check = Check {
         form,
         variables: view.broadcast.variables.clone().into(),
+        template: Arc::new(template(&app, &view.broadcast)),
         today: submission::today(app.parts.broker.now()),
         reaches: caller.reaches(),
         reported: app.parts.settings.reported_rows,

@@ -12,6 +12,7 @@ use bytes::BytesMut;
 use dashmap::DashSet;
 use estafette_actors::domain::id::{BroadcastId, MAX_CHUNK_ROWS};
 use estafette_actors::domain::submission::Row;
+use estafette_actors::domain::template::Template;
 use futures_util::StreamExt;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -58,6 +59,8 @@ pub struct Check {
     pub form: Form,
     /// The content's variables.
     pub variables: Arc<[Box<str>]>,
+    /// How long it gets with their values.
+    pub template: Arc<Template>,
     /// The date, for birth dates in the future.
     pub today: Date,
     /// To whom the key may write.
@@ -180,9 +183,11 @@ impl Filler {
 fn read(file: &File, check: &Check, take: &mut dyn FnMut(Row) -> bool) -> Result<Tally, Problem> {
     let input = BufReader::with_capacity(256 * 1024, file);
     let mut tally = Tally::default();
-    let may = |row: Row| match check.reaches.check(&row.recipient) {
-        Ok(()) => Ok(row),
-        Err(what) => Err(("recipient".to_owned(), what.to_owned())),
+    let may = |row: Row| {
+        check.reaches.check(&row.recipient).map_err(|what| ("recipient".to_owned(), what.to_owned()))?;
+        let filled = check.template.check(&row.values, row.language);
+        filled.map_err(|error| (String::new(), format!("with these values {error}")))?;
+        Ok(row)
     };
     let mut row = |line: u64, row: Result<Row, Wrong>| match row.and_then(may) {
         Ok(row) => {

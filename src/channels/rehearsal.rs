@@ -128,6 +128,10 @@ impl Transport for Guarded {
         self.live.is_ready()
     }
 
+    fn longest_text(&self) -> Option<usize> {
+        self.live.longest_text()
+    }
+
     fn inquire(&self, letter: Letter) -> BoxFuture<'static, Inquiry> {
         match self.way(letter) {
             Some((Way::Live(live), letter)) => live.inquire(letter),

@@ -210,13 +210,16 @@ fn limit(part: &'static str, language: Language, length: usize, limit: usize, un
     Ok(())
 }
 
-enum Part<'t> {
+/// A piece of a template.
+pub(super) enum Part<'t> {
+    /// As it is.
     Text(&'t str),
+    /// The name of what goes here.
     Variable(&'t str),
 }
 
 /// Splits a template at `{{name}}`; a name has letters, digits, `_`, `-` and `.`.
-fn parts(template: &str) -> impl Iterator<Item = Part<'_>> {
+pub(super) fn parts(template: &str) -> impl Iterator<Item = Part<'_>> {
     let mut rest = template;
     let mut pending = None;
     std::iter::from_fn(move || {
@@ -254,7 +257,7 @@ fn substitute<'v>(template: &str, value: &impl Fn(&str) -> Option<&'v str>, esca
         match part {
             Part::Text(text) => filled.push_str(text),
             Part::Variable(name) => match value(name) {
-                Some(given) if escape => filled.push_str(&ammonia::clean_text(given)),
+                Some(given) if escape => filled.push_str(&html::escape(given)),
                 Some(given) => filled.push_str(given),
                 None => {
                     filled.push_str("{{");

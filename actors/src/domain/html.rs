@@ -67,6 +67,11 @@ pub fn clean(html: &str) -> String {
     CLEANER.clean(html).to_string()
 }
 
+/// A text as it goes into HTML.
+pub fn escape(text: &str) -> String {
+    ammonia::clean_text(text)
+}
+
 /// The text of HTML that went through [`clean`], for an SMS or a text document: paragraphs, headings, list items and
 /// `<br>` begin a line, an item has a dash, a link keeps its address in parentheses, entities are decoded.
 /// Never fails: HTML that did not go through [`clean`] gives some text.

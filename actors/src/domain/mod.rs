@@ -24,6 +24,7 @@ pub mod status;
 pub mod stop;
 pub mod strategy;
 pub mod submission;
+pub mod template;
 pub mod time;
 pub mod usage;
 pub mod webhook;

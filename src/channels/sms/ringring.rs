@@ -153,6 +153,10 @@ impl Transport for RingRing {
         PROVIDER
     }
 
+    fn longest_text(&self) -> Option<usize> {
+        Some(CHARACTERS)
+    }
+
     fn send(&self, letter: Letter) -> BoxFuture<'static, Outcome> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move { inner.send(&letter, SystemClock.now()).await })

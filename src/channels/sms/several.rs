@@ -379,6 +379,12 @@ impl Transport for Several {
         Box::pin(async move { inner.send(letter).await })
     }
 
+    fn longest_text(&self) -> Option<usize> {
+        // One that can't take a letter passes it on to another.
+        let each = self.0.providers.iter().map(|provider| provider.transport.longest_text());
+        each.collect::<Option<Vec<usize>>>()?.into_iter().max()
+    }
+
     fn is_ready(&self) -> bool {
         self.0.providers.iter().any(|provider| provider.line.transport.is_ready())
     }
