@@ -45,11 +45,6 @@ pub use controls::{Controls, Stop};
 pub use hearing::Hearing;
 pub use running::{Faces, Running};
 
-/// Messages in an actor's mailbox; what must not be lost is bounded by permits before it.
-const MAILBOX: usize = 65_536;
-/// How long a channel's "not reachable" is believed without asking again.
-const BELIEVED: Duration = Duration::from_secs(300);
-
 /// What an application is made of; the configuration and the demo each make one.
 pub struct Blueprint {
     /// The store.
@@ -68,6 +63,10 @@ pub struct Blueprint {
     pub admission: Admission,
     /// How often a child may be replaced.
     pub budget: Budget,
+    /// Messages in an actor's mailbox; what must not be lost is bounded by permits before it.
+    pub mailbox: usize,
+    /// How long a channel's "not reachable" is believed without asking again.
+    pub believed: Duration,
     /// A file of known recipients, read at each start.
     pub known_recipients: Option<PathBuf>,
     /// Entries that the suppression lists of all institutions hold together.
@@ -90,6 +89,8 @@ impl Blueprint {
             numbers: HashMap::new(),
             admission: Admission::default(),
             budget: Budget::default(),
+            mailbox: 65_536,
+            believed: Duration::from_secs(300),
             known_recipients: None,
             suppressions: 1_000_000,
             announcer: announcer::Settings::default(),
@@ -187,8 +188,8 @@ impl Core {
 
         // One for what decides, one for what waits on the network.
         let (deciding, delivering) = (Arbiter::new(), Arbiter::new());
-        let registry =
-            Registry::start(&deciding.handle(), blueprint.budget, BELIEVED).with_suppressions(Arc::clone(&lists) as _);
+        let registry = Registry::start(&deciding.handle(), blueprint.budget, blueprint.believed)
+            .with_suppressions(Arc::clone(&lists) as _);
         let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));
         let transports: Vec<Arc<Changing>> = changing.collect();
         let desk = |transport: &Arc<Changing>| {
@@ -209,13 +210,13 @@ impl Core {
             supervisor.clone(),
         )
         .with_prices(Arc::clone(&prices));
-        supervisor.start(&deciding.handle(), blueprint.budget, MAILBOX, move |generation| {
+        supervisor.start(&deciding.handle(), blueprint.budget, blueprint.mailbox, move |generation| {
             Supervisor::new(generation, parts.clone())
         });
         for desk in &desks {
             let (here, superior) = (Arc::clone(desk), supervisor.clone());
             let (archive, registry) = (Arc::clone(&archive), registry.clone());
-            desk.child.start(&delivering.handle(), blueprint.budget, MAILBOX, move |generation| {
+            desk.child.start(&delivering.handle(), blueprint.budget, blueprint.mailbox, move |generation| {
                 let (desk, supervisor) = (Arc::clone(&here), superior.clone());
                 Delivery::new(generation, desk, supervisor, Arc::clone(&archive), registry.clone())
             });

@@ -63,7 +63,7 @@ pub struct Settings {
     pub callback_bytes: usize,
     /// Bytes of one upload of recipients at most.
     pub upload_bytes: u64,
-    /// How long a body may take, and how long an upload may pause.
+    /// How long a body may take, and how long an upload may pause: then 408.
     pub body_timeout: Duration,
     /// How long the head of a request may take.
     pub head_timeout: Duration,

@@ -8,7 +8,6 @@ use estafette_actors::broker::Admission;
 use estafette_actors::delivery::{self, Limits};
 use estafette_actors::domain::event::Tests;
 use estafette_actors::domain::submission::Institution;
-use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Transport;
 
 use super::{Blueprint, Faces, hearing};
@@ -62,6 +61,11 @@ impl Configured {
         store.flush_after = config.journal.flush_after;
         store.derived_sync = config.journal.derived_sync;
         store.park_for = config.journal.parked;
+        store.max_parked = config.journal.parked_receipts;
+        store.max_dirty = config.journal.unwritten_states;
+        store.max_backlog = config.journal.waiting_batches;
+        store.retention = config.lookup.kept;
+        store.idempotency_retention = config.lookup.idempotency;
         store.events_kept = config.events.kept;
         store.keep.content = config.journal.retention;
         store.keep.content_of = config.institutions.iter().map(|known| (known.id, known.retention)).collect();
@@ -96,7 +100,9 @@ impl Configured {
             transports,
             numbers: numbers(config),
             admission,
-            budget: Budget::default(),
+            budget: config.actors.budget,
+            mailbox: config.actors.mailbox,
+            believed: config.believed,
             known_recipients: config.registry_file.clone(),
             suppressions: config.suppressions,
             announcer: announcer::Settings {
@@ -137,6 +143,15 @@ impl Configured {
                 burst: config.http.requests_burst,
                 of: config.institutions.iter().filter_map(|known| Some((known.id, known.requests?))).collect(),
             },
+            head_timeout: config.http.head_timeout,
+            keep_alive: config.http.keep_alive,
+            callback_bytes: config.http.callback_bytes,
+            uploads: config.http.uploads,
+            reported_rows: config.http.reported_rows,
+            wait_default: config.messages.wait,
+            wait_max: config.messages.wait_max,
+            validity_default: config.messages.validity,
+            validity_max: config.messages.validity_max,
             sandbox: config.simulated,
             rehearsal,
             events_kept: config.events.kept,
@@ -144,7 +159,6 @@ impl Configured {
             event_streams_each: config.events.institution_streams,
             event_heartbeat: config.events.heartbeat,
             event_reader_timeout: config.events.reader_timeout,
-            ..api::Settings::default()
         };
         let faces = Faces {
             http,

@@ -124,6 +124,10 @@ impl Transport for Changing {
         Box::pin(async move { tenure.transport.send_via(letter).await })
     }
 
+    fn longest_text(&self) -> Option<usize> {
+        self.now.load().transport.longest_text()
+    }
+
     fn is_ready(&self) -> bool {
         self.now.load().transport.is_ready()
     }

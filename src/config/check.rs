@@ -10,9 +10,13 @@ use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::{Money, PriceList, Tariff};
 use estafette_actors::domain::webhook::Patience;
+use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Polling;
 
-use super::checked::{Admin, Admission, Config, Delivery, Events, Http, Journal, Log, LogFormat, Secret, Webhooks};
+use super::checked::{
+    Actors, Admin, Admission, Config, Delivery, Events, Http, Journal, Log, LogFormat, Lookup, Messages, Secret,
+    Webhooks,
+};
 use super::{Mistake, raw};
 
 const MICROS_IN_EURO: f64 = 1_000_000.0;
@@ -52,6 +56,10 @@ impl<'m> Checker<'m> {
 
     fn seconds(&mut self, key: &str, value: u64, least: u64, most: u64) -> Duration {
         Duration::from_secs(self.within(key, value, least, most))
+    }
+
+    fn hours(&mut self, key: &str, value: u64, least: u64, most: u64) -> Duration {
+        Duration::from_secs(self.within(key, value, least, most) * HOUR)
     }
 
     fn count(&mut self, key: &str, value: u64, least: u64, most: u64) -> usize {
@@ -122,6 +130,12 @@ impl<'m> Checker<'m> {
             admin: self.admin(&raw.admin),
             data_folder: self.folder("data.folder", &raw.data.folder),
             journal: self.journal(&raw.journal),
+            lookup: Lookup {
+                kept: Duration::from_secs(self.within("lookup.days", raw.lookup.days, 1, 3_650) * DAY),
+                idempotency: self.hours("lookup.idempotency_hours", raw.lookup.idempotency_hours, 1, 24 * 30),
+            },
+            messages: self.messages(&raw.messages),
+            actors: self.actors(&raw.actors),
             events: self.events(&raw.events),
             webhooks: self.webhooks(&raw.webhooks),
             admission: Admission {
@@ -133,6 +147,7 @@ impl<'m> Checker<'m> {
             channels: raw.channels,
             prices: self.prices(&raw.prices),
             registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
+            believed: self.seconds("registry.unreachable_seconds", raw.registry.unreachable_seconds, 1, DAY),
             simulated: raw.sandbox.simulated,
             sandbox: raw.sandbox.channels,
             suppressions: self.count("suppressions.entries", raw.suppressions.entries, 0, 50_000_000),
@@ -155,10 +170,41 @@ impl<'m> Checker<'m> {
             body_bytes: self.count("http.body_bytes", raw.body_bytes, 64 << 10, 64 << 20),
             stream_bytes: self.within("http.stream_bytes", raw.stream_bytes, 1 << 20, 1 << 40),
             connections: self.count("http.connections", raw.connections, 1, 100_000),
-            // A waiting call takes up to 30 s, and must not be cut off by this limit.
-            request_timeout: self.seconds("http.request_timeout_seconds", raw.request_timeout_seconds, 31, 3_600),
+            request_timeout: self.seconds("http.request_timeout_seconds", raw.request_timeout_seconds, 1, 3_600),
             requests: self.rate("http.requests_per_second", raw.requests_per_second),
             requests_burst: self.rate("http.requests_burst", raw.requests_burst),
+            head_timeout: self.seconds("http.head_timeout_seconds", raw.head_timeout_seconds, 1, 300),
+            keep_alive: self.seconds("http.keep_alive_seconds", raw.keep_alive_seconds, 1, 3_600),
+            callback_bytes: self.count("http.callback_bytes", raw.callback_bytes, 4 << 10, 16 << 20),
+            uploads: self.count("http.uploads", raw.uploads, 1, 64),
+            reported_rows: self.count("http.reported_rows", raw.reported_rows, 1, 10_000),
+        }
+    }
+
+    fn messages(&mut self, raw: &raw::Messages) -> Messages {
+        let messages = Messages {
+            wait: self.seconds("messages.wait_seconds", raw.wait_seconds, 0, 30),
+            wait_max: self.seconds("messages.wait_max_seconds", raw.wait_max_seconds, 1, 30),
+            validity: self.hours("messages.validity_hours", raw.validity_hours, 1, 24 * 30),
+            validity_max: self.hours("messages.validity_max_hours", raw.validity_max_hours, 1, 24 * 30),
+        };
+        if messages.wait > messages.wait_max {
+            self.wrong("messages.wait_seconds", "longer than wait_max_seconds; give at most as much");
+        }
+        if messages.validity > messages.validity_max {
+            self.wrong("messages.validity_hours", "longer than validity_max_hours; give at most as much");
+        }
+        messages
+    }
+
+    fn actors(&mut self, raw: &raw::Actors) -> Actors {
+        Actors {
+            mailbox: self.count("actors.mailbox", raw.mailbox, 1_024, 1_048_576),
+            budget: Budget {
+                restarts: self.count("actors.restarts", raw.restarts, 0, 1_000),
+                within: self.seconds("actors.restarts_within_seconds", raw.restarts_within_seconds, 1, HOUR),
+                first_pause: self.millis("actors.restart_pause_ms", raw.restart_pause_ms, 1, 60_000),
+            },
         }
     }
 
@@ -247,6 +293,9 @@ impl<'m> Checker<'m> {
             retention: Duration::from_secs(self.within("journal.retention_days", raw.retention_days, 3, 90) * DAY),
             receipts: Duration::from_secs(self.within("journal.receipts_days", raw.receipts_days, 90, 3_650) * DAY),
             parked: Duration::from_secs(self.within("journal.parked_days", raw.parked_days, 1, 30) * DAY),
+            parked_receipts: self.count("journal.parked_receipts", raw.parked_receipts, 1_000, 10_000_000),
+            unwritten_states: self.count("journal.unwritten_states", raw.unwritten_states, 1_024, 10_000_000),
+            waiting_batches: self.count("journal.waiting_batches", raw.waiting_batches, 16, 65_536),
         }
     }
 

@@ -14,6 +14,7 @@ use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::domain::submission;
 use estafette_actors::domain::webhook::Patience;
+use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Polling;
 use figment::value::Dict;
 
@@ -30,6 +31,12 @@ pub struct Config {
     pub data_folder: PathBuf,
     /// The journal.
     pub journal: Journal,
+    /// What is looked up.
+    pub lookup: Lookup,
+    /// What a sender may ask for.
+    pub messages: Messages,
+    /// The actors.
+    pub actors: Actors,
     /// What happened, for senders.
     pub events: Events,
     /// Where senders are called.
@@ -44,6 +51,8 @@ pub struct Config {
     pub prices: PriceList,
     /// A file with known recipients.
     pub registry_file: Option<PathBuf>,
+    /// How long a channel's "not reachable" is believed.
+    pub believed: Duration,
     /// Whether every channel is a simulator.
     pub simulated: bool,
     /// The simulated channels beside the live ones.
@@ -91,12 +100,22 @@ pub struct Http {
     pub stream_bytes: u64,
     /// Connections at most.
     pub connections: usize,
-    /// A request that takes longer is answered with 503 (streams aside).
+    /// A body that takes longer, and an upload that pauses for so long, is answered with 408.
     pub request_timeout: Duration,
     /// Requests a second of each institution; none for no limit.
     pub requests: Option<NonZeroU32>,
     /// How many of them at once; none for those of two seconds.
     pub requests_burst: Option<NonZeroU32>,
+    /// How long the head of a request may take.
+    pub head_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// Bytes of a channel's callback at most.
+    pub callback_bytes: usize,
+    /// Uploads at once, of all institutions.
+    pub uploads: usize,
+    /// Bad rows of an upload that are described.
+    pub reported_rows: usize,
 }
 
 /// The admin port.
@@ -161,6 +180,43 @@ pub struct Journal {
     pub receipts: Duration,
     /// A receipt that matches nothing is kept so long.
     pub parked: Duration,
+    /// Receipts that match nothing at most.
+    pub parked_receipts: usize,
+    /// Changed states in memory that are not written yet at most.
+    pub unwritten_states: usize,
+    /// Batches that wait for the writer at most.
+    pub waiting_batches: usize,
+}
+
+/// What is looked up.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup {
+    /// Recipients and references are found for so long.
+    pub kept: Duration,
+    /// An Idempotency-Key is known for so long.
+    pub idempotency: Duration,
+}
+
+/// What a sender may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Messages {
+    /// How long a call without `Prefer` waits.
+    pub wait: Duration,
+    /// The longest wait.
+    pub wait_max: Duration,
+    /// The validity of a message that names none.
+    pub validity: Duration,
+    /// The longest validity.
+    pub validity_max: Duration,
+}
+
+/// The actors.
+#[derive(Clone, Copy, Debug)]
+pub struct Actors {
+    /// Messages in a mailbox at most.
+    pub mailbox: usize,
+    /// How often one may be replaced.
+    pub budget: Budget,
 }
 
 /// What happened, for senders.

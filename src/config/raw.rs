@@ -20,6 +20,12 @@ pub struct Raw {
     pub data: Data,
     /// The journal.
     pub journal: Journal,
+    /// What is looked up.
+    pub lookup: Lookup,
+    /// What a sender may ask for.
+    pub messages: Messages,
+    /// The actors.
+    pub actors: Actors,
     /// What happened, for senders.
     pub events: Events,
     /// Where senders are called.
@@ -62,6 +68,11 @@ pub struct Http {
     pub request_timeout_seconds: u64,
     pub requests_per_second: u64,
     pub requests_burst: u64,
+    pub head_timeout_seconds: u64,
+    pub keep_alive_seconds: u64,
+    pub callback_bytes: u64,
+    pub uploads: u64,
+    pub reported_rows: u64,
 }
 
 /// `[admin]`.
@@ -97,6 +108,37 @@ pub struct Journal {
     pub retention_days: u64,
     pub receipts_days: u64,
     pub parked_days: u64,
+    pub parked_receipts: u64,
+    pub unwritten_states: u64,
+    pub waiting_batches: u64,
+}
+
+/// `[lookup]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lookup {
+    pub days: u64,
+    pub idempotency_hours: u64,
+}
+
+/// `[messages]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Messages {
+    pub wait_seconds: u64,
+    pub wait_max_seconds: u64,
+    pub validity_hours: u64,
+    pub validity_max_hours: u64,
+}
+
+/// `[actors]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Actors {
+    pub mailbox: u64,
+    pub restarts: u64,
+    pub restarts_within_seconds: u64,
+    pub restart_pause_ms: u64,
 }
 
 /// `[events]`.
@@ -173,10 +215,11 @@ pub struct Price {
 }
 
 /// `[registry]`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Registry {
     pub file: String,
+    pub unreachable_seconds: u64,
 }
 
 /// `[sandbox]`.
@@ -265,6 +308,9 @@ impl Default for Raw {
             admin: Admin::default(),
             data: Data::default(),
             journal: Journal::default(),
+            lookup: Lookup::default(),
+            messages: Messages::default(),
+            actors: Actors::default(),
             events: Events::default(),
             webhooks: Webhooks::default(),
             admission: Admission::default(),
@@ -294,6 +340,11 @@ impl Default for Http {
             request_timeout_seconds: 35,
             requests_per_second: 0,
             requests_burst: 0,
+            head_timeout_seconds: 5,
+            keep_alive_seconds: 75,
+            callback_bytes: 256 * 1024,
+            uploads: 4,
+            reported_rows: 1_000,
         }
     }
 }
@@ -330,7 +381,34 @@ impl Default for Journal {
             retention_days: 7,
             receipts_days: 400,
             parked_days: 3,
+            parked_receipts: 100_000,
+            unwritten_states: 131_072,
+            waiting_batches: 4_096,
         }
+    }
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Self { days: 90, idempotency_hours: 24 }
+    }
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self { wait_seconds: 10, wait_max_seconds: 30, validity_hours: 24, validity_max_hours: 720 }
+    }
+}
+
+impl Default for Actors {
+    fn default() -> Self {
+        Self { mailbox: 65_536, restarts: 5, restarts_within_seconds: 60, restart_pause_ms: 20 }
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { file: String::new(), unreachable_seconds: 300 }
     }
 }
 

@@ -381,7 +381,7 @@ impl Transport for Several {
 
     fn longest_text(&self) -> Option<usize> {
         // One that can't take a letter passes it on to another.
-        let each = self.0.providers.iter().map(|provider| provider.transport.longest_text());
+        let each = self.0.providers.iter().map(|provider| provider.line.transport.longest_text());
         each.collect::<Option<Vec<usize>>>()?.into_iter().max()
     }
 
