@@ -219,3 +219,52 @@ fn mistakes_of_the_channels_are_told_with_all_others_each_with_its_whole_key() {
     }
     assert!(!told.contains("s3cret") && !told.contains("much too long"), "{told}");
 }
+
+#[test]
+fn every_bound_that_has_a_key_reaches_what_it_bounds() {
+    use std::time::Duration;
+    let toml = r#"
+        [http]
+        request_timeout_seconds = 2
+        head_timeout_seconds = 3
+        keep_alive_seconds = 4
+        callback_bytes = 5000
+        uploads = 6
+        reported_rows = 7
+        [journal]
+        parked_receipts = 1001
+        unwritten_states = 2000
+        waiting_batches = 17
+        [lookup]
+        days = 8
+        idempotency_hours = 9
+        [messages]
+        wait_seconds = 1
+        wait_max_seconds = 2
+        validity_hours = 3
+        validity_max_hours = 4
+        [actors]
+        mailbox = 2048
+        restarts = 1
+        restarts_within_seconds = 2
+        restart_pause_ms = 3
+        [registry]
+        unreachable_seconds = 5
+    "#;
+    let (seconds, hours) = (Duration::from_secs, |hours: u64| Duration::from_secs(hours * 3_600));
+    let config = config::parse(Some(toml), no_variables()).unwrap();
+    let made = estafette::app::Configured::of(&config).unwrap();
+    let (http, parts, store) = (&made.faces.http, &made.blueprint, &made.blueprint.store);
+    assert_eq!([http.body_timeout, http.head_timeout, http.keep_alive], [2, 3, 4].map(seconds));
+    assert_eq!((http.callback_bytes, http.uploads, http.reported_rows), (5_000, 6, 7));
+    assert_eq!([http.wait_default, http.wait_max], [1, 2].map(seconds));
+    assert_eq!([http.validity_default, http.validity_max], [3, 4].map(hours));
+    assert_eq!((store.max_parked, store.max_dirty, store.max_backlog), (1_001, 2_000, 17));
+    assert_eq!([store.retention, store.idempotency_retention], [8 * 24, 9].map(hours));
+    assert_eq!((parts.mailbox, parts.believed), (2_048, seconds(5)));
+    assert_eq!((parts.budget.restarts, parts.budget.within), (1, seconds(2)));
+    assert_eq!(parts.budget.first_pause, Duration::from_millis(3));
+    let longer = "[messages]\nwait_seconds = 3\nwait_max_seconds = 2\nvalidity_hours = 9\nvalidity_max_hours = 8\n";
+    let told = mistakes(longer, &[]);
+    assert!(told[0].starts_with("messages.wait_seconds: ") && told[1].starts_with("messages.validity_hours: "));
+}
