@@ -15,15 +15,22 @@ use super::status::{AttemptStatus, MessageStatus, WaitReason};
 use super::strategy::{Condition, OnUnknown, Otherwise, Strategy};
 use super::time::Timestamp;
 
+mod stored;
 mod vector;
 
 pub use vector::EXCEPTION;
+
+/// Contradictions of one message that are noted at most; more say nothing new.
+const MAX_NOTED: usize = 16;
+
+/// What a channel said that contradicts: of which step and retry, and what.
+pub type Note = (u8, u8, AttemptStatus);
 
 /// How often an attempt of unknown outcome is made again under the same reference.
 pub const MAX_RESENDS: u8 = 3;
 
 /// All that decisions about a message need. Times, references and provider names stay in the feed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// One for each track of the strategy.
     pub tracks: Vec<Track>,
@@ -35,6 +42,8 @@ pub struct State {
     pub failure: Option<Failure>,
     /// The sender wants no further step.
     pub stopped: bool,
+    /// Contradictions that were noted: the same once more is not.
+    pub noted: Vec<Note>,
 }
 
 /// Where one track stands.
@@ -277,11 +286,15 @@ impl State {
                 }
                 self.failure = failure.or(self.failure);
             }
+            Change::Noted { step, retry, status } => {
+                if !self.noted.contains(&(*step, *retry, *status)) {
+                    self.noted.push((*step, *retry, *status));
+                }
+            }
             Change::Stopped => self.stopped = true,
             Change::Settled { status } => self.settled = self.settled.or(Some(*status)),
             Change::Accepted
             | Change::Skipped { .. }
-            | Change::Noted { .. }
             | Change::Created
             | Change::Stored { .. }
             | Change::Started
@@ -314,6 +327,13 @@ impl<'d> Decision<'d> {
     fn push(&mut self, change: Change) {
         self.state.apply(&change);
         self.changes.push(change);
+    }
+
+    /// Notes a contradiction, unless it was noted before.
+    fn note(&mut self, step: u8, retry: u8, status: AttemptStatus) {
+        if self.state.noted.len() < MAX_NOTED && !self.state.noted.contains(&(step, retry, status)) {
+            self.push(Change::Noted { step, retry, status });
+        }
     }
 
     /// Takes a track to `step`, or past it and those after it which can't reach the recipient.
@@ -438,7 +458,7 @@ pub fn outcome(state: &State, context: &Context<'_>, step: u8, retry: u8, outcom
     let mut decision = Decision::on(state, context);
     let Some(attempt) = state.attempt(step, retry).copied() else {
         if let Outcome::Is(status, _) = outcome {
-            decision.push(Change::Noted { step, retry, status });
+            decision.note(step, retry, status);
         }
         return decision.changes;
     };
@@ -472,7 +492,7 @@ pub fn outcome(state: &State, context: &Context<'_>, step: u8, retry: u8, outcom
         Outcome::Is(status, reference) => {
             if !attempt.status.may_become(status) {
                 if !attempt.status.already_says(status) {
-                    decision.push(Change::Noted { step, retry, status });
+                    decision.note(step, retry, status);
                 }
                 return decision.changes;
             }

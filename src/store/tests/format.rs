@@ -36,6 +36,7 @@ fn state() -> State {
         settled: Some(MessageStatus::Expired),
         failure: Some(Failure::Cancelled),
         stopped: true,
+        noted: Vec::new(),
     }
 }
 
@@ -127,6 +128,10 @@ fn states_keep_their_form() {
     let message = MessageRecord { as_of: 9, state: state(), queued_at: vec![(Channel::EBOX, 4)] };
     assert_eq!(hex(&encode(&message)), GOLDEN_MESSAGE_STATE);
     assert_eq!(decode::<MessageRecord>(&encode(&message)).unwrap(), message);
+    let noted = State { noted: vec![(1, 2, AttemptStatus::Delivered)], ..state() };
+    let noted = MessageRecord { state: noted, ..message };
+    assert_eq!(hex(&encode(&noted)), GOLDEN_NOTED_STATE);
+    assert_eq!(decode::<MessageRecord>(&encode(&noted)).unwrap(), noted);
     let chunk = ChunkRecord {
         as_of: 9,
         queued_at: vec![(Channel::EBOX, 4)],
@@ -193,6 +198,7 @@ const GOLDEN_LATER_FACTS: &str = "0100030703111213fe010000000000008000701e7c3a9f
 const GOLDEN_HEARD: &str = "01fcfd950518030702150102046761746516fdc0c35e8f0700000004383638360453544f500103";
 const GOLDEN_WENT: &str = "01fcfd950518030701180102fdefcdab8967452301";
 const GOLDEN_MESSAGE_STATE: &str = "010901010203736d7302fb2c010301010205050106010a01010465626f7804";
+const GOLDEN_NOTED_STATE: &str = "010901010203736d7302fb2c010301010205050106010a020101010202010465626f7804";
 const GOLDEN_CHUNK_STATE: &str = "0109010465626f78040203020201ff01010000000000";
 const GOLDEN_BROADCAST_STATE: &str = "0101010203fb900101050600";
 const GOLDEN_ROWS: &str = "010101016b0001fdc0c35e8f07000000000101010176";

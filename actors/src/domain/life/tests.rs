@@ -219,9 +219,18 @@ fn a_contradiction_is_noted_and_changes_nothing() {
     world.begin(Channel::SMS);
     world.is(0, 0, AttemptStatus::Delivered);
     let before = world.state.clone();
-    world.is(0, 0, AttemptStatus::Failed(Failure::RejectedByChannel));
-    assert_eq!(world.state, before);
-    assert!(matches!(world.changes.last(), Some(Change::Noted { .. })));
+    let told = world.changes.len();
+    for _ in 0..3 {
+        world.is(0, 0, AttemptStatus::Failed(Failure::RejectedByChannel));
+    }
+    let noted = vec![(0, 0, AttemptStatus::Failed(Failure::RejectedByChannel))];
+    assert_eq!(world.state, State { noted, ..before });
+    assert!(matches!(world.changes[told..], [Change::Noted { .. }]), "one that comes again changes nothing");
+    assert_eq!(world.state.to_code(&world.strategy), None, "a row's byte has no place for it");
+    for retry in 1..=200 {
+        world.is(0, retry, AttemptStatus::Delivered);
+    }
+    assert!(world.state.noted.len() <= MAX_NOTED, "nor is there no end to them");
 }
 
 #[test]

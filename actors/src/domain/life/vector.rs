@@ -23,7 +23,7 @@ impl State {
     /// keeps no time of its own: the chunk's latest holds for all its rows.
     pub fn to_code(&self, strategy: &Strategy) -> Option<u8> {
         let [track] = self.tracks.as_slice() else { return None };
-        if self.stopped || track.retry > 0 || track.resends > 0 {
+        if self.stopped || !self.noted.is_empty() || track.retry > 0 || track.resends > 0 {
             return None;
         }
         if strategy.step(track.step).is_none_or(|step| step.channel != track.channel) {
@@ -75,6 +75,7 @@ impl State {
             settled,
             failure,
             stopped: false,
+            noted: Vec::new(),
         };
         Some(match code % 32 {
             QUEUED => state(Phase::Queued { not_before: Timestamp::ZERO }, Vec::new(), None, None),
