@@ -96,13 +96,12 @@ impl Measure {
                 }
                 Part::Variable(name) => {
                     let place = variables.iter().position(|known| **known == *name);
-                    match place.and_then(|place| measure.times.get_mut(place)) {
-                        Some(times) => *times += 1,
+                    if let Some(times) = place.and_then(|place| measure.times.get_mut(place)) {
+                        *times += 1;
+                    } else {
                         // One that no row has a value for stays as it is.
-                        None => {
-                            measure.fixed += 4 + if unit == Unit::Bytes { name.len() } else { name.chars().count() };
-                            measure.is_blank = false;
-                        }
+                        measure.fixed += 4 + if unit == Unit::Bytes { name.len() } else { name.chars().count() };
+                        measure.is_blank = false;
                     }
                 }
             }
