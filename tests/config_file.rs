@@ -223,7 +223,7 @@ fn mistakes_of_the_channels_are_told_with_all_others_each_with_its_whole_key() {
 #[test]
 fn every_bound_that_has_a_key_reaches_what_it_bounds() {
     use std::time::Duration;
-    let toml = r#"
+    let toml = r"
         [http]
         request_timeout_seconds = 2
         head_timeout_seconds = 3
@@ -250,7 +250,7 @@ fn every_bound_that_has_a_key_reaches_what_it_bounds() {
         restart_pause_ms = 3
         [registry]
         unreachable_seconds = 5
-    "#;
+    ";
     let (seconds, hours) = (Duration::from_secs, |hours: u64| Duration::from_secs(hours * 3_600));
     let config = config::parse(Some(toml), no_variables()).unwrap();
     let made = estafette::app::Configured::of(&config).unwrap();
