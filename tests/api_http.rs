@@ -161,7 +161,7 @@ async fn limits_and_strategies_are_known_beforehand_and_health_needs_no_key() {
         assert_eq!(body, expected);
     }
     let ready: Value = reqwest::get(format!("{}/readyz", face.base)).await.unwrap().json().await.unwrap();
-    assert_eq!(ready, json!({"ready": true, "reason": null, "webhooks_off": 0}));
+    assert_eq!(ready, json!({"ready": true, "reason": null, "down": [], "webhooks_off": 0}));
 }
 
 #[actix_rt::test]
