@@ -9,24 +9,25 @@ use estafette_actors::ports::{AttemptView, Loaded, MessageView};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::App;
+use super::{App, examples, schemas};
 
 /// A message: its status and each of its attempts.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Message, example = examples::answer)]
 pub struct Answer {
     /// Its id.
     #[serde(serialize_with = "plain")]
-    #[schema(value_type = uuid::Uuid)]
+    #[schema(value_type = schemas::Id)]
     pub id: MessageId,
-    /// waiting, sent, delivered, read, acted, failed, expired or cancelled.
-    #[schema(example = "delivered")]
+    /// Whether it waits, or as what it is settled.
+    #[schema(value_type = schemas::MessageStatus)]
     pub status: &'static str,
     /// Why it waits, or why it failed.
-    #[schema(example = json!(null))]
+    #[schema(value_type = Option<schemas::Reason>, required)]
     pub reason: Option<&'static str>,
     /// When it was settled: no further step is taken after that.
     #[serde(serialize_with = "optional")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub settled_at: Option<Timestamp>,
     /// Each attempt, in the order in which they began.
     pub attempts: Vec<Attempt>,
@@ -50,12 +51,13 @@ pub struct Attempt {
     #[schema(value_type = String, example = "govapp")]
     channel: estafette_actors::domain::channel::Channel,
     /// Who runs the channel.
-    #[schema(value_type = Option<String>, example = "ringring")]
+    #[schema(value_type = Option<String>, example = "ringring", required)]
     provider: Option<Box<str>>,
-    /// attempting, sent, delivered, read, acted, failed, channel_expired or unknown.
-    #[schema(example = "sent")]
+    /// Where it stands.
+    #[schema(value_type = schemas::AttemptStatus)]
     status: &'static str,
     /// Why it failed.
+    #[schema(value_type = Option<schemas::Failure>, required)]
     failure: Option<&'static str>,
     /// When it began.
     #[serde(serialize_with = "plain")]
@@ -63,10 +65,10 @@ pub struct Attempt {
     started_at: Timestamp,
     /// When its status last moved.
     #[serde(serialize_with = "optional")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     ended_at: Option<Timestamp>,
     /// The channel's own reference.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     channel_reference: Option<Box<str>>,
     /// The channel may have got it twice.
     possible_duplicate: bool,

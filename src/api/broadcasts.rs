@@ -16,22 +16,22 @@ use utoipa::ToSchema;
 use super::answer::{json, optional, plain};
 use super::body::{JsonBody, media_type};
 use super::caller::Caller;
-use super::document::NewBroadcast;
-use super::problem::{Details, Fault, Problem};
+use super::problem::{Fault, Kind, Problem, refuses, sets};
+use super::schemas::{Id, NewBroadcast, OnError, Phase};
 use super::submission;
 use super::upload::{self, Check, Filling, Form, Tally};
-use super::{App, listing};
+use super::{App, examples, listing};
 
 /// A broadcast, as answered.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Broadcast)]
+#[schema(as = Broadcast, example = examples::broadcast)]
 pub struct BroadcastAnswer {
     /// Its id.
     #[serde(serialize_with = "plain")]
-    #[schema(value_type = uuid::Uuid)]
+    #[schema(value_type = Id)]
     id: BroadcastId,
-    /// draft, started, paused, cancelled or done.
-    #[schema(value_type = String, example = "started")]
+    /// Whether it is being filled, sent, held up, or over.
+    #[schema(value_type = Phase)]
     phase: BroadcastPhase,
     /// Its recipients.
     rows: u64,
@@ -42,7 +42,7 @@ pub struct BroadcastAnswer {
     #[schema(value_type = Vec<String>)]
     variables: Vec<Box<str>>,
     /// The sender's own reference.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     sender_reference: Option<Box<str>>,
     /// When it was created.
     #[serde(serialize_with = "plain")]
@@ -50,7 +50,7 @@ pub struct BroadcastAnswer {
     created_at: Timestamp,
     /// When it was started.
     #[serde(serialize_with = "optional")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     started_at: Option<Timestamp>,
     /// Nothing is sent from this time on.
     #[serde(serialize_with = "plain")]
@@ -74,6 +74,7 @@ pub struct BroadcastLinks {
 
 /// What starting it found.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::started)]
 pub struct Started {
     /// Rows whose key came before: settled as duplicates, the first one counts.
     duplicates: usize,
@@ -114,17 +115,17 @@ impl App {
     }
 }
 
+refuses!(Creating: sets::KEYED, sets::PROFILED, sets::BODY, sets::JSON, sets::WRITING);
+
 /// Creates a broadcast, to be filled and started.
 #[utoipa::path(
     operation_id = "create_broadcast",
     tag = "broadcasts",
     request_body(content = NewBroadcast, content_type = "application/json", description = "What all rows share"),
     responses(
-        (status = 201, description = "Created, without recipients", body = BroadcastAnswer),
-        (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 422, description = "Mistakes, each with its place", body = Details,
-            content_type = "application/problem+json"),
+        (status = 201, description = "Created, without recipients", body = BroadcastAnswer,
+            headers(("Location" = String, description = "The broadcast"))),
+        Creating,
     ),
 )]
 #[post("/v1/broadcasts")]
@@ -161,15 +162,16 @@ pub async fn create(app: web::Data<App>, caller: Caller, body: JsonBody) -> Resu
     Ok(json(answer, &BroadcastAnswer::of(view)))
 }
 
+refuses!(Looking: sets::KEYED, sets::READING, &[Kind::NotFound]);
+
 /// A broadcast and how far it is.
 #[utoipa::path(
     operation_id = "broadcast",
     tag = "broadcasts",
-    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    params(("id" = Id, Path, description = "The broadcast's id")),
     responses(
         (status = 200, description = "The broadcast", body = BroadcastAnswer),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
+        Looking,
     ),
 )]
 #[get("/v1/broadcasts/{id}")]
@@ -185,6 +187,15 @@ fn template(app: &App, broadcast: &Broadcast) -> Template {
     Template::of(&broadcast.content, &broadcast.variables, sms.and_then(|transport| transport.longest_text()))
 }
 
+refuses!(
+    Uploading: sets::KEYED,
+    sets::BODY,
+    sets::READING,
+    sets::WRITING,
+    &[Kind::InvalidQuery, Kind::NotFound, Kind::Conflict, Kind::UploadInProgress],
+    &[Kind::InvalidHeader, Kind::BadRows, Kind::Spool],
+);
+
 /// Puts recipients into a draft, any number of times. CSV has a header out of
 /// `key,niss,mobile,cbe,language,var.NAME`, any subset in any order.
 ///
@@ -194,26 +205,19 @@ fn template(app: &App, broadcast: &Broadcast) -> Template {
     operation_id = "put_recipients",
     tag = "broadcasts",
     params(
-        ("id" = uuid::Uuid, Path, description = "The broadcast's id"),
-        ("on_error" = Option<String>, Query, description = "refuse (default) or keep"),
+        ("id" = Id, Path, description = "The broadcast's id"),
+        ("on_error" = Option<OnError>, Query, description = "What one bad row does; refuse by default"),
     ),
     request_body(
-        content = String,
-        content_type = "application/x-ndjson",
-        description = "NDJSON rows {key, recipient, language, variables}, or text/csv with a header",
+        content(
+            (String = "application/x-ndjson", example = json!(examples::rows_ndjson())),
+            (String = "text/csv", example = json!(examples::rows_csv())),
+        ),
+        description = "A `Row` a line, or CSV with a header",
     ),
     responses(
         (status = 200, description = "Stored", body = Tally),
-        (status = 400, description = "A wrong query", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "Not a draft, or another upload is under way", body = Details,
-            content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
-        (status = 415, description = "Neither NDJSON nor CSV", body = Details,
-            content_type = "application/problem+json"),
-        (status = 422, description = "A wrong header, or bad rows, each with its line", body = Details,
-            content_type = "application/problem+json"),
+        Uploading,
     ),
 )]
 #[put("/v1/broadcasts/{id}/recipients")]
@@ -288,17 +292,21 @@ fn draft(view: &BroadcastView) -> Result<(), Problem> {
     }
 }
 
+refuses!(
+    Starting: sets::KEYED,
+    sets::READING,
+    sets::WRITING,
+    &[Kind::NotFound, Kind::Conflict, Kind::UploadInProgress],
+);
+
 /// Starts a broadcast: its rows are sent from now on, or from `not_before`.
 #[utoipa::path(
     operation_id = "start_broadcast",
     tag = "broadcasts",
-    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    params(("id" = Id, Path, description = "The broadcast's id")),
     responses(
         (status = 200, description = "Started", body = Started),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "Not a draft, without recipients, or being filled", body = Details,
-            content_type = "application/problem+json"),
+        Starting,
     ),
 )]
 #[post("/v1/broadcasts/{id}/start")]
@@ -323,17 +331,17 @@ pub async fn start(app: web::Data<App>, caller: Caller, path: web::Path<String>)
     Ok(json(HttpResponse::Ok(), &Started { duplicates, broadcast }))
 }
 
+refuses!(Steering: sets::KEYED, sets::READING, sets::WRITING, &[Kind::NotFound, Kind::Conflict]);
+
 /// Holds a broadcast up: rows that were begun go on, no other is begun until it is resumed. Its
 /// validity passes all the same.
 #[utoipa::path(
     operation_id = "pause_broadcast",
     tag = "broadcasts",
-    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    params(("id" = Id, Path, description = "The broadcast's id")),
     responses(
         (status = 200, description = "Paused", body = BroadcastAnswer),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "Not being sent", body = Details, content_type = "application/problem+json"),
+        Steering,
     ),
 )]
 #[post("/v1/broadcasts/{id}/pause")]
@@ -352,12 +360,10 @@ pub async fn pause(app: web::Data<App>, caller: Caller, path: web::Path<String>)
 #[utoipa::path(
     operation_id = "resume_broadcast",
     tag = "broadcasts",
-    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    params(("id" = Id, Path, description = "The broadcast's id")),
     responses(
         (status = 200, description = "Goes on", body = BroadcastAnswer),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "Not paused", body = Details, content_type = "application/problem+json"),
+        Steering,
     ),
 )]
 #[post("/v1/broadcasts/{id}/resume")]
@@ -376,13 +382,10 @@ pub async fn resume(app: web::Data<App>, caller: Caller, path: web::Path<String>
 #[utoipa::path(
     operation_id = "cancel_broadcast",
     tag = "broadcasts",
-    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    params(("id" = Id, Path, description = "The broadcast's id")),
     responses(
         (status = 200, description = "Cancelled", body = BroadcastAnswer),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "Over already, or being filled", body = Details,
-            content_type = "application/problem+json"),
+        Starting,
     ),
 )]
 #[post("/v1/broadcasts/{id}/cancel")]

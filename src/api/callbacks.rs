@@ -4,7 +4,8 @@ use estafette_actors::ports::{CallbackError, CallbackRequest};
 
 use super::App;
 use super::body::CallbackBody;
-use super::problem::{Details, Problem};
+use super::problem::{Kind, Problem, refuses, sets};
+use super::schemas::{Provider, Receipts};
 
 async fn receive(request: HttpRequest, app: &App, provider: &str, body: CallbackBody) -> Result<HttpResponse, Problem> {
     let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
@@ -30,22 +31,23 @@ async fn receive(request: HttpRequest, app: &App, provider: &str, body: Callback
     Ok(HttpResponse::NoContent().finish())
 }
 
+refuses!(
+    Receiving: &[Kind::CallbackForm, Kind::CallbackSecret, Kind::UnknownProvider],
+    &[Kind::BrokenBody, Kind::TooSlow, Kind::TooLarge],
+    sets::READING,
+    sets::WRITING,
+);
+
 /// Takes receipts of a channel, authenticated by the provider's own secret.
 #[utoipa::path(
     tag = "callbacks",
-    params(("provider" = String, Path, description = "The provider's name, such as ringring")),
-    request_body(content = String, content_type = "*/*", description = "In the provider's own form"),
+    params(("provider" = Provider, Path, description = "The provider's name, such as ringring")),
+    request_body(content = Receipts, content_type = "application/json", description = "In the provider's own form"),
     responses(
         (status = 204, description = "On disk"),
-        (status = 400, description = "Not in the provider's form", body = Details,
-            content_type = "application/problem+json"),
-        (status = 401, description = "Without the provider's secret", body = Details,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No such provider", body = Details, content_type = "application/problem+json"),
-        (status = 503, description = "Not on disk: send it again", body = Details,
-            content_type = "application/problem+json"),
+        Receiving,
     ),
-    security(()),
+    security(("callback_secret" = []), ("callback_header" = [])),
 )]
 #[post("/v1/callbacks/{provider}")]
 pub async fn post_receipts(
@@ -60,16 +62,12 @@ pub async fn post_receipts(
 /// The same, for providers that call with GET.
 #[utoipa::path(
     tag = "callbacks",
-    params(("provider" = String, Path, description = "The provider's name, such as ringring")),
+    params(("provider" = Provider, Path, description = "The provider's name, such as ringring")),
     responses(
         (status = 204, description = "On disk"),
-        (status = 400, description = "Not in the provider's form", body = Details,
-            content_type = "application/problem+json"),
-        (status = 401, description = "Without the provider's secret", body = Details,
-            content_type = "application/problem+json"),
-        (status = 404, description = "No such provider", body = Details, content_type = "application/problem+json"),
+        Receiving,
     ),
-    security(()),
+    security(("callback_secret" = []), ("callback_header" = [])),
 )]
 #[get("/v1/callbacks/{provider}")]
 pub async fn get_receipts(

@@ -160,7 +160,7 @@ impl Reaches {
 
 /// A test key beside live channels sends and sees single messages to the sandbox and their events, and nothing of what
 /// is live.
-fn open_to_test_keys(path: &str) -> bool {
+pub(super) fn open_to_test_keys(path: &str) -> bool {
     let single = path.strip_prefix("/v1/messages/").is_some_and(|id| !id.is_empty());
     single
         || matches!(

@@ -20,8 +20,9 @@ use super::App;
 use super::answer::{json, plain};
 use super::body::JsonBody;
 use super::caller::Caller;
-use super::document;
-use super::problem::{Details, Problem};
+use super::examples;
+use super::problem::{Problem, refuses, sets};
+use super::schemas::{self, Submission};
 use super::submission;
 
 /// Characters that force UCS-2 that are listed at most; the others are counted.
@@ -29,11 +30,12 @@ const CHARACTERS: usize = 20;
 
 /// What would become of a message.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::forecast)]
 pub struct Forecast {
     /// Each step of the strategy, in the order in which they would be taken.
     steps: Vec<StepForecast>,
     /// The language that the recipient would get.
-    #[schema(example = "fr")]
+    #[schema(value_type = schemas::Language)]
     language: &'static str,
     /// The text as an SMS.
     sms: SmsForecast,
@@ -57,7 +59,7 @@ pub struct StepForecast {
     /// The channel.
     channel: String,
     /// yes, no, ask (the channel is asked when the step is taken), suppressed or consent_withdrawn.
-    #[schema(example = "ask")]
+    #[schema(value_type = schemas::Reachable)]
     reachable: &'static str,
     /// Whether the step would be left out.
     skipped: bool,
@@ -72,7 +74,7 @@ pub struct StepForecast {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SmsForecast {
     /// gsm or ucs2.
-    #[schema(example = "ucs2")]
+    #[schema(value_type = schemas::Alphabet)]
     alphabet: &'static str,
     /// Units in that alphabet.
     units: u32,
@@ -103,12 +105,12 @@ pub struct CharacterForecast {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LanguageForecast {
     /// Which.
-    #[schema(example = "nl")]
+    #[schema(value_type = schemas::Language)]
     language: &'static str,
     /// Whether the recipient would get this one.
     chosen: bool,
     /// gsm or ucs2.
-    #[schema(example = "gsm")]
+    #[schema(value_type = schemas::Alphabet)]
     alphabet: &'static str,
     /// Units in that alphabet.
     units: u32,
@@ -208,17 +210,16 @@ fn wait(broker: &Broker, channel: Channel, lane: Lane) -> Option<Duration> {
     (pace > 0).then(|| Duration::from_secs(waiting.div_ceil(pace)))
 }
 
+refuses!(Checking: sets::KEYED, sets::PROFILED, sets::BODY, sets::JSON);
+
 /// Checks a message as `POST /v1/messages` does, and tells the steps that would be taken, the parts of its SMS, what it
 /// would cost and when it would end.
 #[utoipa::path(
     tag = "knowing beforehand",
-    request_body(content = document::Submission, content_type = "application/json", description = "The message"),
+    request_body(content = Submission, content_type = "application/json", description = "The message"),
     responses(
         (status = 200, description = "It would be accepted", body = Forecast),
-        (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 422, description = "Mistakes in the message, each with its place", body = Details,
-            content_type = "application/problem+json"),
+        Checking,
     ),
 )]
 #[post("/v1/check")]

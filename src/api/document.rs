@@ -4,19 +4,25 @@ use std::sync::LazyLock;
 
 use actix_web::http::{Method, header};
 use actix_web::{App as Actix, HttpRequest, HttpResponse, get};
-use serde::Serialize;
-use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::openapi::link::Link;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{OpenApi as Document, RefOr};
+use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::problem::{Problem, allow};
+use super::caller::open_to_test_keys;
+use super::problem::{self, Details, Problem, allow};
 use super::{
-    broadcasts, callbacks, check, events, health, limits, listing, messages, receivers, recipients, report,
+    broadcasts, callbacks, check, events, health, limits, listing, messages, receivers, recipients, report, schemas,
     suppressions, usage, webhooks,
 };
+use crate::events::schemas as event_schemas;
 
 /// Every handler, in the order in which they are looked for: the busiest first.
 pub fn routes(config: &mut ServiceConfig) {
@@ -64,7 +70,8 @@ pub fn routes(config: &mut ServiceConfig) {
         description = "Messages of public institutions to citizens and enterprises over GovApp, SMS and e-Box. \
                        Everything refused is a problem detail (RFC 9457) with a stable `type`.",
     ),
-    modifiers(&Bearer),
+    components(schemas(Details, report::Outcome)),
+    modifiers(&Shared),
     security(("key" = [])),
     tags(
         (name = "messages", description = "Single messages: submit, look up, cancel"),
@@ -79,20 +86,132 @@ pub fn routes(config: &mut ServiceConfig) {
 )]
 struct Base;
 
-struct Bearer;
+/// What operations share: how callers show who they are, schemas that others name, and one example of each problem.
+struct Shared;
 
-impl Modify for Bearer {
+impl Modify for Shared {
     fn modify(&self, document: &mut Document) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A key of the institution, `est_...`, as the operator gave it"));
         let components = document.components.get_or_insert_with(Default::default);
-        components.security_schemes.insert("key".to_owned(), SecurityScheme::Http(scheme.build()).into());
+        for (name, scheme) in schemes() {
+            components.security_schemes.insert(name.to_owned(), scheme.into());
+        }
+        components.schemas.extend(schemas::all());
+        components.schemas.extend(event_schemas::all());
+        components.examples.extend(problem::examples().map(|(slug, example)| (slug.to_owned(), example.into())));
     }
 }
 
-static DOCUMENT: LazyLock<Document> =
-    LazyLock::new(|| Actix::new().into_utoipa_app().openapi(Base::openapi()).configure(routes).split_for_parts().1);
+fn schemes() -> [(&'static str, SecurityScheme); 3] {
+    let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+        "A key of the institution, as the operator gave it. Roles: `live` (`est_live_...`) reaches citizens; `test` \
+         (`est_test_...`) reaches the sandbox, and only what asks for no role, unless every channel is simulated; \
+         `operator` may do what is the operator's.",
+    ));
+    let in_query = ApiKeyValue::with_description("secret", "RingRing: the secret in the address that it was given.");
+    let in_header = ApiKeyValue::with_description("X-Callback-Secret", "GovApp: the secret that it was given.");
+    [
+        ("key", SecurityScheme::Http(key.build())),
+        ("callback_secret", SecurityScheme::ApiKey(ApiKey::Query(in_query))),
+        ("callback_header", SecurityScheme::ApiKey(ApiKey::Header(in_header))),
+    ]
+}
+
+/// The document of the routes. What a single description can't know is added to each operation here.
+fn document() -> Document {
+    let mut document = Actix::new().into_utoipa_app().openapi(Base::openapi()).configure(routes).split_for_parts().1;
+    for (path, item) in &mut document.paths.paths {
+        let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        for operation in all.into_iter().flatten() {
+            if operation.security.is_none() && !open_to_test_keys(path) {
+                operation.security = Some(vec![SecurityRequirement::new("key", ["live"])]);
+            }
+            never_null(operation);
+            link(operation);
+        }
+    }
+    document
+}
+
+/// What an answer names, and the operations that take it: from, member, parameter, to.
+const LINKS: &[(&str, &str, &str, &[&str])] = &[
+    ("submit_message", "/id", "id", &["message", "cancel_message"]),
+    (
+        "create_broadcast",
+        "/id",
+        "id",
+        &[
+            "broadcast",
+            "put_recipients",
+            "start_broadcast",
+            "pause_broadcast",
+            "resume_broadcast",
+            "cancel_broadcast",
+            "report",
+        ],
+    ),
+    ("events", "/next", "after", &["events"]),
+    ("suppress", "/suppressions/0/id", "id", &["unsuppress"]),
+    (
+        "put_webhook",
+        "/name",
+        "name",
+        &["webhook", "rotate_webhook_secret", "test_webhook", "redeliver_to_webhook", "remove_webhook"],
+    ),
+];
+
+/// Says of each answer that succeeds where what it names goes on.
+fn link(operation: &mut Operation) {
+    for (_, member, parameter, to) in LINKS.iter().filter(|(from, ..)| operation.operation_id.as_deref() == Some(from))
+    {
+        let succeeds = operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with('2'));
+        for (_, response) in succeeds {
+            let RefOr::T(response) = response else { continue };
+            for to in *to {
+                let link = Link::builder().operation_id(*to).parameter(*parameter, format!("$response.body#{member}"));
+                response.links.insert((*to).to_owned(), link.build().into());
+            }
+        }
+    }
+}
+
+/// A parameter that is not wanted is left out: it can't be null.
+fn never_null(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter {
+            parameter.schema = parameter.schema.take().map(without_null);
+        }
+    }
+}
+
+fn without_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let null = SchemaType::Type(Type::Null);
+    let is_null = |item: &RefOr<Schema>| match item {
+        RefOr::T(Schema::Object(object)) => object.schema_type == null,
+        _ => false,
+    };
+    let type_of = |kind: SchemaType| match kind {
+        SchemaType::Array(kinds) => {
+            kinds.into_iter().find(|kind| *kind != Type::Null).map_or(SchemaType::AnyValue, SchemaType::Type)
+        }
+        other => other,
+    };
+    match schema {
+        RefOr::T(Schema::OneOf(all)) if all.items.iter().any(is_null) => {
+            all.items.into_iter().find(|item| !is_null(item)).unwrap_or_default()
+        }
+        RefOr::T(Schema::Object(mut object)) => {
+            object.schema_type = type_of(object.schema_type);
+            Schema::Object(object).into()
+        }
+        RefOr::T(Schema::Array(mut array)) => {
+            array.schema_type = type_of(array.schema_type);
+            Schema::Array(array).into()
+        }
+        other => other,
+    }
+}
+
+static DOCUMENT: LazyLock<Document> = LazyLock::new(document);
 
 static RENDERED: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_json().unwrap_or_default());
 
@@ -120,7 +239,7 @@ pub async fn elsewhere(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 fn methods_of(path: &str) -> Vec<Method> {
-    if matches!(path, "/openapi.json" | "/docs") {
+    if matches!(path, "/openapi.json" | "/docs") || path.starts_with("/docs/") {
         return vec![Method::GET];
     }
     let fits = |template: &str| {
@@ -144,86 +263,76 @@ fn methods_of(path: &str) -> Vec<Method> {
     found
 }
 
-/// A message, as submitted. For the document only: bodies are read by `submission`, which reports
-/// every mistake at once.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Submission)]
-pub struct Submission {
-    /// To whom.
-    recipient: RecipientBody,
-    #[serde(flatten)]
-    terms: Terms,
-    /// The language, when the citizen's own is not wanted: fr, nl, de or en.
-    language: Option<String>,
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
 
-/// A broadcast, as created.
-#[derive(Serialize, ToSchema)]
-#[schema(as = NewBroadcast)]
-pub struct NewBroadcast {
-    #[serde(flatten)]
-    terms: Terms,
-}
+    use super::*;
 
-/// What messages and broadcasts have in common.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Terms)]
-struct Terms {
-    /// The name of one of `GET /v1/strategies`.
-    #[schema(example = "govapp-first")]
-    strategy: String,
-    /// What it says. In a broadcast with `{{variables}}`.
-    content: ContentBody,
-    /// urgent, normal or bulk.
-    #[schema(example = "normal")]
-    priority: Option<String>,
-    /// Not before this time.
-    #[schema(format = DateTime)]
-    not_before: Option<String>,
-    /// Nothing is sent from this time on; a day by default, 30 days at most.
-    #[schema(format = DateTime)]
-    valid_until: Option<String>,
-    /// Your own reference, at most 100 characters.
-    sender_reference: Option<String>,
-    /// Whom the citizen sees as the sender, at most 40 characters.
-    sender_name: Option<String>,
-}
+    fn operations(document: &Value) -> Vec<(String, &Value)> {
+        let paths = document["paths"].as_object().unwrap().iter();
+        let of = paths.flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |it| (path, it)));
+        of.map(|(path, (method, operation))| (format!("{method} {path}"), operation)).collect()
+    }
 
-/// At least one of the three.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Recipient)]
-pub struct RecipientBody {
-    /// A mobile number, E.164 or in Belgian national form.
-    #[schema(example = "+32470123456")]
-    mobile: Option<String>,
-    /// A citizen's number of the National Register or of the BCSS.
-    niss: Option<String>,
-    /// An enterprise's number.
-    #[schema(example = "0403019261")]
-    cbe: Option<String>,
-}
+    /// Whether a body shows an example: its own, or that of its schema or of the schema of its items.
+    fn shows_one(document: &Value, body: &Value) -> bool {
+        let has = |value: &Value| ["example", "examples"].iter().any(|name| value.get(name).is_some());
+        let named = |schema: &Value| {
+            let name = schema["$ref"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+            has(&document["components"]["schemas"][name])
+        };
+        has(body) || named(&body["schema"]) || named(&body["schema"]["items"])
+    }
 
-/// The content: at least one of the three in at least one language.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Content)]
-struct ContentBody {
-    /// The title, at most 150 characters.
-    title: Option<ByLanguage>,
-    /// Plain text, at most 5000 characters.
-    text: Option<ByLanguage>,
-    /// HTML of GovApp's elements, at most 32 KiB.
-    html: Option<ByLanguage>,
-    /// For GovApp, encrypted end to end: a JWE (compact, RSA-OAEP-256 with A256GCM) for each id of
-    /// `GET /v1/recipients/receivers`. Single messages only.
-    encrypted: Option<std::collections::HashMap<String, String>>,
-}
+    #[test]
+    fn no_operation_is_without_an_example_of_each_body_and_a_problem_for_each_refusal() {
+        let document: Value = serde_json::from_str(&RENDERED).unwrap();
+        for (name, operation) in operations(&document) {
+            for (media_type, body) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+                assert!(shows_one(&document, body), "{name} takes {media_type} without an example");
+            }
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                for (media_type, body) in response["content"].as_object().into_iter().flatten() {
+                    assert!(shows_one(&document, body), "{name} answers {status} {media_type} without an example");
+                }
+                let refuses = !status.starts_with('2') && name != "get /readyz";
+                assert_eq!(refuses, response["content"].get(problem::MEDIA_TYPE).is_some(), "{name} answers {status}");
+            }
+            if operation.get("security").is_none() || operation["security"][0].get("key").is_some() {
+                assert!(["401", "403"].iter().all(|status| operation["responses"].get(status).is_some()), "{name}");
+            }
+        }
+    }
 
-/// A text in some of the four languages.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ByLanguage)]
-struct ByLanguage {
-    fr: Option<String>,
-    nl: Option<String>,
-    de: Option<String>,
-    en: Option<String>,
+    #[test]
+    fn every_reference_of_the_document_leads_somewhere() {
+        fn check(document: &Value, value: &Value) {
+            match value {
+                Value::Object(members) => {
+                    if let Some(Value::String(to)) = members.get("$ref") {
+                        assert!(document.pointer(to.trim_start_matches('#')).is_some(), "{to}");
+                    }
+                    members.values().for_each(|member| check(document, member));
+                }
+                Value::Array(items) => items.iter().for_each(|item| check(document, item)),
+                _ => {}
+            }
+        }
+        let document: Value = serde_json::from_str(&RENDERED).unwrap();
+        check(&document, &document);
+        let ids: Vec<_> = operations(&document).iter().map(|(_, operation)| operation["operationId"].clone()).collect();
+        for (from, _, _, to) in LINKS {
+            assert!(to.iter().chain([from]).all(|id| ids.iter().any(|known| known == id)), "{from}: {to:?}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_asked_for_where_a_test_key_means_nothing() {
+        let document: Value = serde_json::from_str(&RENDERED).unwrap();
+        let roles = |path: &str, method: &str| document["paths"][path][method]["security"][0]["key"].clone();
+        assert_eq!(roles("/v1/broadcasts", "post"), serde_json::json!(["live"]));
+        assert_eq!(roles("/v1/recipients", "put"), serde_json::json!(["operator"]));
+        assert_eq!(roles("/v1/messages/{id}", "get"), Value::Null);
+    }
 }

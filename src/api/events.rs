@@ -11,7 +11,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use bytes::Bytes;
 use dashmap::DashMap;
-use estafette_actors::domain::event::{Kind, Of, Place, Tests, Wanted};
+use estafette_actors::domain::event::{self, Of, Place, Tests, Wanted};
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::{Feed, FeedPage};
 use futures_util::stream;
@@ -23,9 +23,10 @@ use utoipa::ToSchema;
 use super::App;
 use super::answer::json;
 use super::caller::Caller;
-use super::listing::{query, unknown};
-use super::problem::{Details, Fault, Problem};
-use super::submission::MAX_REFERENCE;
+use super::listing::{NO_REFERENCE, query, unknown};
+use super::problem::{Fault, Kind, Problem, refuses, sets};
+use super::submission::{MAX_REFERENCE, line};
+use super::{examples, schemas};
 use crate::events::{Cursors, Written, names};
 
 /// Events on a page at most.
@@ -80,12 +81,12 @@ impl Streams {
 
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Events)]
+#[schema(as = Events, example = examples::events)]
 pub struct Page {
     /// The oldest first. A page may be short, even empty, and yet not the last one.
     events: Vec<Written>,
     /// Give it as `after` to go on, also when the page is empty: it moves on with time.
-    #[schema(example = "evt_o1BvTn0pGQ6V3yXq0lO4bP9cM2sKdR7u")]
+    #[schema(value_type = schemas::Cursor)]
     next: String,
     /// Whether there was more when this page was read.
     has_more: bool,
@@ -125,7 +126,7 @@ fn asked(parameters: Vec<(String, String)>) -> Result<Asked, Problem> {
             }
             "type" => {
                 for kind in value.split(',') {
-                    match Kind::parse(kind.trim()) {
+                    match event::Kind::parse(kind.trim()) {
                         Some(kind) => asked.wanted.kinds.add(kind),
                         None => faults.push(Fault::new("type", format!("give some of {}", names()))),
                     }
@@ -134,10 +135,7 @@ fn asked(parameters: Vec<(String, String)>) -> Result<Asked, Problem> {
             }
             "message" => value.parse().map(Of::Message).map_err(|_| "give a message's id"),
             "broadcast" => value.parse().map(Of::Broadcast).map_err(|_| "give a broadcast's id"),
-            "reference" if !value.is_empty() && value.chars().count() <= MAX_REFERENCE => {
-                Ok(Of::Reference(value.into()))
-            }
-            "reference" => Err("give a reference of yours, as in sender_reference"),
+            "reference" => line(&value, MAX_REFERENCE).map(Of::Reference).map_err(|_| NO_REFERENCE),
             _ => return Err(unknown(&name, PARAMETERS)),
         };
         match of {
@@ -180,6 +178,12 @@ impl App {
     }
 }
 
+refuses!(
+    Telling: sets::KEYED,
+    sets::READING,
+    &[Kind::InvalidQuery, Kind::InvalidCursor, Kind::CursorTooOld, Kind::TooManyStreams],
+);
+
 /// What happened to your messages, oldest first.
 ///
 /// Go on with `after=` and the last page's `next`: nothing is left out and nothing comes twice. Events are kept for
@@ -189,27 +193,22 @@ impl App {
     operation_id = "events",
     tag = "events",
     params(
-        ("after" = Option<String>, Query, description = "`next` of the last page, the id of an event, `oldest` (the default) or `newest`"),
-        ("limit" = Option<u16>, Query, description = "How many at most, 1 to 1000; 100 by default"),
-        ("type" = Option<Vec<String>>, Query, description = "Only these types; several by commas or by repeating it"),
-        ("message" = Option<uuid::Uuid>, Query, description = "Only of this message"),
-        ("broadcast" = Option<uuid::Uuid>, Query, description = "Only of this broadcast and its recipients"),
-        ("reference" = Option<String>, Query, description = "Only of messages with this reference of yours"),
+        ("after" = Option<schemas::Place>, Query, description = "`next` of the last page, the id of an event, `oldest` (the default) or `newest`"),
+        ("limit" = Option<u16>, Query, description = "How many at most, 1 to 1000; 100 by default",
+            minimum = 1, maximum = 1000),
+        ("type" = Option<Vec<schemas::EventType>>, Query, description = "Only these types; several by commas or by repeating it"),
+        ("message" = Option<schemas::Id>, Query, description = "Only of this message"),
+        ("broadcast" = Option<schemas::Id>, Query, description = "Only of this broadcast and its recipients"),
+        ("reference" = Option<schemas::Reference>, Query, description = "Only of messages with this reference of yours"),
         ("include_test" = Option<bool>, Query, description = "Also of messages to the sandbox, which carry `test: true`; false by default. A test key is told of these only"),
         ("Last-Event-ID" = Option<String>, Header, description = "For streams: the id of the last event that arrived"),
     ),
     responses(
         (status = 200, description = "A page, or a stream", content(
             (Page = "application/json"),
-            (String = "text/event-stream"),
-        )),
-        (status = 400, description = "A wrong query, or a cursor that was not given to you", body = Details,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 410, description = "What followed the cursor is not kept any more", body = Details,
-            content_type = "application/problem+json"),
-        (status = 429, description = "Too many streams; ask for pages", body = Details,
-            content_type = "application/problem+json"),
+            (String = "text/event-stream", example = json!(examples::stream())),
+        ), headers(("Link" = String, description = "Where to go on, `rel=\"next\"`"))),
+        Telling,
     ),
 )]
 #[get("/v1/events")]
@@ -352,7 +351,7 @@ mod tests {
         let types = [("type", "message.settled,message.read"), ("type", "attempt.sent"), ("message", id)];
         let good = read(&types).unwrap();
         let kinds: Vec<_> = good.wanted.kinds.named().collect();
-        assert_eq!(kinds, [Kind::Sent, Kind::Read, Kind::Settled]);
+        assert_eq!(kinds, [event::Kind::Sent, event::Kind::Read, event::Kind::Settled]);
         assert!(matches!(good.wanted.of, Some(Of::Message(_))));
         assert!(!good.include_test && read(&[("include_test", "true")]).unwrap().include_test);
         let wrong = [
@@ -361,7 +360,7 @@ mod tests {
             ("limit", "1001"),
             ("type", "lost"),
             ("message", "x"),
-            ("reference", ""),
+            ("reference", "a\u{9b}"),
         ];
         let Err(Problem::InvalidQuery(faults)) = read(&wrong) else { panic!("accepted") };
         assert_eq!(faults.len(), wrong.len());

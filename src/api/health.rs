@@ -6,18 +6,20 @@ use estafette_actors::nursery::{Condition, Vitals};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
 use super::answer::json;
+use super::{App, examples};
 
 /// Parts without which messages travel all the same.
 const IDLE: [&str; 2] = ["registry", "announcer"];
 
 /// Whether work is taken.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::ready)]
 pub struct Readiness {
     /// Whether work is taken.
     ready: bool,
     /// Why not.
+    #[schema(required)]
     reason: Option<String>,
     /// Parts that kept failing and are down until a restart. Without the supervisor, or a channel's delivery, the broker
     /// is not ready.
@@ -30,7 +32,8 @@ pub struct Readiness {
 /// The process answers.
 #[utoipa::path(
     tag = "operation",
-    responses((status = 200, description = "It answers", body = String, content_type = "text/plain")),
+    responses((status = 200, description = "It answers", body = String, content_type = "text/plain",
+        example = "ok\n")),
     security(()),
 )]
 #[get("/healthz")]
@@ -43,7 +46,8 @@ pub async fn alive() -> HttpResponse {
     tag = "operation",
     responses(
         (status = 200, description = "Work is taken", body = Readiness),
-        (status = 503, description = "No work is taken; the reason says why", body = Readiness),
+        (status = 503, description = "No work is taken; the reason says why", body = Readiness,
+            example = json!(examples::not_ready())),
     ),
     security(()),
 )]
@@ -78,7 +82,8 @@ fn unready(read_only: Option<String>, ending: bool, down: &[String]) -> Option<S
 /// Metrics in Prometheus' text format.
 #[utoipa::path(
     tag = "operation",
-    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain")),
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain",
+        example = "# TYPE estafette_accepted_total counter\n")),
     security(()),
 )]
 #[get("/metrics")]

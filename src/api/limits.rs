@@ -15,19 +15,20 @@ use super::answer::json;
 use super::caller::Caller;
 use super::events::MAX_EVENTS;
 use super::listing::MAX_PAGE;
-use super::problem::{Details, Problem};
+use super::problem::{Problem, refuses, sets};
 use super::rows::MAX_VALUE;
 use super::submission::{MAX_REFERENCE, MAX_SENDER_NAME};
+use super::{examples, schemas};
 
 /// A strategy, as answered.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Strategy)]
+#[schema(as = Strategy, example = examples::strategy)]
 pub struct StrategyAnswer {
     /// Its name, as a message gives it.
     #[schema(value_type = String, example = "govapp-first")]
     name: Box<str>,
     /// resend, or fail: what is done when nobody can tell what a channel did.
-    #[schema(value_type = String, example = "resend")]
+    #[schema(value_type = schemas::OnUnknown)]
     on_unknown: OnUnknown,
     /// Its steps, in order. Tracks run side by side.
     steps: Vec<StepAnswer>,
@@ -42,15 +43,15 @@ pub struct StepAnswer {
     /// The channel.
     channel: String,
     /// reachable, or always.
-    #[schema(value_type = String, example = "reachable")]
+    #[schema(value_type = schemas::Condition)]
     condition: Condition,
     /// sent, delivered or read: what counts as success.
-    #[schema(value_type = String, example = "delivered")]
+    #[schema(value_type = schemas::Success)]
     success: Success,
     /// Seconds for which success is waited for.
     horizon_s: u64,
     /// next, or end: what follows a failure.
-    #[schema(value_type = String, example = "next")]
+    #[schema(value_type = schemas::Otherwise)]
     otherwise: Otherwise,
 }
 
@@ -70,6 +71,7 @@ impl StrategyAnswer {
 
 /// Every limit that a sender can meet.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::limits)]
 pub struct Limits {
     /// Bytes of a JSON body.
     body_bytes: usize,
@@ -133,10 +135,11 @@ pub struct ChannelLimit {
     /// The channel.
     channel: String,
     /// Who runs it, as in `/v1/callbacks/{provider}`.
+    #[schema(required)]
     provider: Option<&'static str>,
-    /// Messages a second of all senders together; null for no limit.
+    /// Parts a second of all senders together; null for no limit.
     per_second: Option<u32>,
-    /// Messages a second of yours alone; left out for no limit.
+    /// Parts a second of yours alone; left out for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     institution_per_second: Option<u32>,
     /// Country prefixes that it may be used for; left out for all.
@@ -159,12 +162,14 @@ fn channel_limit(app: &App, caller: &Caller, transport: &dyn Transport) -> Optio
     })
 }
 
+refuses!(Knowing: sets::KEYED, sets::PROFILED);
+
 /// The strategies that the caller may use.
 #[utoipa::path(
     tag = "knowing beforehand",
     responses(
         (status = 200, description = "The strategies", body = Vec<StrategyAnswer>),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        Knowing,
     ),
 )]
 #[get("/v1/strategies")]
@@ -180,7 +185,7 @@ pub async fn strategies(caller: Caller) -> Result<HttpResponse, Problem> {
     tag = "knowing beforehand",
     responses(
         (status = 200, description = "The limits", body = Limits),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        Knowing,
     ),
 )]
 #[get("/v1/limits")]

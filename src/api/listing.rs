@@ -16,20 +16,25 @@ use utoipa::ToSchema;
 use super::App;
 use super::answer::{json, location, plain, reason};
 use super::caller::Caller;
-use super::problem::{Details, Fault, Problem};
-use super::submission::today;
+use super::problem::{Fault, Kind, Problem, refuses, sets};
+use super::submission::{MAX_REFERENCE, line, today};
+use super::{examples, schemas};
 
 /// Messages on a page at most.
 pub const MAX_PAGE: usize = 500;
 const DEFAULT_PAGE: usize = 50;
 const PARAMETERS: &str = "recipient, status, reference, after, limit";
+/// What to do about a reference that no message can have.
+pub const NO_REFERENCE: &str = "give a reference of yours, as in sender_reference";
 
 /// A page of messages.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::messages)]
 pub struct Messages {
     /// Newest first. A page may be short, even empty, and yet not the last one.
     messages: Vec<Summary>,
     /// Where to go on (also as `Link: rel="next"`); null on the last page.
+    #[schema(required)]
     next: Option<String>,
 }
 
@@ -38,17 +43,19 @@ pub struct Messages {
 pub struct Summary {
     /// Its id.
     #[serde(serialize_with = "plain")]
-    #[schema(value_type = uuid::Uuid)]
+    #[schema(value_type = schemas::Id)]
     id: MessageId,
     /// Its status.
+    #[schema(value_type = schemas::MessageStatus)]
     status: &'static str,
     /// Why it waits, or why it failed.
+    #[schema(value_type = Option<schemas::Reason>, required)]
     reason: Option<&'static str>,
     /// The strategy's name.
     #[schema(value_type = String)]
     strategy: Box<str>,
     /// The sender's own reference.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     sender_reference: Option<Box<str>>,
     /// When it was accepted.
     #[serde(serialize_with = "plain")]
@@ -101,10 +108,13 @@ fn filter(
                 Ok(())
             }
             "status" => Err(format!("give one of {}", MessageStatus::NAMES.join(", "))),
-            "reference" => {
-                filter.reference = Some(value);
-                Ok(())
-            }
+            "reference" => match line(&value, MAX_REFERENCE) {
+                Ok(_) => {
+                    filter.reference = Some(value);
+                    Ok(())
+                }
+                Err(_) => Err(NO_REFERENCE.to_owned()),
+            },
             "after" => match value.parse().ok().or_else(|| place(&value)) {
                 Some(after) => {
                     filter.after = Some(after);
@@ -145,21 +155,24 @@ impl Summary {
     }
 }
 
+refuses!(Listing: sets::KEYED, sets::READING, &[Kind::InvalidQuery]);
+
 /// The caller's messages, newest first.
 #[utoipa::path(
     operation_id = "messages",
     tag = "messages",
     params(
-        ("recipient" = Option<String>, Query, description = "niss:, mobile: or cbe: and the number"),
-        ("status" = Option<String>, Query, description = "Only those with this status"),
-        ("reference" = Option<String>, Query, description = "Only those with this reference of the sender"),
+        ("recipient" = Option<schemas::Identifier>, Query, description = "niss:, mobile: or cbe: and the number"),
+        ("status" = Option<schemas::MessageStatus>, Query, description = "Only those with this status"),
+        ("reference" = Option<schemas::Reference>, Query, description = "Only those with this reference of the sender"),
         ("after" = Option<String>, Query, description = "Only those after this place, as `next` has it, or older than the message with this id"),
-        ("limit" = Option<u16>, Query, description = "How many at most, 1 to 500; 50 by default"),
+        ("limit" = Option<u16>, Query, description = "How many at most, 1 to 500; 50 by default",
+            minimum = 1, maximum = 500),
     ),
     responses(
-        (status = 200, description = "A page; Link names the next one (RFC 8288)", body = Messages),
-        (status = 400, description = "A wrong query", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        (status = 200, description = "A page; Link names the next one (RFC 8288)", body = Messages,
+            headers(("Link" = String, description = "The next page, `rel=\"next\"`"))),
+        Listing,
     ),
 )]
 #[get("/v1/messages")]
@@ -200,8 +213,14 @@ mod tests {
         let good = read(&[("recipient", "mobile: 32470123456"), ("status", "sent"), ("limit", "500")]).unwrap();
         assert!(matches!(good.recipient, Some(Identifier::Mobile(_))));
         assert_eq!((good.status.as_deref(), good.limit), (Some("sent"), 500));
-        let wrong =
-            [("recipient", "99073003360"), ("status", "lost"), ("limit", "0"), ("limit", "501"), ("after", "x")];
+        let wrong = [
+            ("recipient", "99073003360"),
+            ("status", "lost"),
+            ("limit", "0"),
+            ("limit", "501"),
+            ("after", "x"),
+            ("reference", "a\n"),
+        ];
         let Err(Problem::InvalidQuery(faults)) = read(&wrong) else { panic!("accepted") };
         assert_eq!(faults.len(), wrong.len());
         assert!(faults.iter().all(|fault| !fault.detail.contains("99073003360")));

@@ -10,10 +10,11 @@ use estafette_actors::messages::Progress;
 use super::answer::Answer;
 use super::body::JsonBody;
 use super::caller::Caller;
-use super::document;
+use super::examples;
 use super::idempotency::{self, InProgress};
 use super::prefer::Prefer;
-use super::problem::{Details, Problem};
+use super::problem::{Kind, Problem, refuses, sets};
+use super::schemas::{Id, Submission};
 use super::submission::{self, Single};
 use super::{App, InstitutionProfile};
 
@@ -43,6 +44,16 @@ fn envelope(
     }
 }
 
+refuses!(
+    Submitting: sets::KEYED,
+    sets::PROFILED,
+    sets::BODY,
+    sets::JSON,
+    sets::READING,
+    sets::WRITING,
+    &[Kind::InvalidIdempotencyKey, Kind::IdempotencyInProgress, Kind::IdempotencyMismatch],
+);
+
 /// Submits one message.
 ///
 /// Without `Prefer` the call waits for the transmission status, 10 s at most; with `Prefer: wait=N`
@@ -51,29 +62,29 @@ fn envelope(
 #[utoipa::path(
     operation_id = "submit_message",
     tag = "messages",
-    request_body(content = document::Submission, content_type = "application/json", description = "The message"),
+    request_body(content = Submission, content_type = "application/json", description = "The message"),
     params(
-        ("Prefer" = Option<String>, Header, description = "`respond-async`, or `wait=N` in seconds (RFC 7240)"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`, or `wait=N` in seconds (RFC 7240)",
+            example = "respond-async"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters",
+            pattern = "^[!-~]{1,255}$", example = "dossier-17-1"),
     ),
     responses(
-        (status = 200, description = "Sent as the strategy accepts it, or settled", body = Answer, headers(
-            ("RateLimit-Policy" = String, description = "Where there is a limit of requests: quota and window in seconds"),
-            ("RateLimit" = String, description = "Likewise: what is left, and seconds until all of it is there again"),
-        )),
-        (status = 202, description = "Accepted and on disk; Location says where to ask", body = Answer),
-        (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "This Idempotency-Key is in progress", body = Details,
-            content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
-        (status = 415, description = "Not application/json", body = Details, content_type = "application/problem+json"),
-        (status = 422, description = "Mistakes in the message, each with its place", body = Details,
-            content_type = "application/problem+json"),
-        (status = 429, description = "More requests than your institution may make; see Retry-After", body = Details,
-            content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded, or nothing can be written; see Retry-After", body = Details,
-            content_type = "application/problem+json"),
+        (status = 200, description = "Sent as the strategy accepts it, or settled", body = Answer,
+            headers(
+                ("Preference-Applied" = String, description = "What of `Prefer` was kept to"),
+                ("RateLimit-Policy" = String, description = "Where there is a limit of requests: quota and window in seconds"),
+                ("RateLimit" = String, description = "Likewise: what is left, and seconds until all of it is there again")
+            )),
+        (status = 202, description = "Accepted and on disk; Location says where to ask", body = Answer,
+            headers(
+                ("Location" = String, description = "The message"),
+                ("Preference-Applied" = String, description = "What of `Prefer` was kept to"),
+                ("RateLimit-Policy" = String, description = "Where there is a limit of requests: quota and window in seconds"),
+                ("RateLimit" = String, description = "Likewise: what is left, and seconds until all of it is there again")
+            ),
+            example = json!(examples::accepted())),
+        Submitting,
     ),
 )]
 #[post("/v1/messages")]
@@ -153,15 +164,16 @@ fn id(path: &str) -> Result<MessageId, Problem> {
     path.parse().map_err(|_| Problem::NotFound)
 }
 
+refuses!(Looking: sets::KEYED, sets::READING, &[Kind::NotFound]);
+
 /// A message with its attempts.
 #[utoipa::path(
     operation_id = "message",
     tag = "messages",
-    params(("id" = uuid::Uuid, Path, description = "The message's id")),
+    params(("id" = Id, Path, description = "The message's id")),
     responses(
         (status = 200, description = "The message", body = Answer),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
+        Looking,
     ),
 )]
 #[get("/v1/messages/{id}")]
@@ -171,16 +183,16 @@ pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     Ok(Answer::whole(view.ok_or(Problem::NotFound)?, &app).ok())
 }
 
+refuses!(Cancelling: sets::KEYED, sets::READING, sets::WRITING, &[Kind::NotFound, Kind::Conflict]);
+
 /// Cancels what was not sent yet.
 #[utoipa::path(
     operation_id = "cancel_message",
     tag = "messages",
-    params(("id" = uuid::Uuid, Path, description = "The message's id")),
+    params(("id" = Id, Path, description = "The message's id")),
     responses(
         (status = 200, description = "No further step will be taken", body = Answer),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "Settled already", body = Details, content_type = "application/problem+json"),
+        Cancelling,
     ),
 )]
 #[delete("/v1/messages/{id}")]

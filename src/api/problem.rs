@@ -1,5 +1,5 @@
-//! Everything that this face refuses, as RFC 9457 problem details. [`Problem`] is the only source
-//! of the slugs in `type`: clients may depend on them, so they are never renamed.
+//! Everything that this face refuses, as RFC 9457 problem details. [`Problem::kind`] says of which kind each is, and
+//! [`kinds`] what is said of a kind, here, in the OpenAPI document and in docs/errors.md.
 //!
 //! Nothing here repeats what a caller sent: a problem names the place and says what to do.
 use std::borrow::Cow;
@@ -14,6 +14,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::upload::Tally;
+
+mod described;
+mod kinds;
+#[cfg(test)]
+mod page;
+
+pub(super) use described::refuses;
+pub use described::{examples, responses, sets};
+use kinds::Again;
+pub use kinds::Kind;
 
 /// The media type of every refusal.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -41,7 +51,7 @@ impl Fault {
 pub struct Details<'p> {
     /// Names the kind of problem; stable.
     #[serde(rename = "type")]
-    #[schema(example = "urn:estafette:problem:invalid-request")]
+    #[schema(value_type = Kind, example = "urn:estafette:problem:invalid-request")]
     kind: String,
     /// The same for every problem of the kind.
     title: &'static str,
@@ -56,6 +66,7 @@ pub struct Details<'p> {
     errors: &'p [Fault],
     /// The bad rows of an upload.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Tally, required = false)]
     rows: Option<&'p Tally>,
 }
 
@@ -188,64 +199,46 @@ fn parts(count: usize) -> String {
 }
 
 impl Problem {
-    /// Slug, status and title of each kind: the only place that knows them.
-    fn kind(&self) -> (&'static str, StatusCode, &'static str) {
+    /// Its kind, which says all that is the same for every problem of it.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::MalformedJson(_) => ("malformed-json", StatusCode::BAD_REQUEST, "The body is not JSON"),
-            Self::InvalidRequest(_) => {
-                ("invalid-request", StatusCode::UNPROCESSABLE_ENTITY, "The request has mistakes")
-            }
-            Self::InvalidQuery(_) => ("invalid-query", StatusCode::BAD_REQUEST, "The query has mistakes"),
-            Self::InvalidHeader(_) => {
-                ("invalid-header", StatusCode::UNPROCESSABLE_ENTITY, "The header of the rows has mistakes")
-            }
-            Self::BadRows(_) => ("bad-rows", StatusCode::UNPROCESSABLE_ENTITY, "Rows of the upload have mistakes"),
-            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "A key is needed"),
-            Self::TestKey | Self::LiveOnly => ("test-key", StatusCode::FORBIDDEN, "Test keys reach the sandbox only"),
-            Self::UnknownInstitution => ("unknown-institution", StatusCode::FORBIDDEN, "The institution is not set up"),
-            Self::OperatorOnly => ("operator-only", StatusCode::FORBIDDEN, "For operators only"),
-            Self::UnknownPath => ("unknown-path", StatusCode::NOT_FOUND, "Nothing is here"),
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
-            Self::UnknownProvider => ("unknown-provider", StatusCode::NOT_FOUND, "No such provider"),
-            Self::MethodNotAllowed(_) => {
-                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here")
-            }
-            Self::UnsupportedMediaType(_) => {
-                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The type of the body is not supported")
-            }
-            Self::NotAcceptable(_) => {
-                ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "No acceptable form of the answer")
-            }
-            Self::TooLarge(_) => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "The body came too slowly"),
-            Self::BrokenBody => ("broken-body", StatusCode::BAD_REQUEST, "The body broke off"),
-            Self::InvalidIdempotencyKey => {
-                ("invalid-idempotency-key", StatusCode::BAD_REQUEST, "Not an Idempotency-Key")
-            }
-            Self::IdempotencyInProgress => {
-                ("idempotency-in-progress", StatusCode::CONFLICT, "The same request is in progress")
-            }
-            Self::IdempotencyMismatch => (
-                "idempotency-mismatch",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The Idempotency-Key belongs to another request",
-            ),
-            Self::Conflict(_) => ("conflict", StatusCode::CONFLICT, "Not possible in this state"),
-            Self::UploadInProgress => ("upload-in-progress", StatusCode::CONFLICT, "One upload at a time"),
-            Self::CallbackSecret => ("callback-secret", StatusCode::UNAUTHORIZED, "The secret is missing or wrong"),
-            Self::CallbackForm(_) => ("callback-form", StatusCode::BAD_REQUEST, "Not a callback of this provider"),
-            Self::InvalidCursor => ("invalid-cursor", StatusCode::BAD_REQUEST, "Not a cursor of yours"),
-            Self::CursorTooOld => ("cursor-too-old", StatusCode::GONE, "The events are not kept any more"),
-            Self::TooManyStreams => ("too-many-streams", StatusCode::TOO_MANY_REQUESTS, "Too many streams"),
-            Self::RateLimited(_) => ("rate-limited", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
-            Self::UnknownWebhook => ("unknown-webhook", StatusCode::NOT_FOUND, "No such webhook"),
-            Self::TooManyWebhooks(_) => ("too-many-webhooks", StatusCode::CONFLICT, "Too many webhooks"),
-            Self::Overloaded(_) => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too much is under way"),
-            Self::Restarting => ("restarting", StatusCode::SERVICE_UNAVAILABLE, "A part is being restarted"),
-            Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "Nothing can be written"),
-            Self::Unreadable => ("unreadable", StatusCode::INTERNAL_SERVER_ERROR, "A read failed"),
-            Self::Spool => ("spool", StatusCode::INSUFFICIENT_STORAGE, "No room for the upload"),
-            Self::ListFull => ("list-full", StatusCode::INSUFFICIENT_STORAGE, "No room on the lists"),
+            Self::MalformedJson(_) => Kind::MalformedJson,
+            Self::InvalidRequest(_) => Kind::InvalidRequest,
+            Self::InvalidQuery(_) => Kind::InvalidQuery,
+            Self::InvalidHeader(_) => Kind::InvalidHeader,
+            Self::BadRows(_) => Kind::BadRows,
+            Self::Unauthorized => Kind::Unauthorized,
+            Self::TestKey | Self::LiveOnly => Kind::TestKey,
+            Self::UnknownInstitution => Kind::UnknownInstitution,
+            Self::OperatorOnly => Kind::OperatorOnly,
+            Self::UnknownPath => Kind::UnknownPath,
+            Self::NotFound => Kind::NotFound,
+            Self::UnknownProvider => Kind::UnknownProvider,
+            Self::MethodNotAllowed(_) => Kind::MethodNotAllowed,
+            Self::UnsupportedMediaType(_) => Kind::UnsupportedMediaType,
+            Self::NotAcceptable(_) => Kind::NotAcceptable,
+            Self::TooLarge(_) => Kind::TooLarge,
+            Self::TooSlow => Kind::TooSlow,
+            Self::BrokenBody => Kind::BrokenBody,
+            Self::InvalidIdempotencyKey => Kind::InvalidIdempotencyKey,
+            Self::IdempotencyInProgress => Kind::IdempotencyInProgress,
+            Self::IdempotencyMismatch => Kind::IdempotencyMismatch,
+            Self::Conflict(_) => Kind::Conflict,
+            Self::UploadInProgress => Kind::UploadInProgress,
+            Self::CallbackSecret => Kind::CallbackSecret,
+            Self::CallbackForm(_) => Kind::CallbackForm,
+            Self::InvalidCursor => Kind::InvalidCursor,
+            Self::CursorTooOld => Kind::CursorTooOld,
+            Self::TooManyStreams => Kind::TooManyStreams,
+            Self::RateLimited(_) => Kind::RateLimited,
+            Self::UnknownWebhook => Kind::UnknownWebhook,
+            Self::TooManyWebhooks(_) => Kind::TooManyWebhooks,
+            Self::Overloaded(_) => Kind::Overloaded,
+            Self::Restarting => Kind::Restarting,
+            Self::ReadOnly => Kind::ReadOnly,
+            Self::Unreadable => Kind::Unreadable,
+            Self::Spool => Kind::Spool,
+            Self::ListFull => Kind::ListFull,
         }
     }
 
@@ -258,36 +251,39 @@ impl Problem {
     }
 
     fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::RateLimited(after) => Some(whole(after)),
-            Self::Overloaded(after) => Some(after.as_secs().max(1)),
-            Self::Restarting | Self::IdempotencyInProgress | Self::UploadInProgress => Some(1),
-            Self::TooManyStreams => Some(5),
-            Self::ReadOnly => Some(60),
-            _ => None,
+        match (self, self.kind().about().again) {
+            (Self::RateLimited(after), _) => Some(whole(after)),
+            (Self::Overloaded(after), _) => Some(after.as_secs().max(1)),
+            (_, Again::After(seconds)) => Some(seconds),
+            (_, Again::Mended | Again::Perhaps) => None,
         }
     }
-}
 
-impl ResponseError for Problem {
-    fn status_code(&self) -> StatusCode {
-        self.kind().1
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let (slug, status, title) = self.kind();
-        let details = Details {
-            kind: format!("urn:estafette:problem:{slug}"),
-            title,
-            status: status.as_u16(),
+    /// What is written of it.
+    fn details(&self) -> Details<'_> {
+        let kind = self.kind();
+        Details {
+            kind: kind.urn(),
+            title: kind.about().title,
+            status: kind.about().status.as_u16(),
             detail: self.to_string().into(),
             errors: self.faults(),
             rows: match self {
                 Self::BadRows(tally) => Some(tally),
                 _ => None,
             },
-        };
-        let mut answer = HttpResponse::build(status);
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind().about().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let details = self.details();
+        let mut answer = HttpResponse::build(self.status_code());
         answer.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)));
         if let Some(after) = self.retry_after() {
             answer.insert_header((header::RETRY_AFTER, after));

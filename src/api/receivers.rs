@@ -14,12 +14,13 @@ use super::App;
 use super::answer::json;
 use super::caller::Caller;
 use super::listing::{identifier, query, unknown};
-use super::problem::{Details, Fault, Problem};
+use super::problem::{Fault, Kind, Problem, refuses, sets};
 use super::submission::today;
+use super::{examples, schemas};
 
 /// The devices of a recipient.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Receivers)]
+#[schema(as = Receivers, example = examples::receivers)]
 pub struct ReceiversAnswer {
     /// Active devices; none when GovApp doesn't reach the recipient now.
     receivers: Vec<ReceiverAnswer>,
@@ -68,17 +69,16 @@ impl ReceiverAnswer {
     }
 }
 
+refuses!(Finding: sets::KEYED, &[Kind::InvalidQuery, Kind::Overloaded, Kind::Restarting]);
+
 /// The devices of a recipient at GovApp with their public keys, to encrypt a content end to end.
 #[utoipa::path(
     operation_id = "receivers",
     tag = "messages",
-    params(("recipient" = String, Query, description = "mobile: or niss: and the number")),
+    params(("recipient" = schemas::Identifier, Query, description = "mobile: or niss: and the number")),
     responses(
         (status = 200, description = "The devices, perhaps none", body = ReceiversAnswer),
-        (status = 400, description = "A wrong query", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 503, description = "GovApp doesn't answer; see Retry-After", body = Details,
-            content_type = "application/problem+json"),
+        Finding,
     ),
 )]
 #[get("/v1/recipients/receivers")]

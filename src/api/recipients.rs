@@ -10,8 +10,10 @@ use super::App;
 use super::answer::json;
 use super::body::{media_type, read_payload};
 use super::caller::Caller;
+use super::examples;
 use super::json::{Faults, Json, Object};
-use super::problem::{Details, Problem};
+use super::problem::{Kind, Problem, refuses, sets};
+use super::schemas::KnownRecipients;
 use super::submission::{self, today};
 
 /// How many times the bytes of another JSON body are read.
@@ -19,28 +21,10 @@ const LARGER: usize = 32;
 
 /// How many were taken.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::learned)]
 pub struct Learned {
     /// Recipients taken.
     accepted: usize,
-}
-
-/// What is known of a recipient; for the document.
-#[derive(Serialize, ToSchema)]
-#[schema(as = KnownRecipient)]
-#[allow(dead_code, reason = "bodies are read by `person`, which reports every mistake")]
-pub struct PersonBody {
-    /// A citizen.
-    niss: Option<String>,
-    /// Their mobile number.
-    mobile: Option<String>,
-    /// An enterprise.
-    cbe: Option<String>,
-    /// The language preferred: fr, nl, de or en.
-    language: Option<String>,
-    /// Whether GovApp reaches them, where that is known.
-    govapp: Option<bool>,
-    /// Whether their mailbox is active, where that is known.
-    mailbox: Option<bool>,
 }
 
 fn person(value: Json<'_>, today: Date, faults: &mut Faults) -> Option<Person> {
@@ -83,21 +67,24 @@ fn persons(body: &[u8], lines: bool, today: Date) -> Result<Vec<Person>, Problem
     if all.is_empty() { Ok(found) } else { Err(Problem::InvalidRequest(all.into_inner())) }
 }
 
+refuses!(Learning: sets::KEYED, sets::PROFILED, sets::BODY, sets::JSON, sets::WRITING, &[Kind::OperatorOnly]);
+
 /// Tells the registry what is known of recipients: all of the body, or nothing of it.
 #[utoipa::path(
     operation_id = "learn_recipients",
     tag = "operation",
-    request_body(content = Vec<PersonBody>, content_type = "application/json",
-        description = "An array, or NDJSON as application/x-ndjson"),
+    request_body(
+        content(
+            (KnownRecipients = "application/json", example = json!(examples::persons())),
+            (String = "application/x-ndjson", example = json!(format!("{}\n", examples::person()))),
+        ),
+        description = "One object, an array, or one object a line",
+    ),
     responses(
         (status = 200, description = "Known from now on", body = Learned),
-        (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "Not the operator's key", body = Details,
-            content_type = "application/problem+json"),
-        (status = 422, description = "Mistakes, each with its place", body = Details,
-            content_type = "application/problem+json"),
+        Learning,
     ),
+    security(("key" = ["operator"])),
 )]
 #[put("/v1/recipients")]
 pub async fn learn(

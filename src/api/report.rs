@@ -9,26 +9,30 @@ use futures_util::stream;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
 use super::answer::{plain, reason};
 use super::caller::Caller;
-use super::problem::{Details, Problem};
+use super::problem::{Kind, Problem, refuses, sets};
+use super::{App, examples, schemas};
 
 /// A line of the report.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::outcome)]
 pub struct Outcome {
     /// The message's id, to be looked up like any other.
     #[serde(serialize_with = "plain")]
-    #[schema(value_type = uuid::Uuid)]
+    #[schema(value_type = schemas::Id)]
     id: estafette_actors::domain::id::MessageId,
     /// The sender's key.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     key: Option<Box<str>>,
     /// The status.
+    #[schema(value_type = schemas::MessageStatus)]
     status: &'static str,
     /// Why it waits, or why it failed.
+    #[schema(value_type = Option<schemas::Reason>, required)]
     reason: Option<&'static str>,
     /// The channel of the attempt that got furthest, by its step.
+    #[schema(required)]
     step: Option<u8>,
 }
 
@@ -103,17 +107,19 @@ fn quoted(field: &str) -> String {
     }
 }
 
+refuses!(Reporting: sets::KEYED, sets::READING, &[Kind::NotFound, Kind::NotAcceptable]);
+
 /// Each recipient's outcome, in the order in which they were put: NDJSON, or CSV by `Accept`.
 #[utoipa::path(
     operation_id = "report",
     tag = "broadcasts",
-    params(("id" = uuid::Uuid, Path, description = "The broadcast's id")),
+    params(("id" = schemas::Id, Path, description = "The broadcast's id")),
     responses(
-        (status = 200, description = "One line a recipient", body = Outcome, content_type = "application/x-ndjson"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Unknown, or another's", body = Details, content_type = "application/problem+json"),
-        (status = 406, description = "Neither NDJSON nor CSV", body = Details,
-            content_type = "application/problem+json"),
+        (status = 200, description = "One line a recipient: as NDJSON an `Outcome` each", content(
+            (String = "application/x-ndjson", example = json!(examples::report_ndjson())),
+            (String = "text/csv", example = json!(examples::report_csv())),
+        )),
+        Reporting,
     ),
 )]
 #[get("/v1/broadcasts/{id}/report")]

@@ -12,44 +12,28 @@ use super::answer::json;
 use super::body::{media_type, read_payload};
 use super::caller::Caller;
 use super::json::{Faults, Json, Object};
-use super::problem::{Details, Fault, Problem};
+use super::problem::{Fault, Kind, Problem, refuses, sets};
+use super::schemas::NewSuppressions;
 use super::submission::{self, today};
+use super::{examples, schemas};
 
 /// How many times the bytes of another JSON body are read.
 const LARGER: usize = 32;
 /// Entries on a page at most.
 const MAX_PAGE: usize = 500;
 
-/// Somebody to be put on the list; for the document.
-#[derive(Serialize, ToSchema)]
-#[schema(as = NewSuppression)]
-#[allow(dead_code, reason = "bodies are read by `entries`, which reports every mistake")]
-pub struct NewSuppression {
-    /// A mobile number: exactly one of the three.
-    #[schema(example = "+32470123456")]
-    mobile: Option<String>,
-    /// A citizen.
-    niss: Option<String>,
-    /// An enterprise.
-    cbe: Option<String>,
-    /// On which channel; without it, on all.
-    #[schema(example = "sms")]
-    channel: Option<String>,
-    /// suppressed (the default) or consent_withdrawn.
-    #[schema(example = "suppressed")]
-    why: Option<String>,
-}
-
 /// An entry of the list.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Suppression)]
 pub struct EntryAnswer {
     /// Its id, to take it off the list.
+    #[schema(value_type = schemas::EntryId)]
     id: String,
     /// The channel; null for all.
+    #[schema(required)]
     channel: Option<String>,
     /// suppressed or consent_withdrawn.
-    #[schema(value_type = String, example = "suppressed")]
+    #[schema(value_type = schemas::Why)]
     why: Bar,
     /// Since when.
     #[schema(value_type = String, format = DateTime)]
@@ -58,11 +42,12 @@ pub struct EntryAnswer {
 
 /// A page of the list.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Suppressions)]
+#[schema(as = Suppressions, example = examples::suppressions)]
 pub struct PageAnswer {
     /// Entries, in the order of their ids.
     suppressions: Vec<EntryAnswer>,
     /// Give it as `after` for the next page; null at the end.
+    #[schema(value_type = Option<schemas::EntryId>, required)]
     next: Option<String>,
 }
 
@@ -72,11 +57,13 @@ pub struct PageAnswer {
 #[into_params(parameter_in = Query)]
 pub struct Which {
     /// Only the entries about this one: niss:, mobile: or cbe: and the number.
+    #[param(value_type = Option<schemas::Identifier>)]
     recipient: Option<String>,
     /// After this id.
+    #[param(value_type = Option<schemas::EntryId>)]
     after: Option<String>,
     /// Entries at most; 100 by default, 500 at most.
-    #[param(value_type = Option<u16>)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 500)]
     limit: Option<String>,
 }
 
@@ -165,24 +152,24 @@ impl App {
     }
 }
 
+refuses!(Suppressing: sets::KEYED, sets::BODY, sets::JSON, sets::WRITING, &[Kind::ListFull]);
+
 /// Puts recipients on your list: what is sent to them fails as `suppressed` or `consent_withdrawn`, and
 /// nothing reaches them. All of the body, or nothing of it. One that is there already keeps its time, and the stronger
 /// reason of the two: a withdrawn consent stays one until its entry is taken off.
 #[utoipa::path(
     operation_id = "suppress",
     tag = "suppressions",
-    request_body(content = Vec<NewSuppression>, content_type = "application/json",
-        description = "One object, an array, or NDJSON as application/x-ndjson"),
+    request_body(
+        content(
+            (NewSuppressions = "application/json", example = json!(examples::new_suppressions())),
+            (String = "application/x-ndjson", example = json!(format!("{}\n", examples::new_suppression()))),
+        ),
+        description = "One object, an array, or one object a line",
+    ),
     responses(
         (status = 200, description = "On disk, and kept to from now on; in the order given", body = PageAnswer),
-        (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
-        (status = 415, description = "Neither JSON nor NDJSON", body = Details,
-            content_type = "application/problem+json"),
-        (status = 422, description = "Mistakes, each with its place", body = Details,
-            content_type = "application/problem+json"),
-        (status = 507, description = "The lists are full", body = Details, content_type = "application/problem+json"),
+        Suppressing,
     ),
 )]
 #[put("/v1/suppressions")]
@@ -205,6 +192,8 @@ pub async fn suppress(
     Ok(json(HttpResponse::Ok(), &PageAnswer { suppressions, next: None }))
 }
 
+refuses!(Listing: sets::KEYED, &[Kind::InvalidQuery, Kind::ReadOnly]);
+
 /// Your list, in pages; or whether somebody is on it.
 #[utoipa::path(
     operation_id = "suppressions",
@@ -212,11 +201,7 @@ pub async fn suppress(
     params(Which),
     responses(
         (status = 200, description = "Entries", body = PageAnswer),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 400, description = "A query that can't be read", body = Details,
-            content_type = "application/problem+json"),
-        (status = 422, description = "A query that means nothing", body = Details,
-            content_type = "application/problem+json"),
+        Listing,
     ),
 )]
 #[get("/v1/suppressions")]
@@ -247,15 +232,16 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
     Ok(json(HttpResponse::Ok(), &PageAnswer { suppressions, next }))
 }
 
+refuses!(Removing: sets::KEYED, sets::WRITING, &[Kind::NotFound]);
+
 /// Takes an entry off your list.
 #[utoipa::path(
     operation_id = "unsuppress",
     tag = "suppressions",
-    params(("id" = String, Path, description = "The entry's id")),
+    params(("id" = schemas::EntryId, Path, description = "The entry's id")),
     responses(
         (status = 204, description = "Off the list"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "Not on your list", body = Details, content_type = "application/problem+json"),
+        Removing,
     ),
 )]
 #[delete("/v1/suppressions/{id}")]

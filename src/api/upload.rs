@@ -19,11 +19,11 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
-use super::App;
 use super::caller::Reaches;
 use super::problem::{Fault, Problem};
 use super::records::{MAX_RECORD, Records};
 use super::rows::{self, BadRow, Wrong};
+use super::{App, examples};
 
 /// Bytes of rows in a chunk at most.
 const CHUNK_BYTES: usize = 262_000;
@@ -34,6 +34,7 @@ const AHEAD: usize = 2;
 
 /// What became of the rows of an upload.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(example = examples::tally)]
 pub struct Tally {
     /// Rows stored.
     pub accepted: u64,

@@ -14,7 +14,7 @@ use super::App;
 use super::answer::json;
 use super::caller::Caller;
 use super::listing::{query, unknown};
-use super::problem::{Details, Fault, Problem};
+use super::problem::{Fault, Kind, Problem, refuses, sets};
 
 /// Months in one answer at most.
 const MONTHS: u32 = 13;
@@ -190,6 +190,8 @@ fn example() -> serde_json::Value {
     })
 }
 
+refuses!(Using: sets::KEYED, sets::PROFILED, &[Kind::InvalidQuery, Kind::NotAcceptable]);
+
 /// What you used, by month and channel, and what it cost: attempts that a channel took, each by the prices of its
 /// moment. In JSON, or in CSV by `Accept`.
 #[utoipa::path(
@@ -205,11 +207,7 @@ fn example() -> serde_json::Value {
             (UsageAnswer = "application/json", example = example),
             (String = "text/csv"),
         )),
-        (status = 400, description = "Not months, or too many", body = Details,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 406, description = "Neither JSON nor CSV", body = Details,
-            content_type = "application/problem+json"),
+        Using,
     ),
 )]
 #[get("/v1/usage")]

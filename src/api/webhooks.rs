@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, delete, get, post, put, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use estafette_actors::announcer::{Announcements, Error, Secret, View};
-use estafette_actors::domain::event::Kind;
+use estafette_actors::domain::event;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::domain::webhook::MAX_NAME;
 use estafette_actors::ports::Called;
@@ -15,54 +15,43 @@ use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::App;
 use super::answer::{json, optional, plain};
 use super::body::JsonBody;
 use super::caller::Caller;
 use super::json::{Faults, Json, Object};
-use super::problem::{Details, Fault, Problem};
+use super::problem::{Fault, Kind, Problem, refuses, sets};
+use super::schemas::{Cursor, EventType, NewWebhook, Part, WebhookName, WebhookState};
+use super::{App, examples};
 use crate::events::names;
-
-/// What a webhook is to be. For the document; the body is read below.
-#[derive(Serialize, ToSchema)]
-pub struct NewWebhook {
-    /// Where to call: https, a public host.
-    #[schema(format = "uri", example = "https://receiver.example.be/estafette")]
-    url: String,
-    /// The types of events wanted; all when it is left out or empty.
-    #[schema(example = json!(["message.settled", "webhook.disabled"]))]
-    types: Option<Vec<String>>,
-    /// Whether it is told of tests too, which carry `test: true`; false when it is left out.
-    include_test: Option<bool>,
-}
 
 /// A webhook, as answered.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::webhook)]
 pub struct Webhook {
     /// Its name.
-    #[schema(value_type = String, example = "main")]
+    #[schema(value_type = WebhookName)]
     name: Box<str>,
     /// Where it is called.
     #[schema(value_type = String, format = "uri", example = "https://receiver.example.be/estafette")]
     url: Box<str>,
     /// The types of events wanted; empty for all.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<EventType>)]
     types: Vec<Box<str>>,
     /// Whether it is told of tests too.
     include_test: bool,
     /// on, failing (calls fail and are made again), or off.
-    #[schema(example = "on")]
+    #[schema(value_type = WebhookState)]
     state: &'static str,
     /// Why it is off.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     reason: Option<Box<str>>,
     /// When it was switched off.
     #[serde(serialize_with = "optional")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     off_since: Option<Timestamp>,
     /// Since when no call succeeded.
     #[serde(serialize_with = "optional")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     failing_since: Option<Timestamp>,
     /// When it was set up.
     #[serde(serialize_with = "plain")]
@@ -79,7 +68,7 @@ pub struct Webhook {
     /// Whether a part is being told again.
     redelivering: bool,
     /// Everything up to here was told, is overdue or was given up: a cursor of /v1/events.
-    #[schema(example = "evt_o1BvTn0pGQ6V3yXq0lO4bP9cM2sKdR7u")]
+    #[schema(value_type = Cursor)]
     told_until: String,
     /// The secret that signs, when it was just made: keep it, it is not shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,27 +78,18 @@ pub struct Webhook {
 
 /// How a call to try ended.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = examples::trial)]
 pub struct Trial {
     /// Whether the endpoint took it.
     delivered: bool,
     /// The status code, when there was an answer.
-    #[schema(example = 204)]
+    #[schema(example = 204, required)]
     status: Option<u16>,
     /// Why it failed.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     reason: Option<Box<str>>,
     /// How long it took.
     took_ms: u64,
-}
-
-/// A part of the feed. For the document; the body is read below.
-#[derive(Serialize, ToSchema)]
-pub struct Part {
-    /// Behind this: a cursor of /v1/events, or `oldest`.
-    #[schema(example = "oldest")]
-    after: String,
-    /// Up to this, included; up to now when it is left out.
-    until: Option<String>,
 }
 
 impl Webhook {
@@ -177,10 +157,13 @@ fn wanted(body: &[u8]) -> Result<(String, Vec<Box<str>>, bool), Problem> {
     let mut types = Vec::new();
     match object.take("types") {
         None => {}
+        Some(Json::Array(items)) if items.len() > event::Kind::ALL.len() => {
+            faults.add("/types", "more than there are types of events: give each once");
+        }
         Some(Json::Array(items)) => {
-            for (at, item) in items.into_iter().enumerate().take(Kind::ALL.len() + 1) {
+            for (at, item) in items.into_iter().enumerate() {
                 match item {
-                    Json::Text(name) if Kind::parse(&name).is_some() => types.push(name.into()),
+                    Json::Text(name) if event::Kind::parse(&name).is_some() => types.push(name.into()),
                     _ => faults.add(format!("/types/{at}"), format_args!("give some of {}", names())),
                 }
             }
@@ -196,13 +179,15 @@ fn wanted(body: &[u8]) -> Result<(String, Vec<Box<str>>, bool), Problem> {
     }
 }
 
+refuses!(Listing: sets::KEYED, &[Kind::Restarting]);
+
 /// Your webhooks.
 #[utoipa::path(
     operation_id = "webhooks",
     tag = "webhooks",
     responses(
         (status = 200, description = "All of them", body = Vec<Webhook>),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
+        Listing,
     ),
 )]
 #[get("/v1/webhooks")]
@@ -212,15 +197,16 @@ pub async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, P
     Ok(json(HttpResponse::Ok(), &all))
 }
 
+refuses!(Looking: sets::KEYED, &[Kind::UnknownWebhook, Kind::Restarting]);
+
 /// One webhook.
 #[utoipa::path(
     operation_id = "webhook",
     tag = "webhooks",
-    params(("name" = String, Path, description = "Its name")),
+    params(("name" = WebhookName, Path, description = "Its name")),
     responses(
         (status = 200, description = "The webhook", body = Webhook),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+        Looking,
     ),
 )]
 #[get("/v1/webhooks/{name}")]
@@ -229,6 +215,8 @@ pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     Ok(json(HttpResponse::Ok(), &Webhook::of(&app, view, None)))
 }
 
+refuses!(Setting: sets::KEYED, sets::BODY, sets::JSON, sets::READING, &[Kind::TooManyWebhooks, Kind::Restarting]);
+
 /// Sets a webhook up, or changes it, and switches it on.
 ///
 /// A new one is told what happens from now on. Each call is one event, signed as Standard Webhooks 1.0.0 says; answer
@@ -236,19 +224,13 @@ pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
 #[utoipa::path(
     operation_id = "put_webhook",
     tag = "webhooks",
-    params(("name" = String, Path, description = "Its name: 1 to 40 lower-case letters, digits or hyphens")),
+    params(("name" = WebhookName, Path, description = "Its name: 1 to 40 lower-case letters, digits or hyphens")),
     request_body(content = NewWebhook, content_type = "application/json"),
     responses(
         (status = 200, description = "Changed, and on", body = Webhook),
-        (status = 201, description = "Set up; the secret is shown this once", body = Webhook),
-        (status = 400, description = "Not JSON", body = Details, content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "No more webhooks are allowed", body = Details,
-            content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
-        (status = 415, description = "Not application/json", body = Details, content_type = "application/problem+json"),
-        (status = 422, description = "Mistakes, each with its place", body = Details,
-            content_type = "application/problem+json"),
+        (status = 201, description = "Set up; the secret is shown this once", body = Webhook,
+            example = json!(examples::new_secret())),
+        Setting,
     ),
 )]
 #[put("/v1/webhooks/{name}")]
@@ -264,15 +246,16 @@ pub async fn set(
     Ok(json(answer, &Webhook::of(&app, view, secret)))
 }
 
+refuses!(Changing: sets::KEYED, sets::READING, &[Kind::UnknownWebhook, Kind::Restarting]);
+
 /// Removes a webhook: nothing more is sent there.
 #[utoipa::path(
     operation_id = "remove_webhook",
     tag = "webhooks",
-    params(("name" = String, Path, description = "Its name")),
+    params(("name" = WebhookName, Path, description = "Its name")),
     responses(
         (status = 204, description = "Removed"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+        Changing,
     ),
 )]
 #[delete("/v1/webhooks/{name}")]
@@ -285,11 +268,11 @@ pub async fn remove(app: web::Data<App>, caller: Caller, path: web::Path<String>
 #[utoipa::path(
     operation_id = "rotate_webhook_secret",
     tag = "webhooks",
-    params(("name" = String, Path, description = "Its name")),
+    params(("name" = WebhookName, Path, description = "Its name")),
     responses(
-        (status = 200, description = "The webhook, with its new secret", body = Webhook),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+        (status = 200, description = "The webhook, with its new secret", body = Webhook,
+            example = json!(examples::new_secret())),
+        Changing,
     ),
 )]
 #[post("/v1/webhooks/{name}/secret")]
@@ -304,11 +287,10 @@ pub async fn rotate(app: web::Data<App>, caller: Caller, path: web::Path<String>
 #[utoipa::path(
     operation_id = "test_webhook",
     tag = "webhooks",
-    params(("name" = String, Path, description = "Its name")),
+    params(("name" = WebhookName, Path, description = "Its name")),
     responses(
         (status = 200, description = "How it went", body = Trial),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
+        Changing,
     ),
 )]
 #[post("/v1/webhooks/{name}/test")]
@@ -327,26 +309,23 @@ pub async fn test(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     Ok(json(HttpResponse::Ok(), &trial))
 }
 
+refuses!(
+    Redelivering: sets::KEYED,
+    sets::BODY,
+    sets::JSON,
+    sets::READING,
+    &[Kind::UnknownWebhook, Kind::InvalidCursor, Kind::Conflict, Kind::CursorTooOld, Kind::Restarting],
+);
+
 /// Tells a part of the feed once more, under the same ids.
 #[utoipa::path(
     operation_id = "redeliver_to_webhook",
     tag = "webhooks",
-    params(("name" = String, Path, description = "Its name")),
+    params(("name" = WebhookName, Path, description = "Its name")),
     request_body(content = Part, content_type = "application/json"),
     responses(
         (status = 202, description = "Under way", body = Webhook),
-        (status = 400, description = "Not JSON, or not a cursor of yours", body = Details,
-            content_type = "application/problem+json"),
-        (status = 401, description = "No valid key", body = Details, content_type = "application/problem+json"),
-        (status = 404, description = "No such webhook", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "A part is being told again already", body = Details,
-            content_type = "application/problem+json"),
-        (status = 410, description = "What followed the cursor is not kept any more", body = Details,
-            content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
-        (status = 415, description = "Not application/json", body = Details, content_type = "application/problem+json"),
-        (status = 422, description = "Mistakes, each with its place", body = Details,
-            content_type = "application/problem+json"),
+        Redelivering,
     ),
 )]
 #[post("/v1/webhooks/{name}/redeliver")]
@@ -398,6 +377,10 @@ mod tests {
             (r#"{"url": "https://x.be/", "types": "lost"}"#, "/types"),
             (r#"{"url": "https://x.be/", "secret": "x"}"#, "/secret"),
             (r#"{"url": "https://x.be/", "include_test": 1}"#, "/include_test"),
+            (
+                &format!(r#"{{"url": "https://x.be/", "types": [{}"lost"]}}"#, r#""message.settled","#.repeat(19)),
+                "/types",
+            ),
         ] {
             let Err(Problem::InvalidRequest(faults)) = wanted(body.as_bytes()) else { panic!("accepted {body}") };
             assert_eq!(faults[0].pointer, pointer);

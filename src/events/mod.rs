@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 mod cursor;
+pub(crate) mod schemas;
 
 pub use cursor::{Cursors, LENGTH};
 
@@ -19,11 +20,11 @@ pub use cursor::{Cursors, LENGTH};
 pub struct Written {
     /// Its id, the same whenever and wherever it is told: drop repetitions by it. In the feed it is also the cursor
     /// that goes on behind it.
-    #[schema(example = "evt_o1BvTn0pGQ6V3yXq0lO4bP9cM2sKdR7u")]
+    #[schema(value_type = schemas::Cursor)]
     pub id: String,
     /// Its name.
     #[serde(rename = "type")]
-    #[schema(value_type = String, example = "message.settled")]
+    #[schema(value_type = schemas::EventType)]
     pub kind: &'static str,
     /// When it happened.
     #[schema(format = DateTime, example = "2026-11-23T08:30:00.000Z")]
@@ -48,9 +49,9 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "dossier-17")]
     pub sender_reference: Option<Box<str>>,
-    /// `message.settled`: sent, delivered, read, acted, failed, expired or cancelled.
+    /// `message.settled`: as what.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "delivered")]
+    #[schema(value_type = Option<schemas::MessageStatus>)]
     pub status: Option<&'static str>,
     /// Why it failed, was left out or was switched off.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,16 +99,16 @@ pub struct Attempt {
     /// Attempts of this step that failed before.
     pub retry: u8,
     /// The channel, as long as the message's record is kept.
-    #[schema(example = "sms")]
+    #[schema(example = "sms", required)]
     pub channel: Option<String>,
-    /// attempting, sent, delivered, read, acted, failed, channel_expired, unknown; null for a step that was left out.
-    #[schema(value_type = Option<String>, example = "delivered")]
+    /// Where it stands; null for a step that was left out.
+    #[schema(value_type = Option<schemas::AttemptStatus>, required)]
     pub status: Option<&'static str>,
     /// Why it failed.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schemas::Failure>, required)]
     pub failure: Option<&'static str>,
     /// The channel's own reference, when it just told it.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     pub channel_reference: Option<Box<str>>,
     /// The channel may have got it before.
     pub possible_duplicate: bool,

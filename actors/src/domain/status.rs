@@ -26,6 +26,10 @@ pub enum AttemptStatus {
 }
 
 impl AttemptStatus {
+    /// Every name, in the order of the life of an attempt.
+    pub const NAMES: [&'static str; 8] =
+        ["attempting", "sent", "delivered", "read", "acted", "failed", "channel_expired", "unknown"];
+
     /// How far along sent, delivered, read, acted it got; 0 when not on that way.
     pub fn rank(self) -> u8 {
         match self {
@@ -164,6 +168,17 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Scheduled,
+        Self::WindowClosed,
+        Self::Limit,
+        Self::Paused,
+        Self::ChannelDown,
+        Self::InProgress,
+        Self::AwaitingReceipt,
+    ];
+
     /// The name, as in the API.
     pub fn as_str(self) -> &'static str {
         match self {
