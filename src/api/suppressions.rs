@@ -210,13 +210,6 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
     let which = web::Query::<Which>::from_query(request.query_string());
     let which = which.map_err(|_| wrong("", "give recipient, after and limit only, each once"))?.into_inner();
     let lists = app.parts.broker.suppressions();
-    if let Some(recipient) = &which.recipient {
-        let who = super::listing::identifier(recipient, today(app.parts.broker.now()))
-            .map_err(|detail| wrong("recipient", &detail))?;
-        let found = lists.find(caller.institution(), who, &app.channels());
-        let suppressions = found.iter().map(EntryAnswer::of).collect();
-        return Ok(json(HttpResponse::Ok(), &PageAnswer { suppressions, next: None }));
-    }
     let limit = match which.limit.as_deref().map(str::parse) {
         None => 100,
         Some(Ok(limit @ 1..=MAX_PAGE)) => limit,
@@ -226,6 +219,13 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
         None => None,
         Some(text) => Some(id(text).ok_or_else(|| wrong("after", "give the id of an entry"))?),
     };
+    if let Some(recipient) = &which.recipient {
+        let who = super::listing::identifier(recipient, today(app.parts.broker.now()))
+            .map_err(|detail| wrong("recipient", &detail))?;
+        let found = lists.find(caller.institution(), who, &app.channels());
+        let suppressions = found.iter().map(EntryAnswer::of).collect();
+        return Ok(json(HttpResponse::Ok(), &PageAnswer { suppressions, next: None }));
+    }
     let found = lists.list(caller.institution(), after, limit).await?;
     let suppressions: Vec<_> = found.iter().map(EntryAnswer::of).collect();
     let next = (suppressions.len() == limit).then(|| suppressions[limit - 1].id.clone());
