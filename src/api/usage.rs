@@ -171,6 +171,11 @@ fn csv(months: &[MonthAnswer]) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, media_type)).body(text)
 }
 
+/// As CSV, for the document.
+fn csv_example() -> serde_json::Value {
+    "month,channel,messages,parts,cost_micro_eur,cost\r\n2026-11,sms,200,278,12510000,12.51 EUR\r\n".into()
+}
+
 /// An answer, for the document.
 fn example() -> serde_json::Value {
     json!({
@@ -205,7 +210,7 @@ refuses!(Using: sets::KEYED, sets::PROFILED, &[Kind::InvalidQuery, Kind::NotAcce
     responses(
         (status = 200, description = "The months", content(
             (UsageAnswer = "application/json", example = example),
-            (String = "text/csv"),
+            (String = "text/csv", example = csv_example),
         )),
         Using,
     ),
