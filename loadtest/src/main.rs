@@ -35,6 +35,8 @@ enum Command {
     Waiting(load::waiting::Arguments),
     /// Measures a restart after SIGKILL in the middle of a large broadcast.
     Restart(load::restart::Arguments),
+    /// Measures callbacks while messages travel, over a kill too, beside a bare loop that calls the same endpoint.
+    Callbacks(load::callbacks::Arguments),
 }
 
 /// As the broker's, so that neither side of a figure has it alone.
@@ -48,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Command::Accept(arguments) => runtime.block_on(load::accept::run(arguments)),
         Command::Waiting(arguments) => runtime.block_on(load::waiting::run(arguments)),
         Command::Restart(arguments) => runtime.block_on(load::restart::run(arguments)),
+        Command::Callbacks(arguments) => runtime.block_on(load::callbacks::run(arguments)),
     }
 }
 

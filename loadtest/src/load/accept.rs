@@ -72,7 +72,7 @@ async fn target(arguments: &Arguments) -> anyhow::Result<Target> {
     settings.address.set_port(0);
     let simulators = Simulators::start(settings.clone()).await?;
     let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
-    let plan = Plan { sms_per_second: 0, trigger_ms: arguments.trigger_ms };
+    let plan = Plan { trigger_ms: arguments.trigger_ms, ..Plan::default() };
     let program = broker::program(arguments.estafette.clone())?;
     let mut own = Own::prepare(&program, &parent, &simulators, &settings, plan)?;
     own.start()?;

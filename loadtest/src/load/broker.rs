@@ -15,16 +15,20 @@ use super::request;
 
 /// Who sends.
 const INSTITUTION: &str = "0403019261";
+/// Requests without an answer on the bind to the SMSC.
+const SMPP_WINDOW: u32 = 100;
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
 
 /// What the configuration of a run's own broker differs in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Plan {
     /// SMS a second; 0 for no limit.
     pub sms_per_second: u32,
     /// How long a commit waits for more.
     pub trigger_ms: u64,
+    /// SMS go over SMPP, else over the HTTP gateway.
+    pub smpp: bool,
 }
 
 /// A broker in a temporary folder.
@@ -53,7 +57,7 @@ impl Own {
         let data = folder.path().join("data");
         // Taken and let go: nobody else on this machine is likely to get them meanwhile.
         let (api, admin) = (free()?, free()?);
-        let config = config(&data, api, admin, simulators.address(), told, plan);
+        let config = config(&data, api, admin, simulators, told, plan)?;
         std::fs::write(folder.path().join("estafette.toml"), config)?;
         let made = Command::new(program)
             .args(["key", "new", "--institution", INSTITUTION, "--name", "load", "--output", "json", "--data"])
@@ -164,11 +168,18 @@ fn free() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn config(data: &Path, api: SocketAddr, admin: SocketAddr, there: SocketAddr, told: &Settings, plan: Plan) -> String {
-    let Plan { sms_per_second, trigger_ms } = plan;
-    let (data, api_key) = (data.display(), told.sms.api_key.as_deref().unwrap_or_default());
-    let secret = &told.govapp.callback_secret;
-    format!(
+fn config(
+    data: &Path,
+    api: SocketAddr,
+    admin: SocketAddr,
+    there: &Simulators,
+    told: &Settings,
+    plan: Plan,
+) -> anyhow::Result<String> {
+    let Plan { sms_per_second, trigger_ms, smpp } = plan;
+    let data = data.display();
+    let sms = if smpp { over_smpp(there, told)? } else { over_http(api, there, told) };
+    Ok(format!(
         r#"[http]
 address = "{api}"
 
@@ -184,18 +195,42 @@ trigger_ms = {trigger_ms}
 [log]
 level = "warn"
 
+[webhooks]
+allowed_networks = ["127.0.0.0/8"]
+
 [delivery.sms]
 rate_per_second = {sms_per_second}
 
 [channels.sms]
-base_url = "http://{there}/ringring"
-api_key = "{api_key}"
-callback_base = "http://{api}"
-callback_secret = "{secret}"
+{sms}
 
 [[institution]]
 cbe = "{INSTITUTION}"
 name = "Load"
 "#
+    ))
+}
+
+fn over_http(api: SocketAddr, there: &Simulators, told: &Settings) -> String {
+    let (there, api_key) = (there.address(), told.sms.api_key.as_deref().unwrap_or_default());
+    let secret = &told.govapp.callback_secret;
+    format!(
+        r#"base_url = "http://{there}/ringring"
+api_key = "{api_key}"
+callback_base = "http://{api}"
+callback_secret = "{secret}""#
     )
+}
+
+fn over_smpp(there: &Simulators, told: &Settings) -> anyhow::Result<String> {
+    let there = there.smsc_address().context("the simulated SMSC does not listen")?;
+    let (name, password) = (told.smsc.system_id.as_deref(), told.smsc.password.as_deref());
+    let (name, password) = (name.unwrap_or("load"), password.unwrap_or_default());
+    Ok(format!(
+        r#"provider = "smpp"
+address = "{there}"
+system_id = "{name}"
+password = "{password}"
+window = {SMPP_WINDOW}"#
+    ))
 }

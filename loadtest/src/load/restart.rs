@@ -3,28 +3,24 @@
 //! The raw limits of the same run: starting the program at all, and reading its data folder once. The channel is kept at a low rate, so
 //! that nearly the whole broadcast waits.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use bytes::Bytes;
+use anyhow::ensure;
 use estafette_loadtest::ledger::Channel;
-use estafette_loadtest::{Settings, Simulators, mobile};
-use serde_json::{Value, json};
+use estafette_loadtest::{Settings, Simulators};
 
 use super::broker::{self, Own, Plan};
 use super::figures::{Rounds, say, verdict};
+use super::sender::Sender;
 
 const TARGET_SECONDS: f64 = 3.0;
 const TARGET_MIB: f64 = 250.0;
 /// SMS a second while the broadcast runs.
 const PACE: u32 = 100;
-/// How long anything may take: an upload, a start, a first delivery.
+/// How long a start or a first delivery may take.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Rows in one piece of the upload.
-const PIECE: u64 = 2_000;
 
 /// What is asked on the command line.
 #[derive(Debug, clap::Args)]
@@ -59,12 +55,16 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     settings.address.set_port(0);
     let simulators = Simulators::start(settings.clone()).await?;
     let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
-    let plan = Plan { sms_per_second: PACE, trigger_ms: 0 };
+    let plan = Plan { sms_per_second: PACE, ..Plan::default() };
     let program = broker::program(arguments.estafette)?;
     let mut own = Own::prepare(&program, &parent, &simulators, &settings, plan)?;
     own.start()?;
     own.ready().await?;
-    let uploaded = broadcast(&own, arguments.recipients).await?;
+    let sender = Sender::new(&own)?;
+    let begun = Instant::now();
+    let broadcast = sender.draft(arguments.recipients).await?;
+    let uploaded = begun.elapsed().as_secs_f64();
+    sender.start(&broadcast).await?;
     sent(&mut own, &simulators, u64::from(PACE) * 2).await?;
     let (before, _) = own.memory_mib()?;
     let mut told = Told::default();
@@ -118,43 +118,6 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Uploads and starts one; gives the seconds that the upload took.
-async fn broadcast(own: &Own, recipients: u64) -> anyhow::Result<f64> {
-    let client = reqwest::Client::builder().no_proxy().http1_only().timeout(PATIENCE).build()?;
-    let base = format!("http://{}/v1/broadcasts", own.api);
-    let content = json!({ "text": { "fr": "Bonjour {{NAME}}, votre rendez-vous est demain." } });
-    let order = json!({ "strategy": "sms-only", "content": content });
-    let created = answer(client.post(&base).bearer_auth(&own.key).json(&order)).await?;
-    let id = created["id"].as_str().context("the broker gave no id")?.to_owned();
-    let begun = Instant::now();
-    let pieces = futures_util::stream::unfold(0, move |from| async move {
-        (from < recipients).then(|| (anyhow::Ok(piece(from, recipients)), from + PIECE))
-    });
-    let upload = client.put(format!("{base}/{id}/recipients")).bearer_auth(&own.key).header("Content-Type", "text/csv");
-    let filled = answer(upload.body(reqwest::Body::wrap_stream(pieces))).await?;
-    let taken = begun.elapsed().as_secs_f64();
-    ensure!(filled["accepted"].as_u64() == Some(recipients), "not all recipients were taken: {filled}");
-    answer(client.post(format!("{base}/{id}/start")).bearer_auth(&own.key).json(&json!({}))).await?;
-    Ok(taken)
-}
-
-async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-    let response = request.send().await?;
-    let (status, body) = (response.status(), response.text().await?);
-    ensure!(status.is_success(), "the broker answered {status}: {body}");
-    serde_json::from_str(&body).context("understand the broker's answer")
-}
-
-/// A part of the list; the first one begins with the header.
-fn piece(from: u64, recipients: u64) -> Bytes {
-    let mut rows = if from == 0 { "key,mobile,language,var.NAME\n".to_owned() } else { String::new() };
-    for row in from..recipients.min(from + PIECE) {
-        // A String takes all.
-        let _ = writeln!(rows, "r{row:09},{},fr,Marie", mobile::generate(row));
-    }
-    rows.into()
-}
-
 /// Waits until the gateway has had so many.
 async fn sent(own: &mut Own, simulators: &Simulators, count: u64) -> anyhow::Result<()> {
     let begun = Instant::now();
@@ -204,17 +167,4 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pieces_together_are_the_list_with_one_header() {
-        let whole: Vec<u8> = (0..5_000).step_by(PIECE as usize).flat_map(|from| piece(from, 5_000)).collect();
-        let lines: Vec<&str> = std::str::from_utf8(&whole).unwrap().lines().collect();
-        assert_eq!((lines.len(), lines[0]), (5_001, "key,mobile,language,var.NAME"));
-        assert!(lines[5_000].starts_with("r000004999,+32"));
-    }
 }

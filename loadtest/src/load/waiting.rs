@@ -86,7 +86,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     settings.sms.faults.latency_max_ms = arguments.channel_ms;
     let simulators = Simulators::start(settings.clone()).await?;
     let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
-    let plan = Plan { sms_per_second: 0, trigger_ms: arguments.trigger_ms };
+    let plan = Plan { trigger_ms: arguments.trigger_ms, ..Plan::default() };
     let mut own = Own::prepare(&broker::program(arguments.estafette)?, &parent, &simulators, &settings, plan)?;
     own.start()?;
     own.ready().await?;
