@@ -1,6 +1,5 @@
 //! The journal beside what the disk does: a durable batch against append and fdatasync of as many
-//! bytes, and the record codec.
-use std::hint::black_box;
+//! bytes.
 use std::io::Write;
 use std::sync::{Arc, mpsc};
 
@@ -91,21 +90,5 @@ fn commits(criterion: &mut Criterion) {
     store.close();
 }
 
-fn codec(criterion: &mut Criterion) {
-    let sample = sample();
-    let config = bincode::config::standard();
-    let bytes = bincode::serde::encode_to_vec(&sample, config).expect("plain data");
-    let mut group = criterion.benchmark_group("envelope");
-    group.throughput(Throughput::Bytes(bytes.len() as u64));
-    group.bench_function("encode", |bencher| {
-        bencher.iter(|| bincode::serde::encode_to_vec(black_box(&sample), config));
-    });
-    group.bench_function("decode", |bencher| {
-        bencher.iter(|| bincode::serde::decode_from_slice::<Envelope, _>(black_box(&bytes), config));
-    });
-    group.bench_function("copy, the limit", |bencher| bencher.iter(|| black_box(&bytes).clone()));
-    group.finish();
-}
-
-criterion_group!(benches, commits, codec);
+criterion_group!(benches, commits);
 criterion_main!(benches);

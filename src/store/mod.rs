@@ -5,6 +5,8 @@
 //! again from the feed after a crash ([`recovery`]). Nothing outside this folder knows redb.
 pub mod atomic;
 pub mod backup;
+#[doc(hidden)] // public for the bench of it
+pub mod codec;
 pub mod folder;
 pub mod index;
 pub mod keys;
@@ -14,7 +16,6 @@ pub mod webhooks;
 
 mod archive;
 mod broadcasts;
-mod codec;
 mod database;
 mod feed;
 mod flusher;
