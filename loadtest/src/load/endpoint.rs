@@ -167,7 +167,7 @@ async fn take(request: HttpRequest, body: Bytes, book: Data<Book>) -> HttpRespon
     noted.calls += 1;
     noted.bytes += body.len() as u64;
     let is_new = noted.ids.insert(id.into());
-    if noted.calls % SAMPLE == 0 {
+    if noted.calls.is_multiple_of(SAMPLE) {
         if let Some(signer) = book.signer.get() {
             noted.checked += 1;
             noted.forged += u64::from(!signer.knows(headers, &body));
