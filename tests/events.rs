@@ -45,8 +45,15 @@ impl World {
     async fn send(&self, key: &str, reference: &str) -> String {
         let mut body = message();
         body["sender_reference"] = json!(reference);
-        let answer = self.face.ask_as(key, Method::POST, "/v1/messages").json(&body).send().await.unwrap();
-        answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+        loop {
+            let answer = self.face.ask_as(key, Method::POST, "/v1/messages").json(&body).send().await.unwrap();
+            // An actor may still be on its way.
+            if answer.status() == 503 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            }
+            return answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
+        }
     }
 
     async fn page(&self, key: &str, query: &str) -> Value {

@@ -444,12 +444,12 @@ pub trait Archive: Send + Sync {
     /// The message accepted under an idempotency key's hash.
     fn idempotent(&self, key: u64) -> BoxFuture<'static, Result<Option<MessageId>, ArchiveError>>;
 
-    /// The attempt that a channel knows under its own reference.
-    fn attempt_of(
+    /// The attempts that channels know under these references of their own, in the same order. Of what was told within
+    /// minutes also what is not durable yet: who goes by it appends behind it.
+    fn attempts_of(
         &self,
-        channel: Channel,
-        channel_reference: Box<str>,
-    ) -> BoxFuture<'static, Result<Option<AttemptRef>, ArchiveError>>;
+        named: Vec<(Channel, Box<str>)>,
+    ) -> BoxFuture<'static, Result<Vec<Option<AttemptRef>>, ArchiveError>>;
 
     /// Whose message went to a mobile number last, by whatever it named the citizen (see [`Change::WentTo`]).
     fn last_to(&self, _: Mobile) -> BoxFuture<'static, Result<Option<Institution>, ArchiveError>> {

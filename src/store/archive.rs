@@ -87,8 +87,8 @@ impl Archive for Store {
         self.read(move |inner| inner.idempotent(key))
     }
 
-    fn attempt_of(&self, channel: Channel, channel_reference: Box<str>) -> Reading<Option<AttemptRef>> {
-        self.read(move |inner| inner.attempt_of(channel, &channel_reference))
+    fn attempts_of(&self, named: Vec<(Channel, Box<str>)>) -> Reading<Vec<Option<AttemptRef>>> {
+        self.read(move |inner| inner.attempts_of(&named))
     }
 
     fn last_to(&self, mobile: Mobile) -> Reading<Option<Institution>> {

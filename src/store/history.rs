@@ -8,13 +8,14 @@ use estafette_actors::domain::id::{AttemptRef, BroadcastId, MessageId};
 use estafette_actors::domain::life::State;
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::domain::submission::{Envelope, Institution};
 use estafette_actors::ports::{ArchiveError, AttemptView, Filter, Listing, Loaded, MessageView, Position};
 
 use super::broadcasts::Info;
 use super::codec;
 use super::layout::BROADCAST_STATE;
-use super::live::Item;
+use super::live::{Body, Item};
 use super::look::Look;
 use super::{Error, Inner, Store};
 
@@ -114,15 +115,19 @@ impl Inner {
 
     /// The attempt that a channel knows under its own reference. Where the channel has several providers, each has its name
     /// before its references; what was sent while there was one alone is found without it, as long as it waits for a receipt.
-    pub fn attempt_of(&self, channel: Channel, reference: &str) -> Result<Option<AttemptRef>, Error> {
+    pub fn attempts_of(&self, named: &[(Channel, Box<str>)]) -> Result<Vec<Option<AttemptRef>>, Error> {
         let look = Look::open(self)?;
-        let found = self.attempt_named(&look, channel, reference)?;
+        named.iter().map(|(channel, reference)| self.attempt_of(&look, *channel, reference)).collect()
+    }
+
+    fn attempt_of(&self, look: &Look, channel: Channel, reference: &str) -> Result<Option<AttemptRef>, Error> {
+        let found = self.attempt_named(look, channel, reference)?;
         let is_name = |name: &str| {
             let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
             !name.is_empty() && name.bytes().all(plain)
         };
         match reference.split_once(':') {
-            Some((name, alone)) if found.is_none() && is_name(name) => self.attempt_alone(&look, channel, alone),
+            Some((name, alone)) if found.is_none() && is_name(name) => self.attempt_alone(look, channel, alone),
             _ => Ok(found),
         }
     }
@@ -152,7 +157,28 @@ impl Inner {
         Ok(found)
     }
 
+    /// The channel of an attempt; none when its message is not known.
+    fn channel_of(&self, look: &Look, attempt: AttemptRef) -> Result<Option<Channel>, Error> {
+        let (item, _) = Item::holding(attempt.message);
+        let at = |strategy: &Strategy| strategy.step(attempt.step).map(|step| step.channel);
+        if let Item::Chunk(chunk) = item {
+            let record = self.broadcast_record(&look.segments, chunk.broadcast)?;
+            return Ok(record.and_then(|record| at(&record.strategy)));
+        }
+        if let Some(live) = self.live.items.get(&item.key())
+            && let Body::Single { envelope, .. } = &live.body
+        {
+            return Ok(at(&envelope.strategy));
+        }
+        Ok(look.segments.message(attempt.message)?.and_then(|envelope| at(&envelope.strategy)))
+    }
+
     fn attempt_named(&self, look: &Look, channel: Channel, reference: &str) -> Result<Option<AttemptRef>, Error> {
+        if let Some(attempt) = self.indexes.recent(reference)
+            && self.channel_of(look, attempt)? == Some(channel)
+        {
+            return Ok(Some(attempt));
+        }
         for id in self.indexes.by_channel_reference(reference)? {
             let Some((envelope, _)) = self.peek(look, id)? else { continue };
             let is_it = |change: &Change| match change {

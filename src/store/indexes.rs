@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use estafette_actors::domain::fact::{Change, Subject};
-use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
+use estafette_actors::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::submission::{Envelope, Identifier, Institution, Recipient};
 use estafette_actors::domain::time::Timestamp;
@@ -16,6 +16,7 @@ use estafette_actors::ports::Position;
 use super::codec::{self, Group};
 use super::folder::DataFolder;
 use super::index::{Index, KeyedHash, Options, mixed};
+use super::recent::Recent;
 use super::segment::Reader;
 use super::{Error, Settings, lock};
 
@@ -36,6 +37,7 @@ pub struct Indexes {
     idempotency: Index,
     channels: Index,
     numbers: Index,
+    recent: Recent,
     unindexed: Mutex<VecDeque<(ChunkId, Position)>>,
 }
 
@@ -52,6 +54,7 @@ impl Indexes {
             idempotency: open("idempotency", settings.idempotency_retention)?,
             channels: open("channels", settings.retention)?,
             numbers: open("numbers", settings.retention)?,
+            recent: Recent::default(),
             unindexed: Mutex::default(),
         })
     }
@@ -113,7 +116,8 @@ impl Indexes {
     pub fn told(&self, subject: &Subject, changes: &[Change], at: Timestamp) -> Result<(), Error> {
         for change in changes {
             let (index, hash) = match change {
-                Change::Moved { reference: Some(reference), .. } => {
+                Change::Moved { step, retry, reference: Some(reference), .. } => {
+                    self.note(subject, reference, *step, *retry);
                     (&self.channels, self.of_channel_reference(reference))
                 }
                 Change::WentTo { number, .. } => (&self.numbers, *number),
@@ -129,6 +133,26 @@ impl Indexes {
             }
         }
         Ok(())
+    }
+
+    fn note(&self, subject: &Subject, reference: &str, step: u8, retry: u8) {
+        let message = match subject {
+            Subject::Message(id) => *id,
+            Subject::Rows(chunk, rows) if rows.len() == 1 => chunk.row(rows[0]),
+            // The same for several says nothing of any.
+            _ => return,
+        };
+        self.recent.told(self.of_recent(reference), AttemptRef { message, step, retry });
+    }
+
+    fn of_recent(&self, reference: &str) -> u128 {
+        let half = |domain| u128::from(self.hash.hash(domain, reference.as_bytes()));
+        half("recent") << 64 | half("recent too")
+    }
+
+    /// The attempt for which a channel told this reference, when that was of late. Of which channel is not known here.
+    pub fn recent(&self, reference: &str) -> Option<AttemptRef> {
+        self.recent.attempt_of(self.of_recent(reference))
     }
 
     /// A chunk is durable: its rows are indexed soon.

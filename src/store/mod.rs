@@ -27,6 +27,7 @@ mod live;
 mod look;
 mod parked;
 mod queues;
+mod recent;
 mod recovery;
 mod retention;
 mod segment;

@@ -114,10 +114,18 @@ async fn found(parts: &Parts, receipts: Vec<(Option<Ticket>, Receipt)>) -> Resul
     let archive = &parts.archive;
     let mut found = Found::default();
     let mut known = Vec::with_capacity(receipts.len());
+    let named = receipts.iter().filter_map(|(_, receipt)| match &receipt.about {
+        About::Attempt(_) => None,
+        About::ChannelReference(reference) => Some((receipt.channel, reference.clone())),
+    });
+    let named: Vec<_> = named.collect();
+    // All of them at once: each look is a turn of another thread.
+    let attempts = if named.is_empty() { Vec::new() } else { archive.attempts_of(named).await? };
+    let mut attempts = attempts.into_iter();
     for (ticket, receipt) in receipts {
         let attempt = match &receipt.about {
             About::Attempt(attempt) => Some(*attempt),
-            About::ChannelReference(reference) => archive.attempt_of(receipt.channel, reference.clone()).await?,
+            About::ChannelReference(_) => attempts.next().flatten(),
         };
         match attempt {
             Some(attempt) => known.push((ticket, attempt, receipt)),

@@ -229,23 +229,24 @@ impl Archive for Memory {
         ready(None)
     }
 
-    fn attempt_of(
+    fn attempts_of(
         &self,
-        _: Channel,
-        reference: Box<str>,
-    ) -> BoxFuture<'static, Result<Option<AttemptRef>, ArchiveError>> {
+        named: Vec<(Channel, Box<str>)>,
+    ) -> BoxFuture<'static, Result<Vec<Option<AttemptRef>>, ArchiveError>> {
         let (book, durable) = (self.book.lock().unwrap(), self.durable.load(Ordering::SeqCst));
-        let found = book.messages.values().find_map(|kept| {
-            // As on disk: only what is durable.
-            let there = kept.changes.iter().zip(&kept.positions).filter(|(_, position)| **position <= durable);
-            there.map(|(change, _)| change).find_map(|change| match change {
-                Change::Moved { step, retry, reference: Some(known), .. } if *known == reference => {
-                    Some(AttemptRef { message: kept.envelope.id, step: *step, retry: *retry })
-                }
-                _ => None,
+        let attempt_of = |reference: &str| {
+            book.messages.values().find_map(|kept| {
+                // As on disk: only what is durable.
+                let there = kept.changes.iter().zip(&kept.positions).filter(|(_, position)| **position <= durable);
+                there.map(|(change, _)| change).find_map(|change| match change {
+                    Change::Moved { step, retry, reference: Some(known), .. } if **known == *reference => {
+                        Some(AttemptRef { message: kept.envelope.id, step: *step, retry: *retry })
+                    }
+                    _ => None,
+                })
             })
-        });
-        ready(found)
+        };
+        ready(named.iter().map(|(_, reference)| attempt_of(reference)).collect())
     }
 
     fn broadcast(
