@@ -360,6 +360,25 @@ impl<'d> Decision<'d> {
         self.push(Change::Ended { track, failure: Some(failure) });
     }
 
+    /// A track that waits goes on no further here. Where it waits to make an attempt again, nobody will ever tell what
+    /// became of that. Says whether that is so.
+    fn leave(&mut self, number: u8) -> bool {
+        let Track { step, retry, phase, .. } = self.state.tracks[usize::from(number)];
+        let open = self.state.attempt(step, retry).is_some_and(|attempt| attempt.status == AttemptStatus::Attempting);
+        let may_be_there = open && matches!(phase, Phase::Queued { .. });
+        if may_be_there {
+            self.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });
+        }
+        may_be_there
+    }
+
+    /// The same, and it ends. What may be there did not expire, and was not cancelled: nobody knows.
+    fn end_waiting(&mut self, number: u8, failure: Option<Failure>) {
+        let may_be_there = self.leave(number);
+        let failure = failure.map(|failure| if may_be_there { Failure::OutcomeUnknown } else { failure });
+        self.push(Change::Ended { track: number, failure });
+    }
+
     /// After a step that had no success: the next one, or the end.
     fn fall_back(&mut self, track: u8, failure: Failure) {
         let step = self.state.tracks[usize::from(track)].step;
@@ -369,18 +388,6 @@ impl<'d> Decision<'d> {
         } else {
             self.push(Change::Ended { track, failure: Some(failure) });
         }
-    }
-
-    /// No further step of a track. An attempt that may have been taken, and was to be made again, ends as one of
-    /// which nobody knows: to say that nothing was sent would be a guess.
-    fn give_up(&mut self, track: u8, failure: Failure) {
-        let Track { step, retry, phase, resends, .. } = self.state.tracks[usize::from(track)];
-        let may_be_there = resends > 0 && matches!(phase, Phase::Queued { .. });
-        if may_be_there {
-            self.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });
-        }
-        let failure = if may_be_there { Failure::OutcomeUnknown } else { failure };
-        self.push(Change::Ended { track, failure: Some(failure) });
     }
 
     fn settle(mut self) -> Vec<Change> {
@@ -421,9 +428,9 @@ pub fn begin(state: &State, context: &Context<'_>, channel: Channel) -> Vec<Chan
         }
         let number = number as u8;
         if state.stopped {
-            decision.give_up(number, Failure::Cancelled);
+            decision.end_waiting(number, Some(Failure::Cancelled));
         } else if context.now >= context.valid_until {
-            decision.give_up(number, Failure::Expired);
+            decision.end_waiting(number, Some(Failure::Expired));
         } else {
             let step = context.strategy.step(track.step);
             let conditional = step.is_none_or(|step| step.condition == Condition::Reachable);
@@ -433,11 +440,8 @@ pub fn begin(state: &State, context: &Context<'_>, channel: Channel) -> Vec<Chan
                 _ => None,
             };
             if let Some(failure) = left_out {
-                let (step, retry) = (track.step, track.retry);
-                if track.resends > 0 {
-                    decision.push(Change::Moved { step, retry, status: AttemptStatus::Unknown, reference: None });
-                }
-                decision.push(Change::Skipped { step, channel, failure });
+                decision.leave(number);
+                decision.push(Change::Skipped { step: track.step, channel, failure });
                 decision.fall_back(number, failure);
             } else {
                 decision.push(Change::Began {
@@ -563,7 +567,7 @@ fn progress(decision: &mut Decision<'_>, current: Option<(u8, Track)>, step: u8,
                 same && matches!(track.phase, Phase::Queued { .. })
             };
             if let Some(number) = decision.state.tracks.iter().position(waits) {
-                decision.push(Change::Ended { track: number as u8, failure: None });
+                decision.end_waiting(number as u8, None);
             }
         }
         None => {}
@@ -580,7 +584,9 @@ pub fn due(state: &State, context: &Context<'_>) -> Vec<Change> {
         let track = state.tracks[number];
         let number = number as u8;
         match track.phase {
-            Phase::Queued { .. } if context.now >= context.valid_until => decision.give_up(number, Failure::Expired),
+            Phase::Queued { .. } if context.now >= context.valid_until => {
+                decision.end_waiting(number, Some(Failure::Expired));
+            }
             Phase::Queued { not_before } if not_before > Timestamp::ZERO && not_before <= context.now => {
                 decision.push(Change::Queued {
                     track: number,
@@ -611,7 +617,7 @@ pub fn cancel(state: &State, context: &Context<'_>) -> Vec<Change> {
     }
     for (number, track) in state.tracks.iter().enumerate() {
         if matches!(track.phase, Phase::Queued { .. } | Phase::Awaiting { .. }) {
-            decision.give_up(number as u8, Failure::Cancelled);
+            decision.end_waiting(number as u8, Some(Failure::Cancelled));
         }
     }
     decision.settle()

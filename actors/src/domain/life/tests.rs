@@ -1,6 +1,6 @@
 //! Tables and properties of the life of a message.
 use super::*;
-use crate::domain::strategy::{Strategy, built_in};
+use crate::domain::strategy::{Strategy, Success, built_in};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Generator;
 
@@ -200,6 +200,42 @@ fn what_may_have_been_taken_is_not_said_to_be_expired_or_cancelled() {
 }
 
 #[test]
+fn an_attempt_that_was_to_be_made_again_and_never_is_ends_as_unknown_whatever_comes_between() {
+    type Between = fn(&mut World);
+    let all: [(&str, Between); 5] = [
+        ("cancelled", |world| drop(world.decide(cancel))),
+        ("expired", |world| world.pass(VALID.since(NOW))),
+        ("expired when it begins", |world| {
+            world.now = VALID;
+            assert!(!world.begin(Channel::SMS));
+        }),
+        ("barred", |world| {
+            world.barred.push(Channel::SMS);
+            world.pass(Duration::from_secs(60));
+            assert!(!world.begin(Channel::SMS));
+        }),
+        ("delivered by the step before", |world| world.is(0, 0, AttemptStatus::Delivered)),
+    ];
+    for (what, between) in all {
+        let mut world = World::new("govapp-first");
+        world.strategy.steps[0].success = Success::Delivered;
+        world.accept();
+        assert!(world.begin(Channel::GOVAPP));
+        world.is(0, 0, AttemptStatus::Sent);
+        world.pass(world.strategy.steps[0].horizon);
+        assert!(world.begin(Channel::SMS), "{what}");
+        world.decide(|state, context| outcome(state, context, 1, 0, Outcome::Unknown));
+        assert!(matches!(world.state.tracks[0].phase, Phase::Queued { .. }), "{what}");
+        between(&mut world);
+        assert!(world.state.settled.is_some(), "{what}");
+        assert_eq!(world.state.attempt(1, 0).map(|attempt| attempt.status), Some(AttemptStatus::Unknown), "{what}");
+        // A receipt that names it is still heard.
+        world.is(1, 0, AttemptStatus::Delivered);
+        assert_eq!(world.state.status(), MessageStatus::Delivered, "{what}");
+    }
+}
+
+#[test]
 fn a_receipt_before_the_answer_counts_and_the_answer_changes_nothing() {
     let mut world = World::new("sms-only");
     world.accept();
@@ -348,6 +384,8 @@ proptest! {
                 best = world.state.status().rank();
             }
             let waits = world.state.settled.is_none();
+            let open = world.state.attempts.iter().any(|attempt| attempt.status == AttemptStatus::Attempting);
+            prop_assert!(waits || !open, "nothing is under way after settlement: {:?}", world.state);
             prop_assert_eq!(waits, world.state.wait_reason().is_some());
             let agenda = world.state.agenda(VALID);
             let looked_at = agenda.due.is_some()
