@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use estafette_actors::domain::id::BroadcastId;
@@ -26,6 +26,10 @@ use super::{Error, Inner, lock};
 
 /// Items in one transaction at most: an empty one costs about a millisecond.
 const SLICE: usize = 4_096;
+/// When there is little to write it is written in smaller slices, with a pause between them: nobody waits for it, and
+/// who waits for a commit needs the processor meanwhile.
+const CALM_SLICE: usize = 256;
+const BREATH: Duration = Duration::from_millis(10);
 /// Chunks of cancelled broadcasts that a round reads.
 const SWEEP: usize = 64;
 /// Rounds after which an item that always changes is written with appending stopped for a moment.
@@ -119,7 +123,11 @@ pub fn flush(inner: &Inner, insist: bool, sync: bool, lag: &mut Lag) -> Result<O
     keys.sort_unstable();
     keys.dedup();
     let mut left = Vec::new();
-    for slice in keys.chunks(SLICE) {
+    let is_calm = !sync && !insist && keys.len() <= SLICE;
+    for (place, slice) in keys.chunks(if is_calm { CALM_SLICE } else { SLICE }).enumerate() {
+        if is_calm && place > 0 {
+            std::thread::park_timeout(BREATH);
+        }
         let snapshots: Vec<_> = slice.iter().filter_map(|key| snapshot(inner, *key, &mut left)).collect();
         lag.items += snapshots.len();
         write(inner, snapshots)?;
