@@ -17,10 +17,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use estafette::channels::sms::smpp::{Settings, Smpp};
+use estafette_actors::domain::id::MessageId;
 use estafette_actors::domain::inbound::Inbound;
 use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::receipt::Receipt;
 use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::domain::time::Timestamp;
 use estafette_actors::messages::Refused;
 use estafette_actors::ports::{Ear, Transport};
 use estafette_loadtest::Simulators;
@@ -126,7 +128,10 @@ async fn client() -> f64 {
     let (mut asked, mut answered) = (0, 0);
     while answered < MESSAGES {
         while asked < MESSAGES && flying.len() < WINDOW {
-            flying.push(channel.send(letter.clone()));
+            // Each an attempt of its own: parts are known by theirs.
+            let mut letter = letter.clone();
+            letter.reference.message = MessageId::single(Timestamp::from_millis(1), 0, asked);
+            flying.push(channel.send(letter));
             asked += 1;
         }
         match flying.next().await {
