@@ -125,7 +125,7 @@ pub struct Limits {
     requests_per_second: Option<u32>,
     /// Requests that it may make at once after a pause; null for no limit.
     requests_burst: Option<u32>,
-    /// What each channel is sent at most; one that is not here has no limit.
+    /// Every channel, and what it is sent at most.
     channels: Vec<ChannelLimit>,
 }
 
@@ -147,19 +147,17 @@ pub struct ChannelLimit {
     countries: Option<Vec<u16>>,
 }
 
-/// What the channel is sent at most; none when it has no limit.
-fn channel_limit(app: &App, caller: &Caller, transport: &dyn Transport) -> Option<ChannelLimit> {
+fn channel_limit(app: &App, caller: &Caller, transport: &dyn Transport) -> ChannelLimit {
     let channel = transport.channel();
     let per_second = caller.known.rates.iter().find(|(other, _)| *other == channel).map(|(_, rate)| *rate);
     let own = app.parts.broker.desk(channel).and_then(|desk| desk.settings().limits.institution_rate);
-    let (own, countries) = (own.map(NonZeroU32::get), transport.countries());
-    (per_second.is_some() || own.is_some() || countries.is_some()).then(|| ChannelLimit {
+    ChannelLimit {
         channel: channel.to_string(),
         provider: app.provider(channel),
         per_second,
-        institution_per_second: own,
-        countries,
-    })
+        institution_per_second: own.map(NonZeroU32::get),
+        countries: transport.countries(),
+    }
 }
 
 refuses!(Knowing: sets::KEYED, sets::PROFILED);
@@ -193,7 +191,7 @@ pub async fn limits(app: web::Data<App>, caller: Caller) -> Result<HttpResponse,
     let settings = &app.parts.settings;
     let profile = caller.profile()?;
     let transports = app.parts.transports.iter();
-    let channels = transports.filter_map(|transport| channel_limit(&app, &caller, &**transport));
+    let channels = transports.map(|transport| channel_limit(&app, &caller, &**transport));
     let webhooks = app.parts.broker.announcements().map_or_else(Default::default, Announcements::settings);
     let requests = app.limiters.load().get(caller.institution()).map(|limiter| limiter.limits());
     let limits = Limits {
