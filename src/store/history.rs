@@ -9,7 +9,7 @@ use estafette_actors::domain::life::State;
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::strategy::Strategy;
-use estafette_actors::domain::submission::{Envelope, Institution};
+use estafette_actors::domain::submission::{Envelope, Identifier, Institution};
 use estafette_actors::ports::{ArchiveError, AttemptView, Filter, Listing, Loaded, MessageView, Position};
 
 use super::broadcasts::Info;
@@ -25,6 +25,8 @@ const LOOKS: usize = 5;
 const STEPS: usize = 1_000;
 /// Messages under one reference of a channel that are looked at; where there are more it tells nothing.
 const ALIKE: usize = 16;
+/// Messages to a number that are looked through for whom its owner answers, where none is known to have gone there.
+const ANSWERED: usize = 20;
 /// Rows whose keys are compared at a time: some 50 MB of hashes.
 const DUPLICATE_ROWS: u64 = 4_000_000;
 
@@ -202,6 +204,16 @@ impl Inner {
             let Some((envelope, _)) = self.peek(&look, id)? else { continue };
             // Two numbers may share a hash. Where the message names its own, that is seen.
             if envelope.recipient.mobile.is_none_or(|named| named == mobile) {
+                return Ok(Some(envelope.institution));
+            }
+        }
+        // The end of an attempt may not be recorded yet; once it is, where it went is too.
+        let named = self.indexes.by_recipient(None, &Identifier::Mobile(mobile), u128::MAX)?;
+        for id in named.into_iter().take(ANSWERED) {
+            let Some((envelope, state)) = self.peek(&look, id)? else { continue };
+            let by_sms = |step| envelope.strategy.step(step).is_some_and(|step| step.channel == Channel::SMS);
+            let mut open = state.attempts.iter().filter(|attempt| attempt.status == AttemptStatus::Attempting);
+            if open.any(|attempt| by_sms(attempt.step)) && envelope.recipient.mobile == Some(mobile) {
                 return Ok(Some(envelope.institution));
             }
         }

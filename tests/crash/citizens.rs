@@ -12,6 +12,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
+use crate::books::rank;
 use crate::broker::NUMBER;
 use crate::channels::Channels;
 use crate::senders::World;
@@ -53,6 +54,11 @@ pub async fn write(world: Arc<World>, channels: Arc<Channels>, mut chance: StdRn
             _ => {
                 let told = world.books.latest(|told| told.strategy == "crash-fail" && !is_stopper(&told.mobile));
                 let Some(told) = told.filter(|told| !world.books.has_written(&told.mobile)) else { continue };
+                // Nobody answers what did not come.
+                let seen = world.get(&format!("/v1/messages/{}", told.id)).await;
+                if !seen.is_some_and(|seen| rank(&seen.body["attempts"][0]["status"]) > 0) {
+                    continue;
+                }
                 (told.mobile, SHARED, &["Merci"])
             }
         };

@@ -119,6 +119,8 @@ async fn whom_a_citizen_answers_is_found_after_the_content_went_and_after_its_in
     let (store, hands) = begin(dir.path());
     let (to, other) = (Mobile::parse("0470123456").unwrap(), Mobile::parse("0470123457").unwrap());
     let done = accept(&store, 1, "sms-only");
+    go(&store, done, "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    assert_eq!(store.last_to(to).await.unwrap(), Some(institution()), "an attempt is under way there");
     settle(&store, done);
     assert_eq!(store.last_to(to).await.unwrap(), None, "that it names the number says nothing of where it went");
     let number = store.hash_of(to).unwrap();
