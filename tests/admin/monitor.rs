@@ -106,7 +106,8 @@ async fn a_monitor_that_never_reads_is_cut_off_and_slows_nobody() {
     };
     tokio::time::timeout(LONG, sent).await.expect("nobody waits for the monitor");
     until(address, "CHANNEL sms", |told| told["under_way"] == 0 && told["sent"] == 4_001).await;
-    assert!(ask(address, "INFO server").await.as_str().unwrap().contains("connected_clients:1\r\n"), "it is cut off");
+    // Once its patience is over, however fast the messages were.
+    until(address, "INFO server", |told| told.as_str().unwrap().contains("connected_clients:1\r\n")).await;
     // What reached the system is still there, and then the end.
     let mut rest = Vec::new();
     let _ = tokio::time::timeout(LONG, stream.read_to_end(&mut rest)).await.expect("the connection ends");
