@@ -165,7 +165,7 @@ refuses!(Listing: sets::KEYED, sets::READING, &[Kind::InvalidQuery]);
         ("recipient" = Option<schemas::Identifier>, Query, description = "niss:, mobile: or cbe: and the number"),
         ("status" = Option<schemas::MessageStatus>, Query, description = "Only those with this status"),
         ("reference" = Option<schemas::Reference>, Query, description = "Only those with this reference of the sender"),
-        ("after" = Option<String>, Query, description = "Only those after this place, as `next` has it, or older than the message with this id"),
+        ("after" = Option<schemas::PagePlace>, Query, description = "Only those after this place, as `next` has it, or older than the message with this id"),
         ("limit" = Option<u16>, Query, description = "How many at most, 1 to 500; 50 by default",
             minimum = 1, maximum = 500),
     ),

@@ -47,6 +47,10 @@ schemas! {
     Id = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))).pattern(Some(UUID_7)).examples([examples::ID]);
     /// A place in the feed: a cursor, `oldest` or `newest`.
     Place = form("place", &format!("^(oldest|newest|evt_[A-Za-z0-9_-]{{{}}})$", CURSOR - 4)).examples(["oldest"]);
+    /// Where a listing goes on: `next` of the page before, or the id of a message.
+    PagePlace = form("page", &format!("^page_[A-Za-z0-9_-]+$|{UUID_7}")).examples([examples::ID]);
+    /// A calendar month in Brussels.
+    Month = form("month", "^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])$").examples(["2026-11"]);
     /// The id of an entry of the suppression list.
     EntryId = text().pattern(Some("^[0-9a-fA-F]{32}$")).examples([examples::ENTRY]);
     /// A time in RFC 3339, with an offset.
@@ -54,7 +58,7 @@ schemas! {
     /// The sender's own reference.
     Reference = line(MAX_REFERENCE).examples(["dossier-17"]);
     /// Whom the citizen sees as the sender.
-    SenderName = line(MAX_SENDER_NAME).examples(["Commune"]);
+    SenderName = line(MAX_SENDER_NAME);
     /// The name of one of `GET /v1/strategies`.
     StrategyName = form("strategy", "^.").examples(["govapp-first"]);
     /// The name of a channel: govapp, sms, ebox, or one that the operator added.

@@ -15,6 +15,7 @@ use super::answer::json;
 use super::caller::Caller;
 use super::listing::{query, unknown};
 use super::problem::{Fault, Kind, Problem, refuses, sets};
+use super::schemas;
 
 /// Months in one answer at most.
 const MONTHS: u32 = 13;
@@ -203,8 +204,8 @@ refuses!(Using: sets::KEYED, sets::PROFILED, &[Kind::InvalidQuery, Kind::NotAcce
     operation_id = "usage",
     tag = "knowing beforehand",
     params(
-        ("from" = Option<String>, Query, description = "The first month, such as 2026-01; `until` by default"),
-        ("until" = Option<String>, Query,
+        ("from" = Option<schemas::Month>, Query, description = "The first month, such as 2026-01; `until` by default"),
+        ("until" = Option<schemas::Month>, Query,
             description = "The last month, included; the current one by default. 13 months at most"),
     ),
     responses(

@@ -4,7 +4,7 @@ A schema says the form of each member. What follows from others, from the time o
 that is set up, a validity that has not passed) is put right here in cases that are meant to be accepted; cases that are
 meant to be refused are left as they are.
 
-No operation and no check is left out. What a case may not do is taken from it: a webhook's address is one that no name
+No operation is left out. What a case may not do is taken from it: a webhook's address is one that no name
 server knows, so that no call leaves the machine; the stream of /v1/events, which never ends, is asked for by no case, since
 none names text/event-stream in Accept; a call that would wait for the channel is answered at once.
 """
@@ -31,6 +31,7 @@ def known(path):
 
 
 STRATEGIES = [strategy["name"] for strategy in known("/v1/strategies")]
+NAMES = known("/v1/limits")["sender_names"]
 # As in the sandbox: the channels, and the providers that call back.
 CHANNELS = ["govapp", "sms", "ebox"]
 PROVIDERS = ["govapp", "ringring"]
@@ -79,6 +80,8 @@ schemathesis.openapi.format("jwe", st.binary(min_size=1, max_size=64).map(jwe))
 schemathesis.openapi.format(
     "identifier", st.one_of(NISS.map("niss:{}".format), MOBILE.map("mobile:{}".format))
 )
+schemathesis.openapi.format("page", IDS)
+schemathesis.openapi.format("month", st.just(f"{NOW:%Y-%m}"))
 schemathesis.openapi.format("place", st.sampled_from(["oldest", "newest"]))
 schemathesis.openapi.format("strategy", st.sampled_from(STRATEGIES))
 schemathesis.openapi.format("channel", st.sampled_from(CHANNELS))
@@ -110,13 +113,21 @@ def mend_numbers(holder):
             holder[name] = right
 
 
+def is_row(text):
+    try:
+        row = json.loads(text.partition("\n")[0])
+    except ValueError:
+        return False
+    return isinstance(row, dict) and any(name in row for name in MENDED)
+
+
 @schemathesis.serializer("application/x-ndjson", "text/csv")
 def rows(context, value):
     """A text in a schema may be any text: where it should be taken, rows of numbers stand for it."""
     case, text = context.case, value if isinstance(value, str) else json.dumps(value)
     of_broadcast = case.operation.path.startswith("/v1/broadcasts/")
     # An example of rows has variables, and the broadcasts made here have none.
-    example = not of_broadcast and text.startswith("{")
+    example = not of_broadcast and is_row(text)
     if example or case.meta is None or not case.meta.generation.mode.is_positive:
         return text.encode(errors="replace")
     seed = int(hashlib.sha256(text.encode(errors="replace")).hexdigest(), 16)
@@ -132,7 +143,14 @@ def mend_terms(body):
     body["not_before"] = body["valid_until"] = None
     if body.get("strategy") not in STRATEGIES:
         body["strategy"] = STRATEGIES[0]
+    if body.get("sender_name") not in NAMES:
+        body["sender_name"] = None
     content = body["content"]
+    # A blank translation would win the choice of language.
+    for part in ("title", "text", "html"):
+        for language, text in list((content.get(part) or {}).items()):
+            if text is not None and not text.strip():
+                del content[part][language]
     # HTML is bounded in bytes, and a schema counts characters.
     if any(len((html or "").encode()) > 32_768 for html in (content.get("html") or {}).values()):
         del content["html"]
