@@ -56,7 +56,7 @@ pub async fn write(world: Arc<World>, channels: Arc<Channels>, mut chance: StdRn
                 let Some(told) = told.filter(|told| !world.books.has_written(&told.mobile)) else { continue };
                 // Nobody answers what did not come.
                 let seen = world.get(&format!("/v1/messages/{}", told.id)).await;
-                if !seen.is_some_and(|seen| rank(&seen.body["attempts"][0]["status"]) > 0) {
+                if seen.is_none_or(|seen| rank(&seen.body["attempts"][0]["status"]) == 0) {
                     continue;
                 }
                 (told.mobile, SHARED, &["Merci"])
