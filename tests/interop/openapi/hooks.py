@@ -160,8 +160,10 @@ def mend_terms(body):
         content["text"] = {"fr": "Bonjour"}
     mend_numbers(body.get("recipient") or {})
     if "recipient" not in body:
-        # The rows that follow have no variables.
+        # The rows that follow have no variables, and what is to go by SMS must fit into one.
         body["content"] = json.loads(json.dumps(content).replace("{{", "("))
+        body["content"]["text"] = {"fr": "Bonjour"}
+        body["content"].pop("html", None)
 
 
 def mend_query(query):
