@@ -11,7 +11,7 @@ use crate::nursery::Child;
 use crate::supervisor::Supervisor;
 
 /// So many go at once: while a batch is decided and committed, the next is still being read.
-const BATCH: usize = 16;
+const BATCH: usize = 32;
 
 type Acceptance = oneshot::Sender<Result<Progress, Refused>>;
 

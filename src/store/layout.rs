@@ -35,6 +35,8 @@ pub const FIRST_POSITION: &str = "first_position";
 /// Key of [`ABOUT`]: when it was begun, in milliseconds since 1970.
 pub const BEGUN_AT: &str = "begun_at";
 
+/// Key of [`ABOUT`]: up to this position [`FEED_OF`] and [`TRAIL`] are whole; what they lack follows from [`FEED`].
+pub const INDEXED: &str = "indexed";
 /// Key of [`ABOUT`]: 1 once no personal content is left in the segment.
 pub const BARE: &str = "bare";
 

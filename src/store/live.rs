@@ -324,11 +324,14 @@ impl LiveItem {
     }
 }
 
+/// Keys are random in part, and made here: nobody can choose them so that they meet.
+type Hashes = foldhash::fast::RandomState;
+
 /// All live items, and the list of those that the disk lacks something of.
 #[derive(Debug, Default)]
 pub struct Live {
     /// The items by key.
-    pub items: DashMap<u128, LiveItem>,
+    pub items: DashMap<u128, LiveItem, Hashes>,
     /// Keys of items with changes that are not written.
     pub dirty: Mutex<Vec<u128>>,
     totals: Mutex<HashMap<MessageStatus, i64>>,

@@ -32,6 +32,7 @@ mod recovery;
 mod retention;
 mod segment;
 mod survey;
+mod tail;
 mod taken;
 mod usage;
 mod vector;

@@ -11,10 +11,13 @@ use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
 use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Position;
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::atomic::UNFINISHED;
-use super::layout::{ABOUT, BARE, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, MESSAGE, Record, TRAIL};
+use super::layout::{
+    ABOUT, BARE, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, INDEXED, MESSAGE, Record, TRAIL,
+};
+use super::tail::Tail;
 use super::{Error, codec, database};
 
 /// How the name of a copy ends until it takes its segment's place.
@@ -33,6 +36,7 @@ pub struct Segment {
     pub is_bare: bool,
     path: PathBuf,
     database: Database,
+    tail: Tail,
     cache_bytes: usize,
     walked: bool,
 }
@@ -46,7 +50,8 @@ impl Segment {
     fn create(folder: &Path, number: u32, first: Position, at: Timestamp, cache_bytes: usize) -> Result<Self, Error> {
         let path = Self::path(folder, number);
         let database = database::create(&path, cache_bytes, |made| Self::prepare(made, first, at))?;
-        Ok(Self { number, first, begun_at: at, is_bare: false, path, database, cache_bytes, walked: false })
+        let tail = Tail::default();
+        Ok(Self { number, first, begun_at: at, is_bare: false, path, database, tail, cache_bytes, walked: false })
     }
 
     fn prepare(database: &Database, first: Position, at: Timestamp) -> Result<(), Error> {
@@ -61,6 +66,7 @@ impl Segment {
             let mut about = write.open_table(ABOUT)?;
             about.insert(FIRST_POSITION, first)?;
             about.insert(BEGUN_AT, at.millis())?;
+            about.insert(INDEXED, first.saturating_sub(1))?;
         }
         write.commit()?;
         Ok(())
@@ -81,7 +87,8 @@ impl Segment {
         let (first, begun_at) = (number_of(FIRST_POSITION)?, Timestamp::from_millis(number_of(BEGUN_AT)?));
         let is_bare = number_of(BARE)? == 1;
         drop((about, read));
-        Ok(Self { number, first, begun_at, is_bare, path, database, cache_bytes, walked })
+        let tail = Tail::of(&database)?;
+        Ok(Self { number, first, begun_at, is_bare, path, database, tail, cache_bytes, walked })
     }
 
     /// The database, for the writer.
@@ -89,11 +96,27 @@ impl Segment {
         &self.database
     }
 
-    /// An empty commit after which the file opens at once, whatever happens to the process.
+    /// Entries that the tables lack yet, for the writer.
+    pub fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// Puts in the tables what they lack.
+    pub fn complete(&self) -> Result<(), Error> {
+        let write = self.database.begin_write()?;
+        self.tail.write(&write)?;
+        write.commit()?;
+        self.tail.written();
+        Ok(())
+    }
+
+    /// A commit of what the tables lacked, after which the file opens at once, whatever happens to the process.
     pub fn seal(&self) -> Result<(), Error> {
         let mut write = self.database.begin_write()?;
         write.set_quick_repair(true);
+        self.tail.write(&write)?;
         write.commit()?;
+        self.tail.written();
         Ok(())
     }
 
@@ -173,7 +196,7 @@ impl Segments {
             let cache = if last { cache_bytes } else { Segments::CLOSED_CACHE_BYTES };
             let segment = Segment::open(&folder, *number, cache)?;
             found.walked += usize::from(segment.walked);
-            if segment.walked && !last {
+            if !last && (segment.walked || !segment.tail.is_empty()) {
                 // What its closing would have done: else each start walks it again.
                 found.in_closing = true;
                 segment.seal()?;
@@ -223,9 +246,9 @@ impl Segments {
     pub fn begin_on(&self, backend: impl redb::StorageBackend, first: Position, now: Timestamp) -> Result<(), Error> {
         let database = Database::builder().create_with_backend(backend)?;
         Segment::prepare(&database, first, now)?;
-        let (number, path) = (u32::MAX, self.folder.join("none"));
-        let segment =
-            Segment { number, first, begun_at: now, is_bare: false, path, database, cache_bytes: 0, walked: false };
+        let (number, path, tail) = (u32::MAX, self.folder.join("none"), Tail::default());
+        let (begun_at, is_bare) = (now, false);
+        let segment = Segment { number, first, begun_at, is_bare, path, database, tail, cache_bytes: 0, walked: false };
         self.list.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(segment));
         Ok(())
     }
@@ -311,6 +334,8 @@ impl Segments {
 
 struct Tables {
     read: ReadTransaction,
+    /// The tail's [`Tail::times_written`] before the view was taken.
+    tail_written: u64,
     message: ReadOnlyTable<u128, Record>,
     chunk: ReadOnlyTable<u128, Record>,
     messages: Option<(u128, u128)>,
@@ -319,11 +344,29 @@ struct Tables {
 
 impl Tables {
     fn open(segment: &Segment) -> Result<Self, Error> {
+        let tail_written = segment.tail.times_written();
         let read = segment.database.begin_read()?;
         let (message, chunk) = (read.open_table(MESSAGE)?, read.open_table(CHUNK)?);
         let (messages, chunks) = (span(&message)?, span(&chunk)?);
-        Ok(Self { read, message, chunk, messages, chunks })
+        Ok(Self { read, tail_written, message, chunk, messages, chunks })
     }
+
+    /// A table that the tail goes to, so new that it has what left the tail up to `written`.
+    fn index<K: redb::Key + 'static>(
+        &self,
+        segment: &Segment,
+        written: u64,
+        table: TableDefinition<'static, K, ()>,
+    ) -> Result<ReadOnlyTable<K, ()>, Error> {
+        let is_fresh = self.tail_written == written;
+        Ok(if is_fresh { self.read.open_table(table)? } else { segment.database.begin_read()?.open_table(table)? })
+    }
+}
+
+/// Puts positions of a tail behind those of the table, which may have the first of them too.
+fn join(positions: &mut Vec<Position>, late: Vec<Position>) {
+    let last = positions.last().copied().unwrap_or(0);
+    positions.extend(late.into_iter().filter(|position| *position > last));
 }
 
 fn span(table: &ReadOnlyTable<u128, Record>) -> Result<Option<(u128, u128)>, Error> {
@@ -415,11 +458,14 @@ impl Reader {
     /// Where facts of a message or chunk stand.
     pub fn trail(&self, item: u128) -> Result<Vec<Position>, Error> {
         let mut positions = Vec::new();
-        for place in 0..self.segments.len() {
-            let trail = self.tables(place)?.read.open_table(TRAIL)?;
+        for (place, (segment, _)) in self.segments.iter().enumerate() {
+            let tables = self.tables(place)?;
+            let (late, written) = segment.tail.trail(item);
+            let trail = tables.index(segment, written, TRAIL)?;
             for entry in trail.range((item, 0)..=(item, u64::MAX))? {
                 positions.push(entry?.0.value().1);
             }
+            join(&mut positions, late);
         }
         Ok(positions)
     }
@@ -455,16 +501,21 @@ impl Reader {
     /// Values of the feed that hold facts of an institution, after `position`, at most `limit`.
     pub fn feed_of(&self, institution: u32, position: Position, limit: usize) -> Result<Vec<Position>, Error> {
         let mut positions = Vec::new();
-        for place in 0..self.segments.len() {
+        let after = position.saturating_add(1);
+        for (place, (segment, _)) in self.segments.iter().enumerate() {
             let next = self.segments.get(place + 1).map(|(segment, _)| segment.first);
-            if positions.len() >= limit || next.is_some_and(|next| next <= position.saturating_add(1)) {
+            if positions.len() >= limit || next.is_some_and(|next| next <= after) {
                 continue;
             }
-            let table = self.tables(place)?.read.open_table(FEED_OF)?;
-            let range = table.range((institution, position.saturating_add(1))..=(institution, u64::MAX))?;
+            let tables = self.tables(place)?;
+            let (late, written) = segment.tail.feed_of(institution, after..=Position::MAX);
+            let table = tables.index(segment, written, FEED_OF)?;
+            let range = table.range((institution, after)..=(institution, Position::MAX))?;
             for entry in range.take(limit.saturating_sub(positions.len())) {
                 positions.push(entry?.0.value().1);
             }
+            join(&mut positions, late);
+            positions.truncate(limit);
         }
         Ok(positions)
     }

@@ -30,6 +30,7 @@ mod broadcasts;
 mod format;
 mod retention;
 mod singles;
+mod tail;
 mod usage;
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_732_400_000_000);

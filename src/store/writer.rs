@@ -17,7 +17,7 @@ use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{After, JournalError, Position};
 use redb::WriteTransaction;
 
-use super::layout::{BROADCAST, CHUNK, FEED, FEED_OF, MESSAGE, TRAIL};
+use super::layout::{BROADCAST, CHUNK, FEED, MESSAGE};
 use super::live::ready_channels;
 use super::live::{Body, LiveItem};
 use super::queues::Move;
@@ -198,9 +198,18 @@ fn commit(inner: &Inner, works: &[Work]) -> Result<Placed, Error> {
     let segment = inner.segments.current();
     let write = segment.database().begin_write()?;
     put(&write, works)?;
-    feed(&write, works, &values, &placed)?;
+    feed(&write, &values)?;
+    let is_full = segment.tail().is_full();
+    if is_full {
+        segment.tail().write(&write)?;
+    }
     write.commit()?;
+    if is_full {
+        segment.tail().written();
+    }
     for value in &values {
+        let subjects = value.of.iter().map(|(w, t)| &works[*w].told[*t].subject);
+        segment.tail().note(value.position, value.institution, subjects);
         if let Some(institution) = value.institution {
             inner.news.written(institution, value.position);
         }
@@ -216,6 +225,8 @@ struct Value {
     position: Position,
     institution: Option<Institution>,
     bytes: Vec<u8>,
+    /// What is in it: of which batch, which of its subjects.
+    of: Vec<(usize, usize)>,
 }
 
 /// Packs facts by institution. Facts of one subject are of one institution and keep their order.
@@ -231,18 +242,20 @@ fn pack(works: &[Work], after: Position) -> (Vec<Value>, Placed) {
     let mut position = after;
     for (institution, places) in by_owner {
         let mut packer = codec::Packer::new(institution);
+        let mut packed = 0;
         position += 1;
-        for (w, t) in places {
-            let told = &works[w].told[t];
+        for (place, (w, t)) in places.iter().enumerate() {
+            let told = &works[*w].told[*t];
             if !packer.push(&told.subject, told.at, &told.changes) {
                 let bytes = std::mem::replace(&mut packer, codec::Packer::new(institution)).finish();
-                values.push(Value { position, institution, bytes });
+                values.push(Value { position, institution, bytes, of: places[packed..place].to_vec() });
+                packed = place;
                 position += 1;
                 packer.push(&told.subject, told.at, &told.changes);
             }
-            of[w][t] = position;
+            of[*w][*t] = position;
         }
-        values.push(Value { position, institution, bytes: packer.finish() });
+        values.push(Value { position, institution, bytes: packer.finish(), of: places[packed..].to_vec() });
     }
     (values, Placed { of, last: position })
 }
@@ -277,34 +290,10 @@ fn put(write: &WriteTransaction, works: &[Work]) -> Result<(), Error> {
     Ok(())
 }
 
-fn feed(write: &WriteTransaction, works: &[Work], values: &[Value], placed: &Placed) -> Result<(), Error> {
+fn feed(write: &WriteTransaction, values: &[Value]) -> Result<(), Error> {
     let mut feed = write.open_table(FEED)?;
     for value in values {
         feed.insert(value.position, value.bytes.as_slice())?;
-    }
-    let mut owners: Vec<(u32, u64)> = Vec::with_capacity(values.len());
-    owners.extend(
-        values.iter().filter_map(|value| Some((codec::institution_number(value.institution?), value.position))),
-    );
-    owners.sort_unstable();
-    let mut feed_of = write.open_table(FEED_OF)?;
-    for key in owners {
-        feed_of.insert(key, ())?;
-    }
-    let mut trails: Vec<(u128, u64)> = Vec::new();
-    for (work, positions) in works.iter().zip(&placed.of) {
-        for (told, position) in work.told.iter().zip(positions) {
-            // What concerns a broadcast as a whole is told of its own state.
-            if !matches!(told.subject, Subject::Broadcast(_)) {
-                trails.extend(told.items.iter().map(|key| (*key, *position)));
-            }
-        }
-    }
-    trails.sort_unstable();
-    trails.dedup();
-    let mut trail = write.open_table(TRAIL)?;
-    for key in trails {
-        trail.insert(key, ())?;
     }
     Ok(())
 }
@@ -380,6 +369,8 @@ fn roll(inner: &Inner, last: Position) -> Result<(), Error> {
     if !is_full && !is_old && !is_asked {
         return Ok(());
     }
+    // Who sees that it is closed finds its tables whole.
+    current.complete()?;
     // The new one first: a crash between leaves two, of which the older one is walked once.
     inner.segments.begin(last + 1, now)?;
     current.seal()

@@ -39,7 +39,8 @@ impl Link {
 #[derive(Debug, Default)]
 pub struct Bucket {
     links: Vec<Link>,
-    newest: HashMap<Family, u32>,
+    /// Families are bits of keyed hashes, which nobody can choose.
+    newest: HashMap<Family, u32, foldhash::fast::RandomState>,
     /// Times of the entries, when there are any: earliest and latest, in milliseconds since 1970.
     span_ms: Option<(u64, u64)>,
 }
