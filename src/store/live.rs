@@ -12,6 +12,7 @@ use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::id::{ChunkId, Kind, MessageId};
 use estafette_actors::domain::life::{Phase, State};
 use estafette_actors::domain::status::MessageStatus;
+use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::domain::submission::{Envelope, Institution, Lane};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{Position, Queue};
@@ -261,6 +262,14 @@ impl LiveItem {
         match &self.body {
             Body::Single { envelope, .. } => envelope.institution,
             Body::Chunk(vector) => vector.broadcast.institution,
+        }
+    }
+
+    /// The strategy that it follows.
+    pub fn strategy(&self) -> Arc<Strategy> {
+        match &self.body {
+            Body::Single { envelope, .. } => Arc::clone(&envelope.strategy),
+            Body::Chunk(vector) => Arc::clone(&vector.broadcast.strategy),
         }
     }
 

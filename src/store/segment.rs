@@ -336,6 +336,8 @@ struct Tables {
     read: ReadTransaction,
     /// The tail's [`Tail::times_written`] before the view was taken.
     tail_written: u64,
+    /// The last position in the view: the tail may be ahead of it.
+    last: Position,
     message: ReadOnlyTable<u128, Record>,
     chunk: ReadOnlyTable<u128, Record>,
     messages: Option<(u128, u128)>,
@@ -346,9 +348,10 @@ impl Tables {
     fn open(segment: &Segment) -> Result<Self, Error> {
         let tail_written = segment.tail.times_written();
         let read = segment.database.begin_read()?;
+        let last = read.open_table(FEED)?.last()?.map_or(0, |(position, _)| position.value());
         let (message, chunk) = (read.open_table(MESSAGE)?, read.open_table(CHUNK)?);
         let (messages, chunks) = (span(&message)?, span(&chunk)?);
-        Ok(Self { read, tail_written, message, chunk, messages, chunks })
+        Ok(Self { read, tail_written, last, message, chunk, messages, chunks })
     }
 
     /// A table that the tail goes to, so new that it has what left the tail up to `written`.
@@ -363,10 +366,10 @@ impl Tables {
     }
 }
 
-/// Puts positions of a tail behind those of the table, which may have the first of them too.
-fn join(positions: &mut Vec<Position>, late: Vec<Position>) {
-    let last = positions.last().copied().unwrap_or(0);
-    positions.extend(late.into_iter().filter(|position| *position > last));
+/// Puts positions of a tail, up to `last`, behind those of the table, which may have the first of them too.
+fn join(positions: &mut Vec<Position>, late: Vec<Position>, last: Position) {
+    let next = positions.last().map_or(0, |position| position + 1);
+    positions.extend(late.into_iter().filter(|position| (next..=last).contains(position)));
 }
 
 fn span(table: &ReadOnlyTable<u128, Record>) -> Result<Option<(u128, u128)>, Error> {
@@ -455,17 +458,18 @@ impl Reader {
         Ok(found)
     }
 
-    /// Where facts of a message or chunk stand.
+    /// Where facts of a message or chunk stand, as far as they can be read here: what is left out because it came since
+    /// would be passed over by who goes on behind it.
     pub fn trail(&self, item: u128) -> Result<Vec<Position>, Error> {
         let mut positions = Vec::new();
         for (place, (segment, _)) in self.segments.iter().enumerate() {
             let tables = self.tables(place)?;
             let (late, written) = segment.tail.trail(item);
             let trail = tables.index(segment, written, TRAIL)?;
-            for entry in trail.range((item, 0)..=(item, u64::MAX))? {
+            for entry in trail.range((item, 0)..=(item, tables.last))? {
                 positions.push(entry?.0.value().1);
             }
-            join(&mut positions, late);
+            join(&mut positions, late, tables.last);
         }
         Ok(positions)
     }
@@ -510,11 +514,14 @@ impl Reader {
             let tables = self.tables(place)?;
             let (late, written) = segment.tail.feed_of(institution, after..=Position::MAX);
             let table = tables.index(segment, written, FEED_OF)?;
-            let range = table.range((institution, after)..=(institution, Position::MAX))?;
+            if after > tables.last {
+                continue;
+            }
+            let range = table.range((institution, after)..=(institution, tables.last))?;
             for entry in range.take(limit.saturating_sub(positions.len())) {
                 positions.push(entry?.0.value().1);
             }
-            join(&mut positions, late);
+            join(&mut positions, late, tables.last);
             positions.truncate(limit);
         }
         Ok(positions)

@@ -49,6 +49,36 @@ async fn a_receipt_is_matched_after_its_provider_got_a_name_and_only_where_that_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_late_receipt_finds_its_own_of_several_attempts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let retried = accept(&store, 1, "sms-only");
+    let begin = || go(&store, retried, "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    let tell = |retry, outcome| {
+        go(&store, retried, "sms-only", |state, context| life::outcome(state, context, 0, retry, outcome));
+    };
+    begin();
+    tell(0, sent("first"));
+    let failed = Change::Moved { step: 0, retry: 0, status: AttemptStatus::Failed(Failure::Timeout), reference: None };
+    let again = Change::Queued { track: 0, step: 0, retry: 1, channel: Channel::SMS, not_before: Timestamp::ZERO };
+    append(&store, vec![Entry::Changes { id: retried, changes: vec![failed, again] }]);
+    begin();
+    tell(1, sent("second"));
+    let alone = accept(&store, 2, "sms-only");
+    go(&store, alone, "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    go(&store, alone, "sms-only", |state, context| life::outcome(state, context, 0, 0, sent("third")));
+    // What was told of late is in memory; after a restart the index is asked.
+    store.close();
+    let store = open(settings(dir.path()));
+    for (reference, message, retry) in [("first", retried, 0), ("second", retried, 1), ("third", alone, 0)] {
+        let attempt = attempt_of(&store, Channel::SMS, reference).await;
+        assert_eq!(attempt, Some(AttemptRef { message, step: 0, retry }), "{reference}");
+        assert_eq!(attempt_of(&store, Channel::EBOX, reference).await, None);
+    }
+    assert_eq!(attempt_of(&store, Channel::SMS, "fourth").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_told_survives_a_crash_before_any_state_was_written() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = open(settings(dir.path()));
