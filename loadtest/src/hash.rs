@@ -27,25 +27,32 @@ pub(crate) fn unit(value: u64) -> f64 {
 }
 
 /// A sequence of random-looking words from a seed (splitmix64).
-pub(crate) struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The sequence of this seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) fn word(&mut self) -> u64 {
+    /// The next word.
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
+    /// A point in [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        unit(self.word())
+    }
+
     /// Draws always, so that one probability does not shift the draws after it.
     pub(crate) fn hits(&mut self, probability: f64) -> bool {
-        unit(self.word()) < probability
+        self.unit() < probability
     }
 
     /// From `min` to `max`, both included.
-    pub(crate) fn between(&mut self, min: u64, max: u64) -> u64 {
+    pub fn between(&mut self, min: u64, max: u64) -> u64 {
         let word = self.word();
         match max.saturating_sub(min).checked_add(1) {
             Some(span) => min + word % span,

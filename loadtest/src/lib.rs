@@ -17,4 +17,5 @@ pub mod sandbox;
 pub mod simulators;
 
 pub use faults::Faults;
+pub use hash::Chance;
 pub use simulators::{Settings, Simulators};

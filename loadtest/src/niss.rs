@@ -9,6 +9,9 @@ use jiff::{ToSpan, civil::Date};
 const FIRST_BIRTH: Date = jiff::civil::date(1930, 1, 1);
 const DAYS: u64 = 28_489; // to 2007-12-31, so that all are adults
 const SEQUENCES: u64 = 998; // 001 to 998, as the register gives them out
+/// Without a factor in common with `DAYS`, so that neighbours are spread over the years; and its inverse modulo `DAYS`.
+const STEP: u64 = 7_919;
+const BACK: u64 = 4_112;
 
 /// How many different numbers [`generate`] gives before it starts again.
 pub const DISTINCT: u64 = DAYS * SEQUENCES;
@@ -16,10 +19,22 @@ pub const DISTINCT: u64 = DAYS * SEQUENCES;
 /// The valid NISS number `index`, 11 digits; different for each index below [`DISTINCT`].
 pub fn generate(index: u64) -> String {
     let index = index % DISTINCT;
-    // A multiplier without a factor in common with DAYS spreads neighbours over the years.
-    let day = (index % DAYS) * 7_919 % DAYS;
+    let day = (index % DAYS) * STEP % DAYS;
     let birth = FIRST_BIRTH.checked_add((day as i64).days()).expect("invariant: less than eighty years after 1930");
     with_check(birth, (index / DAYS + 1) as u16)
+}
+
+/// The index below [`DISTINCT`] of which [`generate`] makes this number; none when it makes no such number.
+pub fn index(niss: &str) -> Option<u64> {
+    let number: u64 = niss.parse().ok().filter(|_| niss.len() == 11)?;
+    let (nine, check) = (number / 100, number % 100);
+    let (date, sequence) = (nine / 1_000, nine % 1_000);
+    let century = if check == check_digits(nine, false) { 1900 } else { 2000 };
+    let (year, month, day) = (century + date / 10_000, date / 100 % 100, date % 100);
+    let birth = Date::new(year as i16, month as i8, day as i8).ok()?;
+    let days = u64::try_from(FIRST_BIRTH.until(birth).ok()?.get_days()).ok().filter(|days| *days < DAYS)?;
+    let index = sequence.checked_sub(1)? * DAYS + days * BACK % DAYS;
+    (index < DISTINCT && check == check_digits(nine, century == 2000)).then_some(index)
 }
 
 /// The NISS of a birth date and a sequence (at most 999).
@@ -80,6 +95,16 @@ mod tests {
         assert!(numbers.iter().all(|number| is_valid(number)));
         assert!(numbers.iter().all(|number| crate::sandbox::Behaviour::of(number).is_none()));
         assert_eq!(generate(DISTINCT), generate(0));
+    }
+
+    #[test]
+    fn the_index_of_a_number_is_the_one_that_it_was_made_of() {
+        for at in (0..60_000).chain(DISTINCT - 60_000..DISTINCT) {
+            assert_eq!(index(&generate(at)), Some(at));
+        }
+        for other in ["", "+32470000000", "8507300332", "85073003329", "00010100197", "20010199999"] {
+            assert_eq!(index(other), None, "{other}");
+        }
     }
 
     #[test]
