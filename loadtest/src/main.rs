@@ -29,6 +29,10 @@ enum Command {
         #[arg(long)]
         address: Option<SocketAddr>,
     },
+    /// Runs a scenario from a TOML file (docs/load-harness.md), and reports it as JSON and as an HTML page.
+    Run(load::run::Arguments),
+    /// Puts two runs on one HTML page, from their JSON reports.
+    Compare(load::run::Compared),
     /// Measures durable accept beside a bare handler with one row of redb for each request.
     Accept(load::accept::Arguments),
     /// Measures waiting submissions at a steady rate beside the channel alone.
@@ -44,9 +48,13 @@ enum Command {
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<()> {
+    // reqwest is built without a provider of its own. Nobody installed another before.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match Arguments::parse().command {
         Command::Simulate { config, address } => simulate(&runtime, config, address),
+        Command::Run(arguments) => runtime.block_on(load::run::run(arguments)),
+        Command::Compare(arguments) => load::run::compare(&arguments),
         Command::Accept(arguments) => runtime.block_on(load::accept::run(arguments)),
         Command::Waiting(arguments) => runtime.block_on(load::waiting::run(arguments)),
         Command::Restart(arguments) => runtime.block_on(load::restart::run(arguments)),

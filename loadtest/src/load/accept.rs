@@ -3,14 +3,13 @@
 //! Channels are paused meanwhile, so that only accepting is measured. Rounds alternate between the two.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use estafette_loadtest::{Settings, Simulators};
 
-use super::broker::{self, Own, Plan};
+use super::broker::{Own, Plan, Program};
 use super::figures::{Rounds, at_ms, say, verdict};
 use super::request::Requests;
 use super::{admin, bare::Bare, closed};
@@ -31,12 +30,8 @@ pub struct Arguments {
     /// Its admin port.
     #[arg(long, default_value = "127.0.0.1:7070")]
     admin: SocketAddr,
-    /// The program to start; without it the `estafette` beside this program.
-    #[arg(long, value_name = "PATH", conflicts_with = "api")]
-    estafette: Option<PathBuf>,
-    /// Where data goes: a folder on the disk to be measured.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
     /// Length of a round.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -71,10 +66,8 @@ async fn target(arguments: &Arguments) -> anyhow::Result<Target> {
     let mut settings = Settings::default();
     settings.address.set_port(0);
     let simulators = Simulators::start(settings.clone()).await?;
-    let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
     let plan = Plan { trigger_ms: arguments.trigger_ms, ..Plan::default() };
-    let program = broker::program(arguments.estafette.clone())?;
-    let mut own = Own::prepare(&program, &parent, &simulators, &settings, plan)?;
+    let mut own = Own::prepare(&arguments.program, &simulators, &settings, &plan)?;
     own.start()?;
     own.ready().await?;
     Ok(Target { api: own.api, admin: own.admin, key: own.key.clone(), _own: Some((own, simulators)) })
@@ -86,8 +79,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let target = target(&arguments).await?;
     let paused = admin::ask(target.admin, &["CHANNEL", "sms", "PAUSE"]).await;
     paused.context("the channel must be paused, else sending is measured too")?;
-    let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
-    let folder = tempfile::Builder::new().prefix("estafette-bare-").tempdir_in(parent)?;
+    let folder = tempfile::Builder::new().prefix("estafette-bare-").tempdir_in(arguments.program.parent())?;
     let bare = Bare::start(folder.path(), Duration::from_millis(arguments.trigger_ms)).await?;
     let sides = [
         (bare.address, Arc::new(Requests::submissions(bare.address, &target.key, PREFER))),

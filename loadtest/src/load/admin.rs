@@ -1,5 +1,6 @@
 //! The admin port, as far as a run needs it: one command, one reply, in RESP.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -56,6 +57,46 @@ async fn reply(stream: &mut BufReader<TcpStream>) -> anyhow::Result<String> {
     Ok(texts.join("\n"))
 }
 
+/// What waits in a queue.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// The channel.
+    pub channel: String,
+    /// The lane.
+    pub lane: String,
+    /// The institution's CBE number.
+    pub institution: String,
+    /// How many.
+    pub messages: u64,
+}
+
+/// The queues in which something waits, as `QUEUES` tells them.
+pub async fn queues(address: SocketAddr) -> anyhow::Result<Vec<Depth>> {
+    depths(&ask(address, &["QUEUES"]).await?).context("QUEUES does not tell what this program knows")
+}
+
+/// Names and values in turn, a line each; a new queue begins where a name comes again.
+fn depths(told: &str) -> Option<Vec<Depth>> {
+    let mut depths = Vec::new();
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    let mut lines = told.lines().filter(|line| !line.is_empty()).peekable();
+    while let Some(name) = lines.next() {
+        known.insert(name, lines.next()?);
+        if lines.peek().is_none_or(|next| known.contains_key(next)) {
+            let text = |name| known.get(name).map(|text| (*text).to_owned());
+            let messages = known.get("messages")?.parse().ok()?;
+            depths.push(Depth {
+                channel: text("channel")?,
+                lane: text("lane")?,
+                institution: text("institution")?,
+                messages,
+            });
+            known.clear();
+        }
+    }
+    Some(depths)
+}
+
 /// The 99th percentile of the group commits, in milliseconds, as `INFO` tells it.
 pub async fn commit_p99_ms(address: SocketAddr) -> anyhow::Result<f64> {
     let info = ask(address, &["INFO"]).await?;
@@ -72,6 +113,22 @@ fn commit_p99(info: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queues_are_told_apart_whatever_else_is_said_of_them() {
+        let one = "channel\nsms\nlane\nbulk\ninstitution\n0403019261\nmessages\n7\n";
+        let other = "lane\nurgent\nchannel\nebox\nmessages\n2\nweight\n3\ninstitution\n0206731645";
+        let depth = |channel: &str, lane: &str, institution: &str, messages| Depth {
+            channel: channel.into(),
+            lane: lane.into(),
+            institution: institution.into(),
+            messages,
+        };
+        let both = vec![depth("sms", "bulk", "0403019261", 7), depth("ebox", "urgent", "0206731645", 2)];
+        assert_eq!(depths(&format!("{one}{other}")), Some(both));
+        assert_eq!(depths(""), Some(Vec::new()));
+        assert_eq!(depths("channel\nsms\nlane"), None);
+    }
 
     #[test]
     fn the_commit_is_found_in_info_with_its_unit() {

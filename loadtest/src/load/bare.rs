@@ -9,12 +9,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpResponse, web};
 use anyhow::Context;
 use bytes::Bytes;
 use redb::{Database, TableDefinition};
 use tokio::sync::oneshot;
+
+use super::served::Served;
 
 /// As the broker's default.
 const CACHE_BYTES: usize = 64 << 20;
@@ -31,8 +33,8 @@ struct Row {
 pub struct Bare {
     /// Where it listens.
     pub address: SocketAddr,
-    server: ServerHandle,
-    threads: [JoinHandle<anyhow::Result<()>>; 2],
+    served: Served,
+    writer: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Bare {
@@ -44,38 +46,19 @@ impl Bare {
         let (rows, taken) = channel();
         let writer =
             std::thread::Builder::new().name("bare-writer".into()).spawn(move || write(&database, &taken, trigger))?;
-        let (tell, told) = oneshot::channel();
-        let serving = std::thread::Builder::new()
-            .name("bare-http".into())
-            .spawn(move || actix_web::rt::System::new().block_on(serve(rows, tell)))?;
-        let (address, server) = told.await.context("the server of the raw limit does not start")?;
-        Ok(Self { address, server, threads: [serving, writer] })
+        let routes = move |app: &mut ServiceConfig| {
+            app.app_data(web::Data::new(rows.clone())).route("/v1/messages", web::post().to(accept));
+        };
+        let served = Served::start("bare-http", routes).await?;
+        Ok(Self { address: served.address, served, writer })
     }
 
     /// Stops it, and fails when it failed meanwhile.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.server.stop(false).await;
-        let joined = tokio::task::spawn_blocking(move || {
-            self.threads
-                .map(|thread| thread.join().unwrap_or_else(|_| anyhow::bail!("a thread of the raw limit failed")))
-        });
-        joined.await?.into_iter().collect()
+        self.served.stop().await?;
+        let joined = tokio::task::spawn_blocking(move || self.writer.join());
+        joined.await?.unwrap_or_else(|_| anyhow::bail!("the writer of the raw limit failed"))
     }
-}
-
-async fn serve(rows: Sender<Row>, tell: oneshot::Sender<(SocketAddr, ServerHandle)>) -> anyhow::Result<()> {
-    let server = HttpServer::new(move || {
-        App::new().app_data(web::Data::new(rows.clone())).route("/v1/messages", web::post().to(accept))
-    })
-    .workers(1)
-    .keep_alive(Duration::from_secs(75))
-    .disable_signals()
-    .shutdown_timeout(1)
-    .bind("127.0.0.1:0")?;
-    let address = server.addrs().first().copied().context("no address was bound")?;
-    let server = server.run();
-    let _ = tell.send((address, server.handle()));
-    Ok(server.await?)
 }
 
 async fn accept(body: Bytes, rows: web::Data<Sender<Row>>) -> HttpResponse {

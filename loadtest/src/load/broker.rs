@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use estafette_loadtest::{Settings, Simulators};
+use estafette_loadtest::ledger::Channel;
+use estafette_loadtest::{Settings, Simulators, cbe};
 
 use super::peer::Connection;
 use super::request;
@@ -20,8 +21,36 @@ const SMPP_WINDOW: u32 = 100;
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
 
+/// Where a run's own broker is started from.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Program {
+    /// The program to start; without it the `estafette` beside this program.
+    #[arg(long, value_name = "PATH")]
+    estafette: Option<PathBuf>,
+    /// Where data goes: a folder on the disk to be measured.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Program {
+    /// The program, which is there.
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
+        let program = match &self.estafette {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("estafette"),
+        };
+        ensure!(program.is_file(), "{} is not there: build it, or give --estafette PATH", program.display());
+        Ok(program.canonicalize()?)
+    }
+
+    /// The folder below which data goes.
+    pub fn parent(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(std::env::temp_dir)
+    }
+}
+
 /// What the configuration of a run's own broker differs in.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// SMS a second; 0 for no limit.
     pub sms_per_second: u32,
@@ -29,6 +58,34 @@ pub struct Plan {
     pub trigger_ms: u64,
     /// SMS go over SMPP, else over the HTTP gateway.
     pub smpp: bool,
+    /// The channels that it has.
+    pub channels: Vec<Channel>,
+    /// The institutions, by name; there is one at least.
+    pub institutions: Vec<String>,
+    /// Keys of its configuration, put over all others.
+    pub config: toml::Table,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            sms_per_second: 0,
+            trigger_ms: 0,
+            smpp: false,
+            channels: vec![Channel::Sms],
+            institutions: vec!["Load".into()],
+            config: toml::Table::new(),
+        }
+    }
+}
+
+/// Where the simulators are.
+#[derive(Clone, Copy, Debug)]
+pub struct There {
+    /// All but the SMSC.
+    pub http: SocketAddr,
+    /// The SMSC.
+    pub smsc: Option<SocketAddr>,
 }
 
 /// A broker in a temporary folder.
@@ -37,8 +94,10 @@ pub struct Own {
     pub api: SocketAddr,
     /// Where its admin port listens.
     pub admin: SocketAddr,
-    /// A live key.
+    /// A live key of the first institution.
     pub key: String,
+    /// A live key of each institution.
+    pub keys: Vec<String>,
     program: PathBuf,
     folder: tempfile::TempDir,
     child: Option<Child>,
@@ -46,28 +105,38 @@ pub struct Own {
 
 impl Own {
     /// Writes the configuration and makes a key; [`Own::start`] runs it.
-    pub fn prepare(
-        program: &Path,
-        parent: &Path,
-        simulators: &Simulators,
-        told: &Settings,
-        plan: Plan,
-    ) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("estafette-load-").tempdir_in(parent)?;
+    pub fn prepare(program: &Program, simulators: &Simulators, told: &Settings, plan: &Plan) -> anyhow::Result<Self> {
+        let there = There { http: simulators.address(), smsc: simulators.smsc_address() };
+        Self::prepare_at(program, there, told, plan)
+    }
+
+    /// The same for simulators that may run elsewhere.
+    pub fn prepare_at(program: &Program, there: There, told: &Settings, plan: &Plan) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("estafette-load-").tempdir_in(program.parent())?;
         let data = folder.path().join("data");
         // Taken and let go: nobody else on this machine is likely to get them meanwhile.
         let (api, admin) = (free()?, free()?);
-        let config = config(&data, api, admin, simulators, told, plan)?;
-        std::fs::write(folder.path().join("estafette.toml"), config)?;
-        let made = Command::new(program)
-            .args(["key", "new", "--institution", INSTITUTION, "--name", "load", "--output", "json", "--data"])
-            .arg(&data)
-            .output()
-            .with_context(|| format!("run {}", program.display()))?;
-        ensure!(made.status.success(), "no key was made: {}", String::from_utf8_lossy(&made.stderr));
-        let made: serde_json::Value = serde_json::from_slice(&made.stdout).context("understand the new key")?;
-        let key = made["key"].as_str().context("understand the new key")?.to_owned();
-        Ok(Self { api, admin, key, program: program.to_owned(), folder, child: None })
+        let file = folder.path().join("estafette.toml");
+        std::fs::write(&file, config(&data, api, admin, there, told, plan)?)?;
+        let program = program.path()?;
+        let run = |arguments: &[&str], path: &Path| -> anyhow::Result<Vec<u8>> {
+            let ran = Command::new(&program).args(arguments).arg(path).output();
+            let ran = ran.with_context(|| format!("run {}", program.display()))?;
+            let said = || format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+            ensure!(ran.status.success(), "{} {}: {}", program.display(), arguments.join(" "), said());
+            Ok(ran.stdout)
+        };
+        run(&["check-config"], &file)?;
+        let mut keys = Vec::new();
+        for place in 0..plan.institutions.len() {
+            let institution = institution(place);
+            let words = ["key", "new", "--institution", &institution, "--name", "load", "--output", "json", "--data"];
+            let made: serde_json::Value =
+                serde_json::from_slice(&run(&words, &data)?).context("understand the new key")?;
+            keys.push(made["key"].as_str().context("understand the new key")?.to_owned());
+        }
+        let key = keys.first().cloned().context("a broker needs an institution")?;
+        Ok(Self { api, admin, key, keys, program, folder, child: None })
     }
 
     /// Runs it, and comes back at once.
@@ -154,14 +223,14 @@ impl Drop for Own {
     }
 }
 
-/// The program beside this one, unless another is given.
-pub fn program(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    let program = match given {
-        Some(path) => path,
-        None => std::env::current_exe()?.with_file_name("estafette"),
-    };
-    ensure!(program.is_file(), "{} is not there: build it, or give --estafette PATH", program.display());
-    Ok(program.canonicalize()?)
+/// The CBE number of an institution of a run's own broker, by its place.
+fn institution(place: usize) -> String {
+    if place == 0 { INSTITUTION.to_owned() } else { cbe::generate(place as u64) }
+}
+
+/// The name of an institution of a run's own broker, by its CBE number.
+pub fn institution_of<'a>(names: &'a [String], number: &str) -> Option<&'a str> {
+    names.iter().enumerate().find(|(place, _)| institution(*place) == number).map(|(_, name)| name.as_str())
 }
 
 fn free() -> anyhow::Result<SocketAddr> {
@@ -172,65 +241,122 @@ fn config(
     data: &Path,
     api: SocketAddr,
     admin: SocketAddr,
-    there: &Simulators,
+    there: There,
     told: &Settings,
-    plan: Plan,
+    plan: &Plan,
 ) -> anyhow::Result<String> {
-    let Plan { sms_per_second, trigger_ms, smpp } = plan;
     let data = data.display();
-    let sms = if smpp { over_smpp(there, told)? } else { over_http(api, there, told) };
-    Ok(format!(
-        r#"[http]
-address = "{api}"
-
-[admin]
-address = "{admin}"
-
-[data]
-folder = '{data}'
-
-[journal]
-trigger_ms = {trigger_ms}
-
-[log]
-level = "warn"
-
-[webhooks]
-allowed_networks = ["127.0.0.0/8"]
-
-[delivery.sms]
-rate_per_second = {sms_per_second}
-
-[channels.sms]
-{sms}
-
-[[institution]]
-cbe = "{INSTITUTION}"
-name = "Load"
+    let Plan { sms_per_second, trigger_ms, .. } = plan;
+    let base = format!(
+        r#"
+http.address = "{api}"
+admin.address = "{admin}"
+data.folder = '{data}'
+journal.trigger_ms = {trigger_ms}
+log.level = "warn"
+webhooks.allowed_networks = ["127.0.0.0/8"]
+delivery.sms.rate_per_second = {sms_per_second}
 "#
-    ))
+    );
+    let mut whole: toml::Table = toml::from_str(&base)?;
+    let mut channels = toml::Table::new();
+    for channel in &plan.channels {
+        let (name, table) = match channel {
+            Channel::Sms if plan.smpp => ("sms", over_smpp(there, told)?),
+            Channel::Sms => ("sms", over_http(api, there, told)),
+            Channel::Govapp => ("govapp", over_govapp(there, told)),
+            Channel::Ebox => ("ebox", over_ebox(there, told)),
+            Channel::Smsc => bail!("smsc is no channel of a broker"),
+        };
+        channels.insert(name.to_owned(), table.into());
+    }
+    whole.insert("channels".into(), channels.into());
+    let institutions = plan.institutions.iter().enumerate().map(|(place, name)| {
+        toml::Value::from(toml::Table::from_iter([
+            ("cbe".to_owned(), institution(place).into()),
+            ("name".to_owned(), name.as_str().into()),
+        ]))
+    });
+    whole.insert("institution".into(), institutions.collect::<Vec<_>>().into());
+    put_over(&mut whole, &plan.config);
+    Ok(toml::to_string(&whole)?)
 }
 
-fn over_http(api: SocketAddr, there: &Simulators, told: &Settings) -> String {
-    let (there, api_key) = (there.address(), told.sms.api_key.as_deref().unwrap_or_default());
-    let secret = &told.govapp.callback_secret;
-    format!(
-        r#"base_url = "http://{there}/ringring"
-api_key = "{api_key}"
-callback_base = "http://{api}"
-callback_secret = "{secret}""#
-    )
+/// Puts keys over others, table by table.
+fn put_over(under: &mut toml::Table, over: &toml::Table) {
+    for (key, value) in over {
+        match (under.get_mut(key), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => put_over(under, over),
+            _ => drop(under.insert(key.clone(), value.clone())),
+        }
+    }
 }
 
-fn over_smpp(there: &Simulators, told: &Settings) -> anyhow::Result<String> {
-    let there = there.smsc_address().context("the simulated SMSC does not listen")?;
-    let (name, password) = (told.smsc.system_id.as_deref(), told.smsc.password.as_deref());
-    let (name, password) = (name.unwrap_or("load"), password.unwrap_or_default());
-    Ok(format!(
-        r#"provider = "smpp"
-address = "{there}"
-system_id = "{name}"
-password = "{password}"
-window = {SMPP_WINDOW}"#
-    ))
+fn table<const N: usize>(pairs: [(&str, toml::Value); N]) -> toml::Table {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn over_http(api: SocketAddr, there: There, told: &Settings) -> toml::Table {
+    table([
+        ("base_url", format!("http://{}/ringring", there.http).into()),
+        ("api_key", told.sms.api_key.as_deref().unwrap_or_default().into()),
+        ("callback_base", format!("http://{api}").into()),
+        ("callback_secret", told.govapp.callback_secret.as_str().into()),
+    ])
+}
+
+fn over_govapp(there: There, told: &Settings) -> toml::Table {
+    table([
+        ("base_url", format!("http://{}/govapp", there.http).into()),
+        ("token", told.govapp.token.as_deref().unwrap_or_default().into()),
+        ("callback_secret", told.govapp.callback_secret.as_str().into()),
+    ])
+}
+
+fn over_ebox(there: There, told: &Settings) -> toml::Table {
+    table([
+        ("base_url", format!("http://{}/ebox/messageRegistry/v2", there.http).into()),
+        ("token_url", format!("http://{}/ebox/oauth/token", there.http).into()),
+        ("client_id", told.ebox.client_id.as_str().into()),
+        ("client_secret", told.ebox.client_secret.as_str().into()),
+        ("sender_application_id", "load".into()),
+        ("message_type_id", "reminder".into()),
+    ])
+}
+
+fn over_smpp(there: There, told: &Settings) -> anyhow::Result<toml::Table> {
+    let address = there.smsc.context("the simulated SMSC does not listen")?;
+    Ok(table([
+        ("provider", "smpp".into()),
+        ("address", address.to_string().into()),
+        ("system_id", told.smsc.system_id.as_deref().unwrap_or("load").into()),
+        ("password", told.smsc.password.as_deref().unwrap_or_default().into()),
+        ("window", SMPP_WINDOW.into()),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_scenario_are_put_over_those_of_the_run_and_leave_the_others() {
+        let over = "delivery.sms.window = 9\njournal.trigger_ms = 2\n[channels.sms]\ntimeout_ms = 7\n";
+        let institutions = vec!["rail".to_owned(), "post".to_owned()];
+        let plan = Plan { config: toml::from_str(over).unwrap(), institutions, ..Plan::default() };
+        let there = There { http: ([127, 0, 0, 1], 9).into(), smsc: None };
+        let at = SocketAddr::from(([127, 0, 0, 1], 1));
+        let whole = config(Path::new("/d"), at, at, there, &Settings::default(), &plan).unwrap();
+        let whole: toml::Table = toml::from_str(&whole).unwrap();
+        let number = |path: [&str; 2], key: &str| whole[path[0]].get(path[1]).map(|table| table[key].as_integer());
+        assert_eq!(number(["delivery", "sms"], "window"), Some(Some(9)));
+        assert_eq!(number(["delivery", "sms"], "rate_per_second"), Some(Some(0)));
+        assert_eq!(number(["channels", "sms"], "timeout_ms"), Some(Some(7)));
+        assert_eq!(whole["channels"]["sms"]["base_url"].as_str(), Some("http://127.0.0.1:9/ringring"));
+        assert_eq!(whole["journal"]["trigger_ms"].as_integer(), Some(2));
+        let numbers: Vec<_> =
+            whole["institution"].as_array().unwrap().iter().map(|one| one["cbe"].as_str().unwrap()).collect();
+        assert_eq!((numbers[0], cbe::is_valid(numbers[1])), (INSTITUTION, true));
+        assert_eq!(institution_of(&plan.institutions, numbers[1]), Some("post"));
+    }
 }

@@ -5,7 +5,6 @@
 //! signed, over as many connections; beside it the broker tells a part of the feed once more while nothing else goes on.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,12 +14,12 @@ use estafette_loadtest::{Settings, Simulators};
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
-use super::broker::{self, Own, Plan};
+use super::broker::{Own, Plan, Program};
 use super::endpoint::{Endpoint, Signer};
 use super::figures::{self, Rounds, at_ms, say, verdict};
 use super::open;
 use super::request::Requests;
-use super::sender::{Sender, Told};
+use super::sender::{Draft, Sender, Told};
 
 /// The share of the rate that must be told in the median second.
 const TARGET: f64 = 0.99;
@@ -38,12 +37,8 @@ const ROUND: Duration = Duration::from_secs(4);
 /// What is asked on the command line.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The program to start; without it the `estafette` beside this program.
-    #[arg(long, value_name = "PATH")]
-    estafette: Option<PathBuf>,
-    /// Where data goes: a folder on the disk to be measured.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
     /// Messages a second.
     #[arg(long, default_value_t = 5_000)]
     rate: u32,
@@ -142,11 +137,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     settings.address.set_port(0);
     settings.smsc.address = (!arguments.http).then_some(settings.address);
     let simulators = Simulators::start(settings.clone()).await?;
-    let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
     let sms_per_second = if arguments.broadcast { arguments.rate } else { 0 };
     let plan = Plan { sms_per_second, smpp: !arguments.http, ..Plan::default() };
-    let program = broker::program(arguments.estafette.clone())?;
-    let mut own = Own::prepare(&program, &parent, &simulators, &settings, plan)?;
+    let mut own = Own::prepare(&arguments.program, &simulators, &settings, &plan)?;
     own.start()?;
     own.ready().await?;
     let sender = Sender::new(&own)?;
@@ -216,7 +209,7 @@ async fn travel(
     simulators: &Simulators,
 ) -> anyhow::Result<Travelled> {
     let requests = Arc::new(Requests::submissions(own.api, &own.key, "respond-async"));
-    let draft = if arguments.broadcast { Some(sender.draft(arguments.messages()).await?) } else { None };
+    let draft = if arguments.broadcast { Some(sender.draft(&Draft::sms(arguments.messages())).await?) } else { None };
     let (api, length) = (own.api, Duration::from_secs(arguments.seconds));
     let begun = Instant::now();
     let drive = async {

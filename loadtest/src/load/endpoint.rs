@@ -6,22 +6,20 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::http::header::HeaderMap;
-use actix_web::web::{self, Data};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 use anyhow::{Context, ensure};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hdrhistogram::Histogram;
-use tokio::sync::oneshot;
 
 use super::figures;
+use super::served::Served;
 
 /// One call in so many is checked: its signature, and how long after its event it came.
 const SAMPLE: u64 = 16;
@@ -95,21 +93,19 @@ pub struct Endpoint {
     /// Where it listens.
     pub address: SocketAddr,
     book: Data<Book>,
-    server: ServerHandle,
-    thread: JoinHandle<anyhow::Result<()>>,
+    served: Served,
 }
 
 impl Endpoint {
     /// Starts it on a free port of this machine, with a thread of its own.
     pub async fn start() -> anyhow::Result<Self> {
         let book = Data::new(Book { noted: Mutex::new(Noted::empty()), signer: OnceLock::new() });
-        let (tell, told) = oneshot::channel();
         let shared = book.clone();
-        let thread = std::thread::Builder::new()
-            .name("endpoint".into())
-            .spawn(move || actix_web::rt::System::new().block_on(serve(shared, tell)))?;
-        let (address, server) = told.await.context("the endpoint does not start")?;
-        Ok(Self { address, book, server, thread })
+        let routes = move |app: &mut ServiceConfig| {
+            app.app_data(shared.clone()).route("/hook", web::post().to(take));
+        };
+        let served = Served::start("endpoint", routes).await?;
+        Ok(Self { address: served.address, book, served })
     }
 
     /// Where calls go.
@@ -135,27 +131,12 @@ impl Endpoint {
 
     /// Stops it, and fails when it failed meanwhile.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.server.stop(false).await;
-        let joined = tokio::task::spawn_blocking(move || self.thread.join());
-        joined.await?.unwrap_or_else(|_| anyhow::bail!("the thread of the endpoint failed"))
+        self.served.stop().await
     }
 }
 
 fn noted(book: &Book) -> MutexGuard<'_, Noted> {
     book.noted.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn serve(book: Data<Book>, tell: oneshot::Sender<(SocketAddr, ServerHandle)>) -> anyhow::Result<()> {
-    let server = HttpServer::new(move || App::new().app_data(book.clone()).route("/hook", web::post().to(take)))
-        .workers(1)
-        .keep_alive(Duration::from_secs(75))
-        .disable_signals()
-        .shutdown_timeout(1)
-        .bind("127.0.0.1:0")?;
-    let address = server.addrs().first().copied().context("no address was bound")?;
-    let server = server.run();
-    let _ = tell.send((address, server.handle()));
-    Ok(server.await?)
 }
 
 async fn take(request: HttpRequest, body: Bytes, book: Data<Book>) -> HttpResponse {

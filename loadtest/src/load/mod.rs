@@ -6,15 +6,22 @@
 
 pub mod accept;
 mod admin;
+mod arrivals;
 mod bare;
 mod broker;
 pub mod callbacks;
 mod closed;
 mod endpoint;
+mod fairness;
 mod figures;
 mod open;
 mod peer;
+mod report;
 mod request;
 pub mod restart;
+pub mod run;
+mod scenario;
 mod sender;
+mod served;
+mod template;
 pub mod waiting;

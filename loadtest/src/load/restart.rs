@@ -11,9 +11,9 @@ use anyhow::ensure;
 use estafette_loadtest::ledger::Channel;
 use estafette_loadtest::{Settings, Simulators};
 
-use super::broker::{self, Own, Plan};
+use super::broker::{Own, Plan, Program};
 use super::figures::{Rounds, say, verdict};
-use super::sender::Sender;
+use super::sender::{Draft, Sender};
 
 const TARGET_SECONDS: f64 = 3.0;
 const TARGET_MIB: f64 = 250.0;
@@ -25,12 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What is asked on the command line.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The program to start; without it the `estafette` beside this program.
-    #[arg(long, value_name = "PATH")]
-    estafette: Option<PathBuf>,
-    /// Where data goes: a folder on the disk to be measured.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
     /// Recipients of the broadcast.
     #[arg(long, default_value_t = 1_000_000)]
     recipients: u64,
@@ -54,15 +50,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut settings = Settings::default();
     settings.address.set_port(0);
     let simulators = Simulators::start(settings.clone()).await?;
-    let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
     let plan = Plan { sms_per_second: PACE, ..Plan::default() };
-    let program = broker::program(arguments.estafette)?;
-    let mut own = Own::prepare(&program, &parent, &simulators, &settings, plan)?;
+    let mut own = Own::prepare(&arguments.program, &simulators, &settings, &plan)?;
     own.start()?;
     own.ready().await?;
     let sender = Sender::new(&own)?;
     let begun = Instant::now();
-    let broadcast = sender.draft(arguments.recipients).await?;
+    let broadcast = sender.draft(&Draft::sms(arguments.recipients)).await?;
     let uploaded = begun.elapsed().as_secs_f64();
     sender.start(&broadcast).await?;
     sent(&mut own, &simulators, u64::from(PACE) * 2).await?;
@@ -72,7 +66,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         own.kill()?;
         // What was on its way to the gateway arrives, and is not taken for a delivery after the restart.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        told.raw_start.push(start_alone(&program)?);
+        told.raw_start.push(start_alone(&arguments.program.path()?)?);
         told.raw_read.push(read_all(&own.data())?);
         let known = simulators.count(Channel::Sms).total;
         let begun = Instant::now();

@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use estafette_loadtest::mobile;
+use estafette_loadtest::{mobile, niss};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::broker::Own;
+use super::scenario::{Lane, Recipient};
 
 /// How long an answer may take; an upload is one.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -22,7 +23,36 @@ const PAGE: usize = 1_000;
 /// The name of the webhook.
 const WEBHOOK: &str = "load";
 
+/// A broadcast to be made.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The strategy.
+    pub strategy: String,
+    /// The lane.
+    pub priority: Lane,
+    /// The French text; each row has a `NAME` when it names that.
+    pub text: String,
+    /// What each row has.
+    pub recipient: Recipient,
+    /// The indexes of the recipients.
+    pub recipients: Range<u64>,
+}
+
+impl Draft {
+    /// The first so many recipients by SMS.
+    pub fn sms(recipients: u64) -> Self {
+        Self {
+            strategy: "sms-only".into(),
+            priority: Lane::Bulk,
+            text: "Bonjour {{NAME}}, votre rendez-vous est demain.".into(),
+            recipient: Recipient::Mobile,
+            recipients: 0..recipients,
+        }
+    }
+}
+
 /// A sender with its key.
+#[derive(Clone)]
 pub struct Sender {
     client: reqwest::Client,
     base: String,
@@ -64,12 +94,13 @@ struct Data {
 impl Sender {
     /// The sender of a run's own broker.
     pub fn new(own: &Own) -> anyhow::Result<Self> {
-        Self::at(own.api, own.key.clone())
+        Self::at(&format!("http://{}", own.api), own.key.clone())
     }
 
-    fn at(api: SocketAddr, key: String) -> anyhow::Result<Self> {
+    /// A sender at any broker; `api` has neither path nor slash at its end.
+    pub fn at(api: &str, key: String) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().no_proxy().http1_only().tls_certs_only([]).timeout(PATIENCE).build()?;
-        Ok(Self { client, base: format!("http://{api}/v1"), key })
+        Ok(Self { client, base: format!("{api}/v1"), key })
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
@@ -83,18 +114,24 @@ impl Sender {
         self.answer(self.client.post(format!("{}{path}", self.base)).json(body)).await
     }
 
-    /// Creates a broadcast by SMS and uploads its recipients; gives its id.
-    pub async fn draft(&self, recipients: u64) -> anyhow::Result<String> {
-        let content = json!({ "text": { "fr": "Bonjour {{NAME}}, votre rendez-vous est demain." } });
-        let created = self.post("/broadcasts", &json!({ "strategy": "sms-only", "content": content })).await?;
+    /// Creates a broadcast and uploads its recipients; gives its id.
+    pub async fn draft(&self, draft: &Draft) -> anyhow::Result<String> {
+        let mut content = json!({ "text": { "fr": draft.text } });
+        if !matches!(draft.recipient, Recipient::Mobile) {
+            content["title"] = json!({ "fr": "Rappel" });
+        }
+        let asked = json!({ "strategy": draft.strategy, "content": content, "priority": draft.priority.name() });
+        let created = self.post("/broadcasts", &asked).await?;
         let id = created["id"].as_str().context("the broker gave no id")?.to_owned();
-        let pieces = futures_util::stream::unfold(0, move |from| async move {
-            (from < recipients).then(|| (anyhow::Ok(piece(from, recipients)), from + PIECE))
+        let (list, first) = (draft.clone(), draft.recipients.start);
+        let pieces = futures_util::stream::unfold((list, first), |(list, from)| async move {
+            (from < list.recipients.end).then(|| (anyhow::Ok(piece(&list, from)), (list, from + PIECE)))
         });
         let upload = self.client.put(format!("{}/broadcasts/{id}/recipients", self.base));
         let upload = upload.header("Content-Type", "text/csv").body(reqwest::Body::wrap_stream(pieces));
         let filled = self.answer(upload).await?;
-        ensure!(filled["accepted"].as_u64() == Some(recipients), "not all recipients were taken: {filled}");
+        let count = draft.recipients.end - first;
+        ensure!(filled["accepted"].as_u64() == Some(count), "not all recipients were taken: {filled}");
         Ok(id)
     }
 
@@ -144,11 +181,26 @@ impl Sender {
 }
 
 /// A part of the list; the first one begins with the header.
-fn piece(from: u64, recipients: u64) -> Bytes {
-    let mut rows = if from == 0 { "key,mobile,language,var.NAME\n".to_owned() } else { String::new() };
-    for row in from..recipients.min(from + PIECE) {
+fn piece(draft: &Draft, from: u64) -> Bytes {
+    let columns = match draft.recipient {
+        Recipient::Mobile => "mobile",
+        Recipient::Niss => "niss",
+        Recipient::Person => "niss,mobile",
+    };
+    let has_name = draft.text.contains("{{NAME}}");
+    let mut rows = String::new();
+    if from == draft.recipients.start {
+        rows = format!("key,{columns},language{}\n", if has_name { ",var.NAME" } else { "" });
+    }
+    for row in from..draft.recipients.end.min(from + PIECE) {
         // A String takes all.
-        let _ = writeln!(rows, "r{row:09},{},fr,Marie", mobile::generate(row));
+        let _ = write!(rows, "r{row:09},");
+        let _ = match draft.recipient {
+            Recipient::Mobile => write!(rows, "{}", mobile::generate(row)),
+            Recipient::Niss => write!(rows, "{}", niss::generate(row)),
+            Recipient::Person => write!(rows, "{},{}", niss::generate(row), mobile::generate(row)),
+        };
+        rows += if has_name { ",fr,Marie\n" } else { ",fr\n" };
     }
     rows.into()
 }
@@ -157,11 +209,22 @@ fn piece(from: u64, recipients: u64) -> Bytes {
 mod tests {
     use super::*;
 
+    fn lines(draft: &Draft) -> Vec<String> {
+        let pieces = draft.recipients.clone().step_by(PIECE as usize).flat_map(|from| piece(draft, from));
+        String::from_utf8(pieces.collect()).unwrap().lines().map(str::to_owned).collect()
+    }
+
     #[test]
     fn the_pieces_together_are_the_list_with_one_header() {
-        let whole: Vec<u8> = (0..5_000).step_by(PIECE as usize).flat_map(|from| piece(from, 5_000)).collect();
-        let lines: Vec<&str> = std::str::from_utf8(&whole).unwrap().lines().collect();
-        assert_eq!((lines.len(), lines[0]), (5_001, "key,mobile,language,var.NAME"));
+        let lines = lines(&Draft::sms(5_000));
+        assert_eq!((lines.len(), lines[0].as_str()), (5_001, "key,mobile,language,var.NAME"));
         assert!(lines[5_000].starts_with("r000004999,+32"));
+    }
+
+    #[test]
+    fn a_list_has_the_columns_that_its_text_and_recipients_need() {
+        let draft = Draft { recipient: Recipient::Person, text: "Bonjour".into(), recipients: 7..9, ..Draft::sms(0) };
+        let row = |index| format!("r{index:09},{},{},fr", niss::generate(index), mobile::generate(index));
+        assert_eq!(lines(&draft), ["key,niss,mobile,language".to_owned(), row(7), row(8)]);
     }
 }

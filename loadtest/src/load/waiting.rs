@@ -3,14 +3,13 @@
 //! The raw limit is the same number of requests a second straight to the simulated gateway, in the same rounds. Receipts come as
 //! in operation.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
 use estafette_loadtest::{Settings, Simulators};
 
-use super::broker::{self, Own, Plan};
+use super::broker::{Own, Plan, Program};
 use super::figures::{Rounds, at_ms, say, verdict};
 use super::open::Round;
 use super::request::Requests;
@@ -23,12 +22,8 @@ const QUANTILES: [f64; 3] = [0.5, 0.99, 0.999];
 /// What is asked on the command line.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The program to start; without it the `estafette` beside this program.
-    #[arg(long, value_name = "PATH")]
-    estafette: Option<PathBuf>,
-    /// Where data goes: a folder on the disk to be measured.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
     /// Submissions a second.
     #[arg(long, default_value_t = 1_000)]
     rate: u32,
@@ -85,9 +80,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     settings.sms.faults.latency_min_ms = arguments.channel_ms;
     settings.sms.faults.latency_max_ms = arguments.channel_ms;
     let simulators = Simulators::start(settings.clone()).await?;
-    let parent = arguments.data.clone().unwrap_or_else(std::env::temp_dir);
     let plan = Plan { trigger_ms: arguments.trigger_ms, ..Plan::default() };
-    let mut own = Own::prepare(&broker::program(arguments.estafette)?, &parent, &simulators, &settings, plan)?;
+    let mut own = Own::prepare(&arguments.program, &simulators, &settings, &plan)?;
     own.start()?;
     own.ready().await?;
     let api_key = settings.sms.api_key.as_deref().unwrap_or_default();
