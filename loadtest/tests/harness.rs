@@ -29,11 +29,12 @@ async fn report(folder: &Path, name: &str, scenario: &str) -> Value {
     let ran = harness(folder, &[(&toml, scenario)], &["run", &toml, "--json", &json, "--report", &html]).await;
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let page = std::fs::read_to_string(folder.join(html)).unwrap();
-    assert!(page.contains("</html>") && page.contains("Latency over time"));
+    assert!(page.contains("</html>") && page.contains("Hand-over, ms"));
     serde_json::from_slice(&std::fs::read(folder.join(json)).unwrap()).unwrap()
 }
 
-/// An endpoint that answers in chunks, the first request after `stall`, with 503 where the path says so; tells what it got.
+/// An endpoint that answers in chunks, the first request after `stall`; with 503 and a second later where the path says so. Tells how
+/// many it got.
 async fn endpoint(stall: Duration) -> (u16, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, got) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU64::new(0)));
@@ -58,7 +59,11 @@ async fn endpoint(stall: Duration) -> (u16, Arc<AtomicU64>) {
                     if counted.fetch_add(1, Ordering::SeqCst) == 0 {
                         tokio::time::sleep(stall).await;
                     }
-                    let status = if first.contains("/refused/") { "503 Busy" } else { "200 OK" };
+                    let is_refused = first.contains("/refused/");
+                    if is_refused {
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                    let status = if is_refused { "503 Busy" } else { "200 OK" };
                     let answer = format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
                     if stream.write_all(answer.as_bytes()).await.is_err() {
                         return;
@@ -99,11 +104,13 @@ request = {{ to = "http://127.0.0.1:{port}", path = "/refused/{{{{seq}}}}" }}
     assert!(patient["latency"]["p90_ms"].as_f64().unwrap() >= 190.0, "{patient}");
     assert!(patient["waited_for_place"].as_u64().unwrap() > 0, "{patient}");
     assert!(patient["latency"]["mean_ms"].as_f64() > patient["service"]["mean_ms"].as_f64(), "{patient}");
-    // Ten at once, of which five find a place or may wait for one.
-    assert_eq!((&refused["begun"], &refused["not_begun"], &refused["wrong"]), (&5.into(), &5.into(), &5.into()));
-    assert_eq!(refused["outcomes"]["status 503"], 5);
-    assert!(told["notes"].to_string().contains("5 requests were not begun"), "{}", told["notes"]);
-    assert_eq!(got.load(Ordering::SeqCst), 205);
+    // Ten at once, of which five find a place or may wait for one; nobody is answered before all have come, unless the machine is stuck.
+    let count = |what: &str| refused[what].as_u64().unwrap();
+    let (begun, not_begun) = (count("begun"), count("not_begun"));
+    assert!(begun >= 5 && not_begun > 0 && begun + not_begun == 10, "{refused}");
+    assert_eq!((count("wrong"), &refused["outcomes"]["status 503"]), (begun, &begun.into()));
+    assert!(told["notes"].to_string().contains("requests were not begun"), "{}", told["notes"]);
+    assert_eq!(got.load(Ordering::SeqCst), 200 + begun);
 }
 
 /// A sender straight to the gateway.
@@ -156,7 +163,9 @@ async fn hand_overs_are_found_in_the_ledgers_of_simulators_in_and_out_of_the_pro
     let compared = harness(folder.path(), &[], &["compare", "own.json", "there.json", "--report", "both.html"]).await;
     assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stderr));
     let page = std::fs::read_to_string(folder.path().join("both.html")).unwrap();
-    assert!(page.contains("B against A") && page.contains("A p99") && page.contains("B p99"));
+    for part in ["B against A", "Latency over time", "A p99", "B p99"] {
+        assert!(page.contains(part), "{part}");
+    }
 }
 
 #[tokio::test]

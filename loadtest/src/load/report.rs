@@ -5,6 +5,7 @@
 
 pub mod chart;
 pub mod page;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -191,11 +192,13 @@ pub struct Fault {
     pub name: String,
 }
 
-/// What an institution got of a lane while arrivals came.
+/// What an institution got of a lane under a strategy, which decides the channel, while arrivals came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// The lane.
     pub lane: String,
+    /// The strategy.
+    pub strategy: String,
     /// The institution.
     pub institution: String,
     /// What it had to be sent: messages that were accepted, and rows of started broadcasts.
@@ -298,10 +301,10 @@ impl Report {
             lines.push(line);
         }
         for share in &self.fairness {
-            let Share { lane, institution, offered, handed, fair } = share;
+            let Share { lane, strategy, institution, offered, handed, fair } = share;
             let percent = share.percent().map_or_else(String::new, |percent| format!(" ({percent:.1} %)"));
             lines.push(format!(
-                "{lane}, {institution}: {handed} of {offered} handed over, fair share {fair:.0}{percent}"
+                "{lane}, {strategy}, {institution}: {handed} of {offered} handed over, fair share {fair:.0}{percent}"
             ));
         }
         lines.extend(self.notes.iter().map(|note| format!("note: {note}")));

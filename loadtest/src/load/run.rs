@@ -9,6 +9,7 @@ mod tally;
 mod watch;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use super::fairness::max_min;
 use super::figures::say;
 use super::open::{self, Bounds, Seen};
 use super::report::{self, Fault, Latency, PerSecond, Report, Share, page::page};
+use super::scenario::Lane;
 use super::scenario::check::{self, Part, Scenario, Work};
 use super::template::Ids;
 use progress::Progress;
@@ -144,7 +146,12 @@ async fn play(scenario: &Scenario, folder: &Path, stage: &mut Stage) -> anyhow::
         };
         tallies.borrow_mut()[sender].see(seen, begin);
     };
-    let driving = open::drive(ticking, &bounds, start, tell);
+    let driving = async {
+        open::drive(ticking, &bounds, start, tell).await?;
+        // What was begun early may be handed over until the end.
+        tokio::time::sleep_until((begin + scenario.length).into()).await;
+        Ok(())
+    };
     watched.during(driving, stage, scenario, &tallies, &mut progress).await?;
     pacing.join().map_err(|_| anyhow::anyhow!("the pacing thread failed"))?;
     watched.settle(stage, scenario, &tallies, &mut progress).await?;
@@ -164,7 +171,7 @@ fn told(
 ) -> Report {
     let fairness = shares(scenario, &tallies);
     let mut notes = watched.notes;
-    let mut senders = Vec::new();
+    let (mut senders, mut late) = (Vec::new(), Vec::new());
     for (part, tally) in scenario.senders.iter().zip(&mut tallies) {
         let sender = sender(part, tally);
         let name = &sender.name;
@@ -175,18 +182,19 @@ fn told(
             ));
         }
         if let Some(lag) = sender.lag.as_ref().filter(|lag| lag.p99_ms > LATE_MS) {
-            notes.push(format!(
-                "{name}: the generator itself was late by {:.1} ms at p99; the latencies contain that",
-                lag.p99_ms
-            ));
+            late.push(format!("{name} {:.0} ms", lag.p99_ms));
         }
         let left = offered(part, tally).saturating_sub(tally.handed);
         if watched.has_ledgers && left > 0 && sender.kind != "requests" {
             notes.push(format!(
-                "{name}: {left} messages or rows that were accepted were not handed over by the end of settle_seconds"
+                "{name}: {left} messages or rows that were accepted were not handed over before the run ended (unreachable, failed, or waiting)"
             ));
         }
         senders.push(sender);
+    }
+    if !late.is_empty() {
+        let late = late.join(", ");
+        notes.push(format!("the generator itself was late, which is part of the latencies, at p99 by: {late}"));
     }
     let mut queues = watched.queues;
     for queue in &mut queues.series {
@@ -269,31 +277,30 @@ fn sender(part: &Part, tally: &mut Tally) -> report::Sender {
     }
 }
 
-/// What each institution got of each lane while arrivals came, where several share one.
+/// What each institution got of each lane and strategy while arrivals came, where several share one.
 fn shares(scenario: &Scenario, tallies: &[Tally]) -> Vec<Share> {
     let seconds = scenario.length.as_secs() as usize;
-    let mut shares: Vec<Share> = Vec::new();
+    let mut groups: BTreeMap<(Lane, &str), Vec<Share>> = BTreeMap::new();
     for (part, tally) in scenario.senders.iter().zip(tallies) {
-        let Some(lane) = part.lane() else { continue };
+        let (Some(lane), Some(strategy)) = (part.lane(), part.strategy()) else { continue };
         let handed: u64 = tally.seconds.iter().take(seconds).map(|second| second.handed).sum();
         let offered = offered(part, tally);
-        let known = shares.iter_mut().find(|share| share.lane == lane.name() && share.institution == part.institution);
-        if let Some(share) = known {
+        let group = groups.entry((lane, strategy)).or_default();
+        if let Some(share) = group.iter_mut().find(|share| share.institution == part.institution) {
             share.offered += offered;
             share.handed += handed;
         } else {
-            let (lane, institution) = (lane.name().to_owned(), part.institution.clone());
-            shares.push(Share { lane, institution, offered, handed, fair: 0.0 });
+            let (lane, strategy, institution) = (lane.name().into(), strategy.into(), part.institution.clone());
+            group.push(Share { lane, strategy, institution, offered, handed, fair: 0.0 });
         }
     }
-    for lane in ["urgent", "normal", "bulk"] {
-        let mut of: Vec<&mut Share> = shares.iter_mut().filter(|share| share.lane == lane).collect();
-        let demands: Vec<f64> = of.iter().map(|share| share.offered as f64).collect();
-        let capacity = of.iter().map(|share| share.handed as f64).sum();
-        for (share, fair) in of.iter_mut().zip(max_min(&demands, capacity)) {
+    groups.retain(|_, group| group.len() > 1);
+    for group in groups.values_mut() {
+        let demands: Vec<f64> = group.iter().map(|share| share.offered as f64).collect();
+        let capacity = group.iter().map(|share| share.handed as f64).sum();
+        for (share, fair) in group.iter_mut().zip(max_min(&demands, capacity)) {
             share.fair = report::round(fair);
         }
     }
-    let is_shared = |lane: &str| shares.iter().filter(|share| share.lane == lane).count() > 1;
-    shares.iter().filter(|share| is_shared(&share.lane)).cloned().collect()
+    groups.into_values().flatten().collect()
 }

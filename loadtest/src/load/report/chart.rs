@@ -10,7 +10,7 @@ const WIDTH: f64 = 680.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
-const TOP: f64 = 22.0;
+const TOP: f64 = 26.0;
 const BOTTOM: f64 = 40.0;
 /// Moments that are drawn at most; of a longer run several seconds are one, and the highest of them counts.
 const MOMENTS: usize = 300;
@@ -39,6 +39,8 @@ pub struct Lines {
     pub is_log: bool,
     /// The moments, in seconds.
     pub at_seconds: Vec<f64>,
+    /// Where the drawing ends at the earliest, in seconds: drawings of one page have the same length.
+    pub until: f64,
     /// The lines.
     pub series: Vec<Series>,
     /// Moments at which something changed.
@@ -106,9 +108,11 @@ fn log_ticks(least: f64, most: f64) -> Vec<f64> {
 }
 
 impl Lines {
-    /// Whether there is anything to draw.
+    /// Whether there is nothing to draw: a value at one moment is no line.
     pub fn is_empty(&self) -> bool {
-        self.series.iter().all(|series| series.values.iter().all(Option::is_none))
+        let is_known =
+            |place: &usize| self.series.iter().any(|series| matches!(series.values.get(*place), Some(Some(_))));
+        (0..self.at_seconds.len()).filter(is_known).count() < 2
     }
 
     /// Fewer moments, each with the highest of its values.
@@ -139,7 +143,7 @@ impl Lines {
         let is_log = self.is_log && known().any(|value| value > 0.0);
         let ticks = if is_log { log_ticks(least, most) } else { even_ticks(most) };
         let (bottom, top) = (ticks[0], ticks[ticks.len() - 1]);
-        let span = at.last().copied().unwrap_or_default().max(1.0);
+        let span = at.last().copied().unwrap_or_default().max(self.until).max(1.0);
         let x = |second: f64| LEFT + second / span * (WIDTH - LEFT - RIGHT);
         let y = |value: f64| {
             let share = if is_log {
@@ -182,7 +186,8 @@ impl Lines {
                 let _ = write!(out, r#"<circle class="dot c{colour}" cx="{x:.1}" cy="{y:.1}" r="2.2"/>"#);
             }
         }
-        let width = (WIDTH - LEFT - RIGHT) / at.len().max(2) as f64;
+        let apart = at.windows(2).next().map_or(1.0, |pair| pair[1] - pair[0]);
+        let width = apart / span * (WIDTH - LEFT - RIGHT);
         for (place, second) in at.iter().enumerate() {
             let mut told = format!("{} s", number(*second));
             for (series, values) in self.series.iter().zip(&values) {
@@ -314,7 +319,7 @@ mod tests {
     fn lines(values: Vec<Option<f64>>, is_log: bool) -> Lines {
         let at_seconds = (0..values.len()).map(|second| second as f64).collect();
         let series = vec![Series { name: "a<b".into(), colour: 1, dash: 2, values }];
-        Lines { title: "T & t".into(), unit: "ms".into(), is_log, at_seconds, series, marks: vec![1.0] }
+        Lines { title: "T & t".into(), unit: "ms".into(), is_log, at_seconds, until: 2.0, series, marks: vec![1.0] }
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! Invariant: the page needs nothing else: no script, no font, no address. All that came from a scenario is escaped.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::chart::{Bar, COLOURS, Lines, Series, bars, escape, number};
-use super::{Latency, Percentiles, Report, Sender};
+use super::table::{find, names, table};
+use super::{Percentiles, Report, Sender, Share};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -41,12 +43,12 @@ pub fn page(runs: &[&Report]) -> String {
 }
 
 const ABOUT_LATENCY: &str = "From the moment that a request was meant to begin until its whole answer, of the requests meant to begin in each \
-    second: whoever had to wait is counted as having waited. Each line upward is a multiple.";
+    second: whoever had to wait is counted as having waited. The scale is logarithmic.";
 const ABOUT_HANDOVER: &str = "From the moment that a request was meant to begin until the simulated channel had the message, by the channel's clock \
     in whole milliseconds.";
 const ABOUT_THROUGHPUT: &str = "Each second, when it happened. A message or row that a channel had twice counts once.";
 const ABOUT_FAIRNESS: &str = "What the channels had of each institution while arrivals came, beside its max-min share of what they had of all in that \
-    lane: nobody could have more without another, who has no more, having less. The band is 5 % around the share.";
+    lane under that strategy: nobody could have more without another, who has no more, having less. The band is 5 % around the share.";
 
 fn header(out: &mut String, runs: &[&Report]) {
     for (place, run) in runs.iter().enumerate() {
@@ -97,120 +99,6 @@ fn tiles(out: &mut String, run: &Report) {
     *out += "</dl>";
 }
 
-/// The senders of all runs by name, in the order of the first run.
-fn names<'a>(runs: &[&'a Report]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    for sender in runs.iter().flat_map(|run| &run.senders) {
-        if !names.contains(&sender.name.as_str()) {
-            names.push(&sender.name);
-        }
-    }
-    names
-}
-
-fn find<'a>(run: &'a Report, name: &str) -> Option<&'a Sender> {
-    run.senders.iter().find(|sender| sender.name == name)
-}
-
-fn table(out: &mut String, runs: &[&Report]) {
-    *out += "<div class=\"wide\"><table><thead><tr><th></th><th colspan=\"5\">Requests</th><th colspan=\"4\">Latency, ms</th>\
-             <th colspan=\"4\">Hand-over, ms</th><th colspan=\"2\">Rows</th></tr><tr><th class=\"left\">Sender</th>\
-             <th class=\"left\">Lane</th><th>Arrivals</th><th>Right</th><th>Wrong</th><th>Not begun</th>";
-    for _ in 0..2 {
-        *out += "<th>p50</th><th>p99</th><th>p99.9</th><th>most</th>";
-    }
-    *out += "<th>Of</th><th>Handed</th></tr></thead><tbody>";
-    for name in names(runs) {
-        let of: Vec<Option<&Sender>> = runs.iter().map(|run| find(run, name)).collect();
-        for (place, sender) in of.iter().enumerate() {
-            let Some(sender) = sender else { continue };
-            let mark = if runs.len() == 2 { ["A · ", "B · "][place] } else { "" };
-            let count = |value: u64| number(value as f64);
-            let bad = |value: u64| {
-                let class = if value > 0 { " class=\"bad\"" } else { "" };
-                format!("<td{class}>{}</td>", count(value))
-            };
-            let lane = sender.lane.as_deref().unwrap_or("–");
-            let _ = write!(
-                out,
-                "<tr><td>{mark}{}</td><td class=\"left\">{}</td><td>{}</td><td>{}</td>{}{}",
-                escape(name),
-                escape(lane),
-                count(sender.planned),
-                count(sender.right),
-                bad(sender.wrong),
-                bad(sender.not_begun)
-            );
-            latency_cells(out, sender.latency.as_ref());
-            latency_cells(out, sender.handover.as_ref());
-            let rows = if sender.rows == 0 { "–".into() } else { count(sender.rows) };
-            let handed = if sender.rows == 0 && sender.handed == 0 { "–".into() } else { count(sender.handed) };
-            let _ = write!(out, "<td>{rows}</td><td>{handed}</td></tr>");
-        }
-        if let [Some(one), Some(other)] = of[..] {
-            change(out, one, other);
-        }
-    }
-    *out += "</tbody></table></div>";
-    outcomes(out, runs);
-}
-
-fn latency_cells(out: &mut String, latency: Option<&Latency>) {
-    let Some(Latency { p50_ms, p99_ms, p999_ms, max_ms, .. }) = latency else {
-        *out += "<td>–</td><td>–</td><td>–</td><td>–</td>";
-        return;
-    };
-    for value in [p50_ms, p99_ms, p999_ms, max_ms] {
-        let _ = write!(out, "<td>{}</td>", number(*value));
-    }
-}
-
-/// What is looked at of a sender.
-type Of = fn(&Sender) -> Option<&Latency>;
-
-/// How the second run differs from the first, in percent.
-fn change(out: &mut String, one: &Sender, other: &Sender) {
-    let differs = |one: f64, other: f64| {
-        if one > 0.0 { format!("{:+.0} %", (other / one - 1.0) * 100.0) } else { "–".into() }
-    };
-    let count = |of: fn(&Sender) -> u64| differs(of(one) as f64, of(other) as f64);
-    let time = |of: Of, at: fn(&Latency) -> f64| match (of(one), of(other)) {
-        (Some(one), Some(other)) => differs(at(one), at(other)),
-        _ => "–".into(),
-    };
-    *out += "<tr class=\"soft\"><td>B against A</td><td></td>";
-    for cell in [count(|one| one.planned), count(|one| one.right), count(|one| one.wrong), count(|one| one.not_begun)] {
-        let _ = write!(out, "<td>{cell}</td>");
-    }
-    let ats: [fn(&Latency) -> f64; 4] = [|one| one.p50_ms, |one| one.p99_ms, |one| one.p999_ms, |one| one.max_ms];
-    let ofs: [Of; 2] = [|one| one.latency.as_ref(), |one| one.handover.as_ref()];
-    for of in ofs {
-        for at in ats {
-            let _ = write!(out, "<td>{}</td>", time(of, at));
-        }
-    }
-    let _ = write!(out, "<td>{}</td><td>{}</td></tr>", count(|one| one.rows), count(|one| one.handed));
-}
-
-/// What the wrong answers were.
-fn outcomes(out: &mut String, runs: &[&Report]) {
-    let mut told = Vec::new();
-    for (place, run) in runs.iter().enumerate() {
-        let mark = if runs.len() == 2 { ["A · ", "B · "][place] } else { "" };
-        for sender in run.senders.iter().filter(|sender| sender.wrong > 0) {
-            let all: Vec<String> = sender.outcomes.iter().map(|(what, count)| format!("{count} × {what}")).collect();
-            told.push(format!("<li>{mark}{}: {}</li>", escape(&sender.name), escape(&all.join(", "))));
-        }
-    }
-    if !told.is_empty() {
-        let _ = write!(
-            out,
-            "<p class=\"soft\">All outcomes of senders with wrong answers:</p><ul class=\"soft\">{}</ul>",
-            told.concat()
-        );
-    }
-}
-
 fn section(out: &mut String, title: &str, about: &str, figures: Vec<String>) {
     if figures.is_empty() {
         return;
@@ -236,6 +124,14 @@ fn seconds(series: &[Series]) -> Vec<f64> {
     (0..longest).map(|second| second as f64).collect()
 }
 
+/// Drawings of one page have the same length and the same marks.
+fn over_time(runs: &[&Report], title: &str, unit: &str, at_seconds: Vec<f64>, series: Vec<Series>) -> Lines {
+    let seconds = |run: &&Report| run.senders.iter().map(|sender| sender.per_second.arrived.len()).max();
+    let last = runs.iter().filter_map(seconds).max().unwrap_or_default() as f64 - 1.0;
+    let until = runs.iter().map(|run| run.length_seconds).fold(last, f64::max);
+    Lines { title: title.into(), unit: unit.into(), is_log: false, at_seconds, until, series, marks: marks(runs) }
+}
+
 fn drawn(lines: Lines) -> Option<String> {
     (!lines.is_empty()).then(|| lines.draw())
 }
@@ -258,7 +154,7 @@ fn percentiles(runs: &[&Report], what: &str, of: impl Fn(&Sender) -> &Percentile
         }
         let title = format!("{name}{what}");
         let at_seconds = seconds(&series);
-        drawn(Lines { title, unit: "milliseconds".into(), is_log: true, at_seconds, series, marks: marks(runs) })
+        drawn(Lines { is_log: true, ..over_time(runs, &title, "milliseconds", at_seconds, series) })
     };
     names(runs).into_iter().filter_map(one).collect()
 }
@@ -283,10 +179,13 @@ fn throughput(runs: &[&Report]) -> Vec<String> {
     let draw = |(title, of): (&str, Counts)| {
         let mut series = Vec::new();
         if let [run] = runs {
+            let longest = run.senders.iter().map(|sender| of(sender).len()).max().unwrap_or_default();
             // A sender has the same colour in each drawing.
             let (first, rest) = run.senders.split_at(run.senders.len().min(COLOURS - 1));
             for (place, sender) in first.iter().enumerate().filter(|(_, sender)| is_busy(of(sender))) {
-                let values = of(sender).iter().map(|count| Some(*count as f64)).collect();
+                let mut values = totals([sender], of);
+                // A sender that is through goes on with nothing.
+                values.resize(longest, Some(0.0));
                 series.push(Series { name: sender.name.clone(), colour: place, dash: place % 4, values });
             }
             let rest: Vec<&Sender> = rest.iter().filter(|sender| is_busy(of(sender))).collect();
@@ -303,8 +202,7 @@ fn throughput(runs: &[&Report]) -> Vec<String> {
             }
         }
         let at_seconds = seconds(&series);
-        let unit = "a second".into();
-        drawn(Lines { title: title.into(), unit, is_log: false, at_seconds, series, marks: marks(runs) })
+        drawn(over_time(runs, title, "a second", at_seconds, series))
     };
     kinds.into_iter().filter_map(draw).collect()
 }
@@ -334,32 +232,32 @@ fn waiting(runs: &[&Report]) -> Vec<String> {
         let name = format!("{}resident", letter(runs, place));
         memory.push(Series { name, colour: place, dash: place, values });
     }
-    let (title, unit) = ("Queue depth".into(), "messages".into());
-    let depth =
-        Lines { title, unit, is_log: false, at_seconds: at_seconds.clone(), series: depths, marks: marks(runs) };
-    let (title, unit) = ("Memory of the broker".into(), "MiB".into());
-    let memory = Lines { title, unit, is_log: false, at_seconds, series: memory, marks: Vec::new() };
+    let depth = over_time(runs, "Queue depth", "messages", at_seconds.clone(), depths);
+    let memory = over_time(runs, "Memory of the broker", "MiB", at_seconds, memory);
     [depth, memory].into_iter().filter_map(drawn).collect()
 }
 
 fn fairness(runs: &[&Report]) -> Vec<String> {
-    let mut lanes: Vec<&str> =
-        runs.iter().flat_map(|run| run.fairness.iter().map(|share| share.lane.as_str())).collect();
-    lanes.sort_unstable();
-    lanes.dedup();
-    let lane = |lane: &str| {
-        let mut all = Vec::new();
-        for (place, run) in runs.iter().enumerate() {
-            for share in run.fairness.iter().filter(|share| share.lane == lane) {
+    let place = |share: &Share| (share.lane.clone(), share.strategy.clone());
+    let all: BTreeSet<(String, String)> = runs.iter().flat_map(|run| run.fairness.iter().map(place)).collect();
+    let one = |wanted: (String, String)| {
+        let mut told = Vec::new();
+        for (run, report) in runs.iter().enumerate() {
+            for share in report.fairness.iter().filter(|share| place(share) == wanted) {
                 let Some(percent) = share.percent() else { continue };
-                let name = format!("{}{}", letter(runs, place), share.institution);
-                let told = format!("{percent:.1} %: {} of {}", number(share.handed as f64), number(share.fair.round()));
-                all.push(Bar { name, percent, told, colour: place });
+                let name = format!("{}{}", letter(runs, run), share.institution);
+                let amounts = (number(share.handed as f64), number(share.fair.round()));
+                told.push(Bar {
+                    name,
+                    percent,
+                    told: format!("{percent:.1} %: {} of {}", amounts.0, amounts.1),
+                    colour: run,
+                });
             }
         }
-        (!all.is_empty()).then(|| bars(&format!("Lane {lane}"), &all))
+        (!told.is_empty()).then(|| bars(&format!("Lane {}, strategy {}", wanted.0, wanted.1), &told))
     };
-    lanes.into_iter().filter_map(lane).collect()
+    all.into_iter().filter_map(one).collect()
 }
 
 #[cfg(test)]
@@ -390,7 +288,7 @@ mod tests {
             "Hand-over to the channel",
             "Queue depth",
             "Memory of the broker",
-            "Lane bulk",
+            "Lane bulk, strategy sms-only",
             "gateway fails",
         ] {
             assert!(alone.contains(part), "{part}");

@@ -57,6 +57,7 @@ pub fn sample(scale: u64) -> Report {
         Queue { channel: "sms".into(), lane: "bulk".into(), institution: "rail".into(), messages: vec![5, 0, 9] };
     let share = |institution: &str, handed, fair| Share {
         lane: "bulk".into(),
+        strategy: "sms-only".into(),
         institution: institution.into(),
         offered: 100,
         handed,

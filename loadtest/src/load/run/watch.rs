@@ -22,6 +22,8 @@ use crate::load::scenario::check::{Scenario, Work};
 const PAUSE: Duration = Duration::from_millis(100);
 /// From one look at queues and memory to the next.
 const SECOND: Duration = Duration::from_secs(1);
+/// With empty queues and no hand-over for so long nothing more is waited for.
+const QUIET: Duration = Duration::from_secs(5);
 /// Queues that are told apart at most.
 const QUEUES: usize = 2_000;
 
@@ -95,13 +97,20 @@ impl Watched {
         progress: &mut Progress,
     ) -> anyhow::Result<()> {
         let until = Instant::now() + scenario.settle;
+        let (mut known, mut moved) = (0, Instant::now());
         loop {
             self.look(stage, scenario, tallies, progress).await?;
+            let handed = tallies.borrow().iter().map(|tally| tally.handed + tally.again).sum();
+            if std::mem::replace(&mut known, handed) != handed {
+                moved = Instant::now();
+            }
+            // What is left then was unreachable or has failed; what is to be retried is in no queue meanwhile.
+            let is_over = self.is_empty() && moved.elapsed() >= QUIET;
             let is_done =
                 scenario.senders.iter().zip(tallies.borrow().iter()).all(|(part, tally)| {
                     matches!(part.work, Work::Requests(..)) || tally.handed >= offered(part, tally)
                 });
-            if is_done || !self.has_ledgers || Instant::now() >= until {
+            if is_done || is_over || !self.has_ledgers || Instant::now() >= until {
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
@@ -174,6 +183,12 @@ impl Watched {
             self.memory_mib.push(round(own.memory_mib()?.0));
         }
         Ok(())
+    }
+
+    /// Whether it is known that nothing waits.
+    fn is_empty(&self) -> bool {
+        let is_known = !self.queues.at_seconds.is_empty();
+        is_known && self.queues.series.iter().all(|queue| queue.messages.last() == Some(&0))
     }
 
     fn note_queues(&mut self, at: f64, seen: Vec<admin::Depth>) {

@@ -101,6 +101,15 @@ impl Part {
             Work::Requests(..) => None,
         }
     }
+
+    /// The strategy of what it sends, which decides the channel, where that is known.
+    pub fn strategy(&self) -> Option<&str> {
+        match &self.work {
+            Work::Messages(message) => Some(&message.strategy),
+            Work::Broadcasts(broadcast) => Some(&broadcast.strategy),
+            Work::Requests(..) => None,
+        }
+    }
 }
 
 /// Reads and checks a file.
