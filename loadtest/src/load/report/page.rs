@@ -14,6 +14,7 @@ const STYLE: &str = include_str!("page.css");
 /// The page of one run or of two; with two, the first is what the second is compared with.
 pub fn page(runs: &[&Report]) -> String {
     let title = match runs {
+        [one, other] if one.name == other.name => format!("{}: two runs", one.name),
         [one, other] => format!("{} beside {}", one.name, other.name),
         _ => runs.iter().map(|run| run.name.as_str()).collect(),
     };
@@ -31,14 +32,17 @@ pub fn page(runs: &[&Report]) -> String {
     section(&mut out, "Throughput", ABOUT_THROUGHPUT, throughput(runs));
     section(&mut out, "What waits in the broker", "", waiting(runs));
     section(&mut out, "Fairness between institutions", ABOUT_FAIRNESS, fairness(runs));
-    out += "<footer class=\"soft\"><p>Point at a drawing to read the values of a moment. Dotted vertical lines are faults made on purpose";
-    let faults = runs.first().map(|run| run.faults.as_slice()).unwrap_or_default();
-    for (place, fault) in faults.iter().enumerate() {
-        let name = if fault.name.is_empty() { "faults change" } else { &fault.name };
-        let (at, channel) = (number(fault.at_seconds), escape(&fault.channel));
-        let _ = write!(out, "{}{at} s, {channel}: {}", if place == 0 { ": " } else { "; " }, escape(name));
+    out += "<footer class=\"soft\"><p>Point at a drawing to read the values of a moment.</p>";
+    for (place, run) in runs.iter().enumerate().filter(|(_, run)| !run.faults.is_empty()) {
+        let _ = write!(out, "<p>{}Dotted vertical lines are faults made on purpose:", letter(runs, place));
+        for (number_of, fault) in run.faults.iter().enumerate() {
+            let name = if fault.name.is_empty() { "faults change" } else { &fault.name };
+            let (at, channel) = (number(fault.at_seconds), escape(&fault.channel));
+            let _ = write!(out, "{}{at} s, {channel}: {}", if number_of == 0 { " " } else { "; " }, escape(name));
+        }
+        out += ".</p>";
     }
-    out += ".</p></footer></main></body></html>\n";
+    out += "</footer></main></body></html>\n";
     out
 }
 
