@@ -142,17 +142,12 @@ impl Indexes {
             // The same for several says nothing of any.
             _ => return,
         };
-        self.recent.told(self.of_recent(reference), AttemptRef { message, step, retry });
-    }
-
-    fn of_recent(&self, reference: &str) -> u128 {
-        let half = |domain| u128::from(self.hash.hash(domain, reference.as_bytes()));
-        half("recent") << 64 | half("recent too")
+        self.recent.told(reference, AttemptRef { message, step, retry });
     }
 
     /// The attempt for which a channel told this reference, when that was of late. Of which channel is not known here.
     pub fn recent(&self, reference: &str) -> Option<AttemptRef> {
-        self.recent.attempt_of(self.of_recent(reference))
+        self.recent.attempt_of(reference)
     }
 
     /// A chunk is durable: its rows are indexed soon.

@@ -4,6 +4,7 @@
 //! It holds what was appended, durable or not: what follows from a receipt is appended behind it. Bounded: the oldest go
 //! first, and are found by the index then.
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 
 use estafette_actors::domain::id::AttemptRef;
@@ -13,14 +14,25 @@ use super::lock;
 /// References of a generation, of which there are two: some 12 MB each at most.
 const GENERATION: usize = 131_072;
 
-/// See the head of this file. Keys are hashes of references: 128 bits, so that no two are alike.
+type Generation = HashMap<u128, AttemptRef, foldhash::fast::RandomState>;
+
+/// See the head of this file. Keys are hashes of references: 128 bits, keyed anew at each start, so that no two are alike.
 #[derive(Debug, Default)]
-pub struct Recent(Mutex<[HashMap<u128, AttemptRef>; 2]>);
+pub struct Recent {
+    halves: [RandomState; 2],
+    generations: Mutex<[Generation; 2]>,
+}
 
 impl Recent {
+    fn hash(&self, reference: &str) -> u128 {
+        let [high, low] = self.halves.each_ref().map(|half| u128::from(half.hash_one(reference)));
+        high << 64 | low
+    }
+
     /// A channel told its reference for an attempt.
-    pub fn told(&self, reference: u128, attempt: AttemptRef) {
-        let [young, old] = &mut *lock(&self.0);
+    pub fn told(&self, reference: &str, attempt: AttemptRef) {
+        let reference = self.hash(reference);
+        let [young, old] = &mut *lock(&self.generations);
         if young.len() >= GENERATION {
             *old = std::mem::take(young);
         }
@@ -28,8 +40,9 @@ impl Recent {
     }
 
     /// The attempt for which it was told last.
-    pub fn attempt_of(&self, reference: u128) -> Option<AttemptRef> {
-        let [young, old] = &*lock(&self.0);
+    pub fn attempt_of(&self, reference: &str) -> Option<AttemptRef> {
+        let reference = self.hash(reference);
+        let [young, old] = &*lock(&self.generations);
         young.get(&reference).or_else(|| old.get(&reference)).copied()
     }
 }
@@ -49,15 +62,16 @@ mod tests {
         let recent = Recent::default();
         let count = 3 * GENERATION as u64 + 7;
         for number in 0..count {
-            recent.told(number.into(), attempt(number));
+            recent.told(&number.to_string(), attempt(number));
         }
         for number in count - GENERATION as u64..count {
-            assert_eq!(recent.attempt_of(number.into()), Some(attempt(number)));
+            assert_eq!(recent.attempt_of(&number.to_string()), Some(attempt(number)));
         }
-        assert_eq!(recent.attempt_of(0), None);
-        let held: usize = lock(&recent.0).iter().map(HashMap::len).sum();
+        assert_eq!(recent.attempt_of("0"), None);
+        let held: usize = lock(&recent.generations).iter().map(HashMap::len).sum();
         assert!(held <= 2 * GENERATION);
-        recent.told(u128::from(count) - 1, attempt(3));
-        assert_eq!(recent.attempt_of(u128::from(count) - 1), Some(attempt(3)));
+        let last = (count - 1).to_string();
+        recent.told(&last, attempt(3));
+        assert_eq!(recent.attempt_of(&last), Some(attempt(3)));
     }
 }
