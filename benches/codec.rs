@@ -43,6 +43,7 @@ fn envelope() -> Envelope {
         sender_reference: Some("dossier-17".into()),
         accepted_at: Timestamp::from_millis(1_763_886_600_000),
         idempotency: None,
+        window: None,
     }
 }
 

@@ -38,6 +38,7 @@ fn sample() -> Envelope {
         sender_reference: None,
         accepted_at: Timestamp::ZERO,
         idempotency: None,
+        window: None,
     }
 }
 

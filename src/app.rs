@@ -75,6 +75,8 @@ pub struct Blueprint {
     pub announcer: announcer::Settings,
     /// How their endpoints are called.
     pub announce: announce::Settings,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Blueprint {
@@ -95,6 +97,7 @@ impl Blueprint {
             suppressions: 1_000_000,
             announcer: announcer::Settings::default(),
             announce: announce::Settings::default(),
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -172,7 +175,7 @@ impl Core {
     pub fn start(blueprint: Blueprint) -> Result<Self, Error> {
         // 100 ms at first use: better before the first request than in it.
         std::thread::spawn(Mobile::warm);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = Arc::clone(&blueprint.clock);
         // The store first: it locks the folder.
         let store = Store::open(blueprint.store, Arc::clone(&clock))?;
         let folder = store.folder();

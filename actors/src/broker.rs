@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::announcer::Announcements;
 use crate::delivery::Desk;
 use crate::domain::channel::Channel;
-use crate::domain::id::{BroadcastId, ChunkId, Kind, MessageId};
+use crate::domain::id::{BroadcastId, Kind, MessageId};
 use crate::domain::inbound::Heard;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{MessageStatus, WaitReason};
@@ -22,7 +22,7 @@ use crate::intake::Intake;
 use crate::latency::Quantiles;
 use crate::messages::{BroadcastOrder, Cancel, Command, Hear, Progress, Receive, Refused, Steer, Submitted};
 use crate::nursery::{Child, Vitals};
-use crate::ports::{Archive, Clock, Journal, Loaded};
+use crate::ports::{Archive, Clock, Held, Journal, Loaded};
 use crate::registry::Registry;
 use crate::supervisor::Supervisor;
 
@@ -90,6 +90,17 @@ pub struct WordFigures {
     pub stops: u64,
     /// Those for which no institution was found.
     pub nobodys: u64,
+}
+
+/// Why a message waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// The reason.
+    pub reason: WaitReason,
+    /// The channel that it waits at.
+    pub channel: Option<Channel>,
+    /// Until when, where that is known: the window opens then.
+    pub until: Option<Timestamp>,
 }
 
 mod gate;
@@ -256,10 +267,11 @@ impl Broker {
         self.order(BroadcastOrder::Create(Arc::new(broadcast))).await
     }
 
-    /// Stores a chunk of recipients of a broadcast that was not started.
-    pub async fn fill(&self, chunk: ChunkId, rows: Vec<Row>) -> Result<(), Refused> {
+    /// Stores recipients of a broadcast that was not started: at most [`MAX_CHUNK_ROWS`](crate::domain::id::MAX_CHUNK_ROWS)
+    /// of them, behind those that are there.
+    pub async fn fill(&self, broadcast: BroadcastId, rows: Vec<Row>) -> Result<(), Refused> {
         let _permit = self.0.admission.chunks.enter_late().await.ok_or(OVERLOADED)?;
-        self.order(BroadcastOrder::Fill(chunk, rows)).await
+        self.order(BroadcastOrder::Fill(broadcast, rows)).await
     }
 
     /// Starts a broadcast; gives the rows that were settled as duplicates.
@@ -354,25 +366,26 @@ impl Broker {
         self.desk(channel).ok_or(Refused::NotFound)?.steer(steer)
     }
 
-    /// Why a message waits: what it knows itself, and for a queue what binds its channel now.
-    pub fn why(&self, loaded: &Loaded) -> Option<(WaitReason, Option<Channel>)> {
+    /// Why a message waits: what it knows itself, what holds its broadcast up, and for a queue what binds its channel now.
+    pub fn why(&self, loaded: &Loaded) -> Option<Why> {
         // Of the state that is told, not of a later one: else it waits, and for nothing.
         let state = &loaded.state;
         let reason = state.wait_reason()?;
         if let Kind::Row { chunk, .. } = loaded.envelope.id.kind()
-            && self.0.journal.is_paused(chunk.broadcast)
-            && matches!(reason, WaitReason::Limit | WaitReason::Scheduled)
+            && let Some(held) = self.0.journal.held(chunk.broadcast, self.now())
+            && held.holds(reason)
         {
-            return Some((WaitReason::Paused, None));
+            let until = if let Held::Closed(until) = held { Some(until) } else { None };
+            return Some(Why { reason: held.reason(), channel: None, until });
         }
         if reason != WaitReason::Limit {
-            return Some((reason, None));
+            return Some(Why { reason, channel: None, until: None });
         }
         let agenda = state.agenda(loaded.envelope.valid_until);
         let channel = agenda.queued.iter().flatten().next().copied()?;
         let binding =
             self.desk(channel).map_or(WaitReason::ChannelDown, |desk| desk.binding(loaded.envelope.institution));
-        Some((binding, Some(channel)))
+        Some(Why { reason: binding, channel: Some(channel), until: None })
     }
 
     /// Test builds only: makes every actor panic at its next message.

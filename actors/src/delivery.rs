@@ -393,7 +393,10 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, fo
             Inquiry::NotFound if desk.clock.now() >= envelope.valid_until => {
                 (Outcome::Is(AttemptStatus::Failed(Failure::Expired), None), None)
             }
-            Inquiry::NotFound => sent().await,
+            Inquiry::NotFound => match envelope.opens_after(desk.clock.now()) {
+                Some(opens) => (Outcome::NotYet(opens), None),
+                None => sent().await,
+            },
             Inquiry::CannotTell => (Outcome::Unknown, None),
         }
     } else {
@@ -436,6 +439,7 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, fo
                 desk.pace.throttled(now, pause.unwrap_or(Duration::from_secs(1)), sent);
             }
         }
+        Outcome::NotYet(_) => {}
         Outcome::Unknown => {
             count(&desk.counters.unknown);
             if counts {

@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 
 use crate::delivery::Wish;
 use crate::domain::channel::Channel;
-use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
+use crate::domain::id::{AttemptRef, BroadcastId, MessageId};
 use crate::domain::inbound::Heard;
 use crate::domain::life::Outcome;
 use crate::domain::mobile::Mobile;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::MessageStatus;
 use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
-use crate::ports::{ArchiveError, JournalError};
+use crate::ports::{ArchiveError, BroadcastPhase, JournalError};
 
 /// Why the broker did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -174,13 +174,13 @@ pub struct Command {
     pub done: oneshot::Sender<Result<(), Refused>>,
 }
 
-/// What can be done with a broadcast. The face has checked owner and phase.
+/// What can be done with a broadcast. The face has checked the owner; the phase is checked again.
 #[derive(Debug)]
 pub enum BroadcastOrder {
     /// Create it.
     Create(Arc<Broadcast>),
-    /// Store a chunk of recipients.
-    Fill(ChunkId, Vec<Row>),
+    /// Store a chunk of recipients, behind those that are there.
+    Fill(BroadcastId, Vec<Row>),
     /// Start it; rows with a key that came before are settled as duplicates.
     Start(BroadcastId, Vec<MessageId>),
     /// Cancel what waits.
@@ -189,6 +189,34 @@ pub enum BroadcastOrder {
     Pause(BroadcastId),
     /// Go on with it.
     Resume(BroadcastId),
+}
+
+impl BroadcastOrder {
+    /// Whether it can be done in the phase of its broadcast; `None` is the phase of one that is over or not known.
+    ///
+    /// # Errors
+    /// A conflict that says what the phase is.
+    pub fn check(&self, phase: impl Fn(BroadcastId) -> Option<BroadcastPhase>) -> Result<(), Refused> {
+        use BroadcastPhase::{Cancelled, Done, Draft, Paused, Started};
+        let (id, may) = match self {
+            Self::Create(_) => return Ok(()),
+            Self::Fill(id, _) | Self::Start(id, _) => (*id, &[Draft][..]),
+            Self::Cancel(id) => (*id, &[Draft, Started, Paused][..]),
+            Self::Pause(id) => (*id, &[Started][..]),
+            Self::Resume(id) => (*id, &[Paused][..]),
+        };
+        let phase = phase(id).unwrap_or(Done);
+        if may.contains(&phase) {
+            return Ok(());
+        }
+        Err(Refused::Conflict(match phase {
+            Draft => "the broadcast was not started",
+            Started => "the broadcast is started already",
+            Paused => "the broadcast is paused already",
+            Cancelled => "the broadcast is cancelled",
+            Done => "the broadcast is over: every row is settled",
+        }))
+    }
 }
 
 /// To a delivery: there may be something in your queues.

@@ -21,7 +21,7 @@ use crate::domain::life::{Outcome, State};
 use crate::domain::mobile::Mobile;
 use crate::domain::month::Month;
 use crate::domain::receipt::Receipt;
-use crate::domain::status::{AttemptStatus, MessageStatus};
+use crate::domain::status::{AttemptStatus, MessageStatus, WaitReason};
 use crate::domain::submission::{Broadcast, Envelope, Identifier, Institution, Lane, Recipient, Row};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::Usage;
@@ -61,6 +61,9 @@ pub enum JournalError {
     /// A commit failed; nothing after it was promised to anyone.
     #[error("the journal is read-only since a commit failed: {0}; mend the disk and restart")]
     ReadOnly(String),
+    /// So little of the disk is free that nothing new is taken; what was taken goes on.
+    #[error("the disk is nearly full; make room, or try again later")]
+    Full,
     /// More is under way than the queue to the writer holds.
     #[error("the journal has too much to write; try again later")]
     Overloaded,
@@ -94,10 +97,10 @@ pub enum Entry {
     },
     /// A new broadcast.
     Broadcast(Arc<Broadcast>),
-    /// A chunk of a broadcast that was not started.
+    /// The next chunk of a broadcast that was not started.
     Chunk {
-        /// Which; numbers follow each other from 0.
-        chunk: ChunkId,
+        /// Which broadcast; its chunks are numbered as they come.
+        broadcast: BroadcastId,
         /// Its rows, at most [`crate::domain::id::MAX_CHUNK_ROWS`] and about 262,000 bytes.
         rows: Vec<Row>,
     },
@@ -159,8 +162,20 @@ pub trait Journal: Send + Sync {
     /// The record of a broadcast that is known in memory (all that are not over).
     fn broadcast(&self, id: BroadcastId) -> Option<Arc<Broadcast>>;
 
-    /// Whether a broadcast is paused: no step of its rows may be begun. Never reads the disk.
-    fn is_paused(&self, _: BroadcastId) -> bool {
+    /// The phase of a broadcast that is known in memory. Never reads the disk.
+    fn phase(&self, _: BroadcastId) -> Option<BroadcastPhase> {
+        None
+    }
+
+    /// Why no step of a broadcast's rows may be begun now. Never reads the disk. Who asks before it begins one need not
+    /// ask again: [`Self::has_opened`] tells when a window that was found closed has opened.
+    fn held(&self, _: BroadcastId, _now: Timestamp) -> Option<Held> {
+        None
+    }
+
+    /// Whether a window opened that somebody found closed: said once. Also when the clock was set back, since what
+    /// was found closed may be open at the time that it is again.
+    fn has_opened(&self, _now: Timestamp) -> bool {
         false
     }
 
@@ -171,6 +186,11 @@ pub trait Journal: Send + Sync {
 
     /// A number for a new broadcast, greater than all before.
     fn next_broadcast(&self) -> u32;
+
+    /// Bytes of new messages that the disk still has room for.
+    fn room(&self) -> u64 {
+        u64::MAX
+    }
 
     /// Why nothing can be written, when that is so.
     fn read_only(&self) -> Option<String>;
@@ -332,6 +352,34 @@ pub struct Listing {
     pub next: Option<MessageId>,
 }
 
+/// Why no step of a broadcast's rows may be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Its sender or an operator paused it.
+    Paused,
+    /// Its window is closed, until then.
+    Closed(Timestamp),
+}
+
+impl Held {
+    /// Whether a row that waits for a reason of its own waits for this one instead.
+    pub fn holds(self, reason: WaitReason) -> bool {
+        match self {
+            Self::Paused => matches!(reason, WaitReason::Limit | WaitReason::Scheduled),
+            // What is scheduled waits for its time first, which may be in the window.
+            Self::Closed(_) => reason == WaitReason::Limit,
+        }
+    }
+
+    /// The reason for which its rows wait.
+    pub fn reason(self) -> WaitReason {
+        match self {
+            Self::Paused => WaitReason::Paused,
+            Self::Closed(_) => WaitReason::WindowClosed,
+        }
+    }
+}
+
 /// Whether a broadcast is being filled, sent, or over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -363,6 +411,12 @@ pub struct BroadcastView {
     pub by_status: HashMap<&'static str, u64>,
     /// When it was started.
     pub started_at: Option<Timestamp>,
+    /// Why none of its rows may be begun now, when it is started.
+    pub held: Option<Held>,
+    /// Rows that were settled a second, of late; while it is held, those of the time before.
+    pub per_second: Option<f64>,
+    /// When every row is settled at that rate.
+    pub expected_end: Option<Timestamp>,
 }
 
 /// One row's outcome.
@@ -374,6 +428,8 @@ pub struct ReportRow {
     pub key: Option<Box<str>>,
     /// Its state.
     pub state: State,
+    /// Why it waits, when it does.
+    pub waits: Option<WaitReason>,
 }
 
 /// Numbers parked receipts, in the order in which they came.

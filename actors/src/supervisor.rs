@@ -250,19 +250,19 @@ impl Supervisor {
     }
 }
 
-/// Whether rows belong to a paused broadcast: asked once for rows of the same one.
+/// Whether rows belong to a broadcast that is paused or whose window is closed: asked once for rows of the same one.
 #[derive(Default)]
-struct Pauses(Option<(BroadcastId, bool)>);
+struct Holds(Option<(BroadcastId, bool)>);
 
-impl Pauses {
-    fn holds(&mut self, journal: &dyn Journal, id: MessageId) -> bool {
+impl Holds {
+    fn hold(&mut self, journal: &dyn Journal, id: MessageId, now: Timestamp) -> bool {
         let Kind::Row { chunk, .. } = id.kind() else { return false };
         match self.0 {
-            Some((known, paused)) if known == chunk.broadcast => paused,
+            Some((known, held)) if known == chunk.broadcast => held,
             _ => {
-                let paused = journal.is_paused(chunk.broadcast);
-                self.0 = Some((chunk.broadcast, paused));
-                paused
+                let held = journal.held(chunk.broadcast, now).is_some();
+                self.0 = Some((chunk.broadcast, held));
+                held
             }
         }
     }
@@ -278,9 +278,16 @@ impl Actor for Supervisor {
 
     fn started(&mut self, context: &mut Self::Context) {
         let (archive, clock, me) = (Arc::clone(&self.parts.archive), Arc::clone(&self.parts.clock), context.address());
+        let (journal, desks) = (Arc::clone(&self.parts.journal), self.parts.desks.clone());
         // Off the actor, so that a full mailbox does not stop the clock.
         actix_rt::spawn(async move {
             while me.connected() {
+                if journal.has_opened(clock.now()) {
+                    // What was passed over may go now.
+                    for desk in &desks {
+                        desk.rewind();
+                    }
+                }
                 match archive.due(clock.now(), DUE_PAGE).await {
                     Ok(due) if !due.is_empty() => {
                         let full = due.len() == DUE_PAGE;

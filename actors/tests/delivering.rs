@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -11,12 +12,13 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::id::AttemptRef;
-use estafette_actors::domain::life::{Outcome, State};
+use estafette_actors::domain::life::{Outcome, Phase, State};
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::price::Money;
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::domain::submission::{Envelope, Lane};
+use estafette_actors::domain::window::{Clock, Days, Hours, Window};
 use estafette_actors::messages::Steer;
 use estafette_actors::nursery::Budget;
 use estafette_actors::ports::{Archive, Journal, Letter};
@@ -201,6 +203,33 @@ async fn what_never_left_before_a_restart_is_not_sent_after_its_validity_or_a_ca
     assert_eq!(status(wanted), Some(MessageStatus::Delivered));
     let sent: Vec<_> = sms.ledger.lock().unwrap().iter().map(|(attempt, _)| attempt.message).collect();
     assert_eq!(sent, [wanted]);
+}
+
+#[actix_rt::test]
+async fn what_never_left_before_a_restart_waits_for_its_window_and_counts_no_retry() {
+    let sms = Told::new(Channel::SMS, |_| (Duration::from_secs(3_600), Outcome::Unknown));
+    let before = World::new(vec![sms.clone()], Settings::default(), Budget::default());
+    // Open for an hour, in two hours.
+    let clock = |hours: u64| {
+        let at = before.broker.now().plus(Duration::from_secs(hours * 3_600)).to_string();
+        Clock::parse(&at[11..16]).unwrap()
+    };
+    let window = Window::new("UTC", vec![Hours::new(Days::ALL, clock(2), clock(3)).unwrap()]).unwrap();
+    let opens = window.opening(before.broker.now()).unwrap();
+    let row = Envelope { window: Some(Arc::new(window)), ..before.envelope("sms-only", 1) };
+    let row = Envelope { valid_until: opens.plus(Duration::from_secs(3_600)), ..row };
+    before.submit(row).await.unwrap();
+    while sms.ledger.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    before.arbiters.iter().for_each(|arbiter| assert!(arbiter.stop()));
+
+    let sms = Told::without_anything(Channel::SMS, taken);
+    let after = World::over(before.memory.clone(), vec![sms.clone()], Settings::default(), Budget::default());
+    let waits = |kept: &support::Kept| matches!(kept.state.tracks[0].phase, Phase::Queued { not_before } if not_before == opens);
+    let all = after.until_all(waits).await;
+    assert_eq!(all[0].state.tracks[0].retry, 0);
+    assert!(sms.ledger.lock().unwrap().is_empty(), "it was sent though the window is closed");
 }
 
 #[actix_rt::test]

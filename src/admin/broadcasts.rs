@@ -1,7 +1,8 @@
 //! Broadcasts: BROADCASTS and BROADCAST.
 use estafette_actors::domain::id::BroadcastId;
 use estafette_actors::domain::status::MessageStatus;
-use estafette_actors::ports::{BroadcastPhase, BroadcastView};
+use estafette_actors::domain::time::Timestamp;
+use estafette_actors::ports::{BroadcastPhase, BroadcastView, Held};
 use futures_util::future::BoxFuture;
 
 use super::commands::Call;
@@ -15,6 +16,10 @@ fn count(count: u64) -> Reply {
     Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
+fn time(at: Option<Timestamp>) -> Reply {
+    at.map_or(Reply::Null, |at| Reply::text(at.to_string()))
+}
+
 fn shown(view: &BroadcastView) -> Reply {
     let by_status = MessageStatus::NAMES.iter().filter_map(|name| Some((*name, count(*view.by_status.get(name)?))));
     Reply::map([
@@ -25,8 +30,12 @@ fn shown(view: &BroadcastView) -> Reply {
         ("rows", count(view.rows)),
         ("chunks", Reply::Integer(view.chunks.into())),
         ("created_at", Reply::text(view.broadcast.created_at.to_string())),
-        ("started_at", view.started_at.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
+        ("started_at", time(view.started_at)),
         ("valid_until", Reply::text(view.broadcast.valid_until.to_string())),
+        ("held", view.held.map_or(Reply::Null, |held| Reply::text(held.reason().as_str()))),
+        ("opens_at", time(if let Some(Held::Closed(at)) = view.held { Some(at) } else { None })),
+        ("per_second", view.per_second.map_or(Reply::Null, Reply::Double)),
+        ("expected_end", time(view.expected_end)),
         ("by_status", Reply::map(by_status)),
     ])
 }

@@ -221,15 +221,14 @@ pub fn why(call: Call<'_>) -> BoxFuture<'_, Reply> {
         let (envelope, state) = (view.envelope, view.state);
         let due = state.agenda(envelope.valid_until).due;
         let status = state.status().as_str();
-        let (reason, channel) = match call.desk.broker.why(&Loaded { envelope, state }) {
-            Some((reason, channel)) => (Some(reason), channel),
-            None => (None, None),
-        };
+        let why = call.desk.broker.why(&Loaded { envelope, state });
+        let (channel, until) = (why.and_then(|why| why.channel), why.and_then(|why| why.until));
         Ok(Reply::map([
             ("id", Reply::text(id.to_string())),
             ("status", Reply::text(status)),
-            ("reason", reason.map_or(Reply::Null, |reason| Reply::text(reason.as_str()))),
+            ("reason", why.map_or(Reply::Null, |why| Reply::text(why.reason.as_str()))),
             ("channel", channel.map_or(Reply::Null, |channel| Reply::text(channel.as_str()))),
+            ("until", until.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
             ("looked_at_again", due.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
         ]))
     })

@@ -130,7 +130,7 @@ impl Answer {
         let MessageView { envelope, state, attempts, settled_at, .. } = view;
         let (id, status) = (envelope.id, state.status());
         let sender_reference = envelope.sender_reference.clone();
-        let wait = app.parts.broker.why(&Loaded { envelope, state }).map(|(reason, _)| reason);
+        let wait = app.parts.broker.why(&Loaded { envelope, state }).map(|why| why.reason);
         let attempts = attempts.into_iter().map(|attempt| Attempt::of(attempt, app)).collect();
         Self {
             id,

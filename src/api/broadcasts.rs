@@ -8,103 +8,20 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::id::BroadcastId;
 use estafette_actors::domain::submission::Broadcast;
 use estafette_actors::domain::template::Template;
-use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{BroadcastPhase, BroadcastView};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::answer::{json, optional, plain};
+use super::answer::json;
 use super::body::{JsonBody, media_type};
 use super::caller::Caller;
 use super::problem::{Fault, Kind, Problem, refuses, sets};
-use super::schemas::{Id, NewBroadcast, OnError, Phase};
+use super::schemas::{Id, NewBroadcast, OnError};
 use super::submission;
-use super::upload::{self, Check, Filling, Form, Tally};
-use super::{App, examples, listing};
+use super::upload::{self, Check, Form, Marked, Tally};
+use super::{App, examples, listing, window};
 
-/// A broadcast, as answered.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Broadcast, example = examples::broadcast)]
-pub struct BroadcastAnswer {
-    /// Its id.
-    #[serde(serialize_with = "plain")]
-    #[schema(value_type = Id)]
-    id: BroadcastId,
-    /// Whether it is being filled, sent, held up, or over.
-    #[schema(value_type = Phase)]
-    phase: BroadcastPhase,
-    /// Its recipients.
-    rows: u64,
-    /// Recipients by status.
-    #[schema(value_type = HashMap<String, u64>)]
-    by_status: HashMap<&'static str, u64>,
-    /// The variables of its content: each row has a value for each.
-    #[schema(value_type = Vec<String>)]
-    variables: Vec<Box<str>>,
-    /// The sender's own reference.
-    #[schema(value_type = Option<String>, required)]
-    sender_reference: Option<Box<str>>,
-    /// When it was created.
-    #[serde(serialize_with = "plain")]
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// When it was started.
-    #[serde(serialize_with = "optional")]
-    #[schema(value_type = Option<String>, format = DateTime, required)]
-    started_at: Option<Timestamp>,
-    /// Nothing is sent from this time on.
-    #[serde(serialize_with = "plain")]
-    #[schema(value_type = String, format = DateTime)]
-    valid_until: Timestamp,
-    /// Where to go from here.
-    links: BroadcastLinks,
-}
+mod view;
 
-/// Where to go from here.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BroadcastLinks {
-    /// The broadcast itself.
-    #[serde(rename = "self")]
-    this: String,
-    /// Where recipients are put.
-    recipients: String,
-    /// Each recipient's outcome.
-    report: String,
-}
-
-/// What starting it found.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = examples::started)]
-pub struct Started {
-    /// Rows whose key came before: settled as duplicates, the first one counts.
-    duplicates: usize,
-    /// The broadcast.
-    broadcast: BroadcastAnswer,
-}
-
-impl BroadcastAnswer {
-    fn of(view: BroadcastView) -> Self {
-        let BroadcastView { broadcast, phase, rows, by_status, started_at, .. } = view;
-        let this = location(broadcast.id);
-        let links = BroadcastLinks { recipients: format!("{this}/recipients"), report: format!("{this}/report"), this };
-        Self {
-            id: broadcast.id,
-            phase,
-            rows,
-            by_status,
-            variables: broadcast.variables.clone(),
-            sender_reference: broadcast.sender_reference.clone(),
-            created_at: broadcast.created_at,
-            started_at,
-            valid_until: broadcast.valid_until,
-            links,
-        }
-    }
-}
-
-fn location(id: BroadcastId) -> String {
-    format!("/v1/broadcasts/{id}")
-}
+use view::{BroadcastAnswer, Started, location};
 
 impl App {
     /// A broadcast, if it is the caller's.
@@ -115,7 +32,7 @@ impl App {
     }
 }
 
-refuses!(Creating: sets::KEYED, sets::PROFILED, sets::BODY, sets::JSON, sets::WRITING);
+refuses!(Creating: sets::KEYED, sets::PROFILED, sets::BODY, sets::JSON, sets::WRITING, sets::GROWING);
 
 /// Creates a broadcast, to be filled and started.
 #[utoipa::path(
@@ -132,7 +49,7 @@ refuses!(Creating: sets::KEYED, sets::PROFILED, sets::BODY, sets::JSON, sets::WR
 pub async fn create(app: web::Data<App>, caller: Caller, body: JsonBody) -> Result<HttpResponse, Problem> {
     let profile = caller.profile()?;
     let rules = caller.rules()?;
-    let terms = submission::broadcast(&body.0, &rules)?;
+    let (terms, window) = submission::broadcast(&body.0, &rules, longest_sms(&app))?;
     let broker = &app.parts.broker;
     let broadcast = Broadcast {
         id: broker.broadcast_id(),
@@ -147,6 +64,7 @@ pub async fn create(app: web::Data<App>, caller: Caller, body: JsonBody) -> Resu
         sender_name: terms.sender_name,
         sender_reference: terms.sender_reference,
         created_at: rules.now,
+        window: window.map(Arc::new),
     };
     let view = BroadcastView {
         broadcast: Arc::new(broadcast.clone()),
@@ -155,6 +73,9 @@ pub async fn create(app: web::Data<App>, caller: Caller, body: JsonBody) -> Resu
         rows: 0,
         by_status: HashMap::new(),
         started_at: None,
+        held: None,
+        per_second: None,
+        expected_end: None,
     };
     broker.create_broadcast(broadcast).await?;
     let mut answer = HttpResponse::Created();
@@ -180,11 +101,17 @@ pub async fn look(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     Ok(json(HttpResponse::Ok(), &BroadcastAnswer::of(view)))
 }
 
+/// Characters that an SMS may have, where that is bounded.
+fn longest_sms(app: &App) -> Option<usize> {
+    let sms = app.parts.transports.iter().find(|transport| transport.channel() == Channel::SMS);
+    sms.and_then(|transport| transport.longest_text())
+}
+
 /// The content as rows fill it. What may go by SMS must fit into one.
 fn template(app: &App, broadcast: &Broadcast) -> Template {
     let may_be_sms = broadcast.strategy.channels().any(|channel| channel == Channel::SMS);
-    let sms = app.parts.transports.iter().find(|transport| may_be_sms && transport.channel() == Channel::SMS);
-    Template::of(&broadcast.content, &broadcast.variables, sms.and_then(|transport| transport.longest_text()))
+    let sms = if may_be_sms { longest_sms(app) } else { None };
+    Template::of(&broadcast.content, &broadcast.variables, sms)
 }
 
 refuses!(
@@ -192,11 +119,12 @@ refuses!(
     sets::BODY,
     sets::READING,
     sets::WRITING,
+    sets::GROWING,
     &[Kind::InvalidQuery, Kind::NotFound, Kind::Conflict, Kind::UploadInProgress],
     &[Kind::InvalidHeader, Kind::BadRows, Kind::Spool],
 );
 
-/// Puts recipients into a draft, any number of times. CSV has a header out of
+/// Puts recipients into a draft, any number of times, also several uploads at once. CSV has a header out of
 /// `key,niss,mobile,cbe,language,var.NAME`, any subset in any order.
 ///
 /// With `on_error=refuse` (the default) one bad row refuses the whole upload; with `keep` the good
@@ -237,10 +165,10 @@ pub async fn fill(
     let view = app.broadcast_of(&caller, &path).await?;
     draft(&view)?;
     let id = view.broadcast.id;
-    let filling = Filling::mark(&app, id)?;
+    let filling = Marked::filling(&app, id)?;
     let slot = Arc::clone(&app.upload_slots).try_acquire_owned();
     let slot = slot.map_err(|_| Problem::Overloaded(std::time::Duration::from_secs(5)))?;
-    // Again, now that nobody else fills or starts it.
+    // Again, now that nobody starts it.
     let view = app.broadcast_of(&caller, &path).await?;
     draft(&view)?;
     let check = Check {
@@ -256,7 +184,7 @@ pub async fn fill(
     // A task of its own: an upload that arrived whole is stored whole, whoever hangs up.
     let stored = actix_web::rt::spawn(async move {
         let _held = (filling, slot);
-        let mut file = file;
+        let mut file = upload::fits(&app_of_task, file).await?;
         if !keep {
             let (checked, tally) = upload::check(file, check.clone()).await?;
             if tally.refused > 0 {
@@ -264,7 +192,7 @@ pub async fn fill(
             }
             file = checked;
         }
-        upload::store(&app_of_task, id, view.chunks, file, check).await
+        upload::store(&app_of_task, id, file, check).await
     });
     let tally = stored.await.map_err(|_| Problem::Restarting)??;
     Ok(json(HttpResponse::Ok(), &tally))
@@ -296,6 +224,7 @@ refuses!(
     Starting: sets::KEYED,
     sets::READING,
     sets::WRITING,
+    sets::GROWING,
     &[Kind::NotFound, Kind::Conflict, Kind::UploadInProgress],
 );
 
@@ -312,7 +241,7 @@ refuses!(
 #[post("/v1/broadcasts/{id}/start")]
 pub async fn start(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let id = app.broadcast_of(&caller, &path).await?.broadcast.id;
-    let filling = Filling::mark(&app, id)?;
+    let filling = Marked::starting(&app, id)?;
     let view = app.broadcast_of(&caller, &path).await?;
     draft(&view)?;
     if view.rows == 0 {
@@ -320,6 +249,10 @@ pub async fn start(app: web::Data<App>, caller: Caller, path: web::Path<String>)
     }
     if view.broadcast.valid_until <= app.parts.broker.now() {
         return Err(Problem::Conflict("the broadcast's validity has passed; create another".into()));
+    }
+    if let Some(window) = view.broadcast.binding_window() {
+        let from = view.broadcast.not_before.max(app.parts.broker.now());
+        window::opens(window, from, view.broadcast.valid_until).map_err(|what| Problem::Conflict(what.into()))?;
     }
     let app_of_task = app.clone();
     let started = actix_web::rt::spawn(async move {
@@ -378,24 +311,22 @@ pub async fn resume(app: web::Data<App>, caller: Caller, path: web::Path<String>
     Ok(json(HttpResponse::Ok(), &broadcast))
 }
 
-/// Cancels what waits of a broadcast. Rows that were begun go on.
+/// Cancels what waits of a broadcast. Rows that were begun go on; an upload that is under way is refused from then on.
 #[utoipa::path(
     operation_id = "cancel_broadcast",
     tag = "broadcasts",
     params(("id" = Id, Path, description = "The broadcast's id")),
     responses(
         (status = 200, description = "Cancelled", body = BroadcastAnswer),
-        Starting,
+        Steering,
     ),
 )]
 #[post("/v1/broadcasts/{id}/cancel")]
 pub async fn cancel(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let id = app.broadcast_of(&caller, &path).await?.broadcast.id;
-    let _filling = Filling::mark(&app, id)?;
     let view = app.broadcast_of(&caller, &path).await?;
     match view.phase {
         BroadcastPhase::Draft | BroadcastPhase::Started | BroadcastPhase::Paused => {
-            app.parts.broker.cancel_broadcast(id).await?;
+            app.parts.broker.cancel_broadcast(view.broadcast.id).await?;
         }
         BroadcastPhase::Cancelled => {}
         BroadcastPhase::Done => {

@@ -69,10 +69,21 @@ pub fn messages() -> Value {
     })
 }
 
+pub fn window() -> Value {
+    json!({
+        "time_zone": "Europe/Brussels",
+        "hours": [
+            {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "until": "20:00"},
+            {"days": ["sat"], "from": "10:00", "until": "18:00"},
+        ],
+    })
+}
+
 pub fn new_broadcast() -> Value {
     json!({
         "strategy": "govapp-first",
         "content": {"text": {"fr": "Bonjour {{NAME}}", "nl": "Goeiedag {{NAME}}"}},
+        "window": window(),
         "sender_reference": "campaign-3",
     })
 }
@@ -80,9 +91,10 @@ pub fn new_broadcast() -> Value {
 pub fn broadcast() -> Value {
     let this = format!("/v1/broadcasts/{BROADCAST}");
     json!({
-        "id": BROADCAST, "phase": "started", "rows": 1250, "by_status": {"waiting": 50, "delivered": 1200}, "variables": ["NAME"],
+        "id": BROADCAST, "phase": "started", "strategy": "govapp-first", "priority": "bulk", "rows": 1250, "by_status": {"waiting": 50, "delivered": 1200}, "variables": ["NAME"],
         "sender_reference": "campaign-3", "created_at": TIME, "started_at": "2026-11-23T08:31:00.000Z",
-        "valid_until": "2026-11-24T08:30:00.000Z",
+        "not_before": null, "valid_until": "2026-11-24T08:30:00.000Z", "window": window(), "opens_at": null,
+        "per_second": 46.2, "expected_end": "2026-11-23T08:31:28.000Z",
         "links": {"self": this, "recipients": format!("{this}/recipients"), "report": format!("{this}/report")},
     })
 }

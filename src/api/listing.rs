@@ -141,7 +141,7 @@ fn filter(
 impl Summary {
     fn of(found: Loaded, app: &App) -> Self {
         let status = found.state.status();
-        let wait = app.parts.broker.why(&found).map(|(reason, _)| reason);
+        let wait = app.parts.broker.why(&found).map(|why| why.reason);
         let envelope = found.envelope;
         Self {
             id: envelope.id,

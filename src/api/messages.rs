@@ -41,6 +41,7 @@ fn envelope(
         sender_reference: terms.sender_reference,
         accepted_at: now,
         idempotency,
+        window: None,
     }
 }
 
@@ -51,6 +52,7 @@ refuses!(
     sets::JSON,
     sets::READING,
     sets::WRITING,
+    sets::GROWING,
     &[Kind::InvalidIdempotencyKey, Kind::IdempotencyInProgress, Kind::IdempotencyMismatch],
 );
 

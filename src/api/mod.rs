@@ -11,10 +11,9 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Actix, HttpServer, dev, web};
 use arc_swap::ArcSwap;
-use dashmap::{DashMap, DashSet};
+use dashmap::DashMap;
 use estafette_actors::broker::Broker;
 use estafette_actors::domain::channel::Channel;
-use estafette_actors::domain::id::BroadcastId;
 use estafette_actors::domain::language::Language;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
@@ -51,6 +50,7 @@ mod suppressions;
 mod upload;
 mod usage;
 mod webhooks;
+mod window;
 
 pub use caller::{Authenticate, Principal};
 pub use events::Source;
@@ -240,7 +240,7 @@ pub struct App {
     known: ArcSwap<Known>,
     limiters: ArcSwap<rate::Limiters>,
     keys_in_progress: Arc<DashMap<u64, u64>>,
-    uploads_in_progress: Arc<DashSet<BroadcastId>>,
+    drafts: Arc<upload::Marks>,
     upload_slots: Arc<tokio::sync::Semaphore>,
     streams: events::Streams,
     remember: Option<Remember>,
@@ -269,7 +269,7 @@ impl App {
             limiters: ArcSwap::from_pointee(rate::Limiters::of(&known, &rate::Limiters::default())),
             known: ArcSwap::from_pointee(known.sorted()),
             keys_in_progress: Arc::default(),
-            uploads_in_progress: Arc::default(),
+            drafts: Arc::default(),
             upload_slots: Arc::new(tokio::sync::Semaphore::new(parts.settings.uploads)),
             streams: events::Streams::new(parts.settings.event_streams, parts.settings.event_streams_each),
             remember,

@@ -142,8 +142,8 @@ pub enum Problem {
     /// Too late for what was asked.
     #[error("{0}")]
     Conflict(Cow<'static, str>),
-    /// An upload for this broadcast is under way.
-    #[error("another upload for this broadcast is under way; send this one after it")]
+    /// An upload for this broadcast, or its start, is under way.
+    #[error("the broadcast is being filled or started by another request; send this one after it")]
     UploadInProgress,
     /// A callback without the provider's secret.
     #[error("the callback does not carry the secret of this provider")]
@@ -184,6 +184,11 @@ pub enum Problem {
     /// No room to keep an upload while it is checked.
     #[error("the upload can't be kept while it is checked; try again, then tell the operator")]
     Spool,
+    /// The disk is nearly full.
+    #[error(
+        "the disk of the broker is nearly full, and nothing of this was accepted; send it again when the operator has made room"
+    )]
+    DiskFull,
     /// The suppression lists hold no more.
     #[error("the suppression lists hold as many entries as they may: take some off, or ask the operator for more room")]
     ListFull,
@@ -238,6 +243,7 @@ impl Problem {
             Self::ReadOnly => Kind::ReadOnly,
             Self::Unreadable => Kind::Unreadable,
             Self::Spool => Kind::Spool,
+            Self::DiskFull => Kind::DiskFull,
             Self::ListFull => Kind::ListFull,
         }
     }
@@ -325,6 +331,7 @@ impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::ReadOnly(_) => Self::ReadOnly,
+            JournalError::Full => Self::DiskFull,
             JournalError::Overloaded => Self::Overloaded(Duration::from_secs(1)),
         }
     }

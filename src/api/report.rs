@@ -71,7 +71,7 @@ fn outcome(row: ReportRow) -> Outcome {
         id: row.id,
         key: row.key,
         status: status.as_str(),
-        reason: reason(status, row.state.wait_reason()),
+        reason: reason(status, row.waits),
         step: furthest.map(|attempt| attempt.step),
     }
 }

@@ -10,6 +10,7 @@ use estafette_actors::domain::language;
 use estafette_actors::domain::status;
 use estafette_actors::domain::submission::Lane;
 use estafette_actors::domain::webhook::{MAX_NAME, MAX_URL};
+use estafette_actors::domain::window::{Days, MAX_HOURS, ZONE};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{
     AdditionalProperties, AllOfBuilder, AnyOfBuilder, Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder,
@@ -118,7 +119,23 @@ schemas! {
     Submission = terms(&[("recipient", "Recipient"), ("content", "Content"), ("language", "Language")], &["recipient"])
         .examples([examples::submission()]);
     /// A broadcast, as created: what all its recipients share.
-    NewBroadcast = terms(&[("content", "BroadcastContent")], &[]).examples([examples::new_broadcast()]);
+    NewBroadcast = terms(&[("content", "BroadcastContent"), ("window", "Window")], &[]).examples([examples::new_broadcast()]);
+    /// A day of the week.
+    Day = names(Days::NAMES).examples(["mon"]);
+    /// A time of the day; `24:00` is its end.
+    Clock = text().pattern(Some("^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")).examples(["08:00"]);
+    /// A time zone of the IANA database.
+    TimeZone = form("time-zone", "^[A-Za-z0-9_+/-]+$").examples([ZONE]);
+    /// On which days of the week; every day when it is left out.
+    WeekDays = ArrayBuilder::new().items(Ref::from_schema_name("Day")).min_items(Some(1)).max_items(Some(7))
+        .examples([json!(["mon", "tue"])]);
+    /// Hours of some days, from a time of the day until another, which is on the day after when it is the earlier one.
+    Hours = members(&[("days", "WeekDays"), ("from", "Clock"), ("until", "Clock")], &["from", "until"])
+        .examples([json!({"days": ["mon", "tue"], "from": "08:00", "until": "20:00"})]);
+    /// When a broadcast may be sent: some hours by the clock of a time zone, that of Brussels when none is named.
+    Window = members(&[("time_zone", "TimeZone")], &[])
+        .property("hours", ArrayBuilder::new().items(Ref::from_schema_name("Hours")).min_items(Some(1)).max_items(Some(MAX_HOURS)))
+        .required("hours").examples([examples::window()]);
     /// A row of an upload as NDJSON, one a line: who, in which language, and a value for each variable of the content.
     Row = members(&[("key", "Reference"), ("recipient", "Recipient"), ("language", "Language")], &["recipient"])
         .property("variables", variables()).examples([examples::row()]);

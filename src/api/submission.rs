@@ -14,13 +14,16 @@ use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::segment;
 use estafette_actors::domain::strategy::{Order, Strategy};
 use estafette_actors::domain::submission::{Lane, Recipient};
+use estafette_actors::domain::template::Template;
 use estafette_actors::domain::time::Timestamp;
+use estafette_actors::domain::window::Window;
 use jiff::civil::Date;
 
 use super::InstitutionProfile;
 use super::caller::Reaches;
 use super::json::{Faults, Json, Object};
 use super::problem::Problem;
+use super::window;
 
 /// Characters of a sender's reference at most, and of a row's key.
 pub const MAX_REFERENCE: usize = 100;
@@ -29,7 +32,7 @@ pub const MAX_SENDER_NAME: usize = 40;
 
 const MESSAGE: &str = "recipient, strategy, content, priority, not_before, valid_until, sender_reference, language, \
                        sender_name";
-const BROADCAST: &str = "content, strategy, priority, not_before, valid_until, sender_reference, sender_name";
+const BROADCAST: &str = "content, strategy, priority, not_before, valid_until, window, sender_reference, sender_name";
 
 /// What a request is checked against.
 pub struct Rules<'r> {
@@ -107,16 +110,33 @@ pub fn single(body: &[u8], rules: &Rules<'_>) -> Result<Single, Problem> {
     done(parsed, faults)
 }
 
-/// Reads a broadcast.
-pub fn broadcast(body: &[u8], rules: &Rules<'_>) -> Result<Terms, Problem> {
+/// Reads a broadcast, and when it may be sent. `longest_sms` is how many characters an SMS may have, where that is bounded.
+pub fn broadcast(
+    body: &[u8],
+    rules: &Rules<'_>,
+    longest_sms: Option<usize>,
+) -> Result<(Terms, Option<Window>), Problem> {
     let mut faults = Faults::default();
     let parsed = Object::of(Json::parse(body)?, "", &mut faults).and_then(|mut object| {
         let terms = terms(&mut object, rules, Lane::Bulk, &mut faults);
-        if terms.as_ref().is_some_and(|terms| !terms.content.sealed.is_empty()) {
-            faults.add("/content/encrypted", "is for one recipient: send single messages to encrypt end to end");
+        let window = window::read(&mut object, &mut faults);
+        if let Some(terms) = &terms {
+            if !terms.content.sealed.is_empty() {
+                faults.add("/content/encrypted", "is for one recipient: send single messages to encrypt end to end");
+            }
+            let sms = longest_sms.filter(|_| terms.strategy.channels().any(|channel| channel == Channel::SMS));
+            if let Err(error) = Template::of(&terms.content, &terms.content.variables(), sms).check_fixed() {
+                faults.add("/content", format_args!("whatever its variables are, {error}"));
+            }
+            let binds = window.as_ref().filter(|_| terms.lane != Lane::Urgent);
+            if let Some(window) = binds
+                && let Err(what) = window::opens(window, terms.not_before.max(rules.now), terms.valid_until)
+            {
+                faults.add("/window", what);
+            }
         }
         object.finish(BROADCAST, &mut faults);
-        terms
+        Some((terms?, window))
     });
     done(parsed, faults)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 use bytes::BytesMut;
-use dashmap::DashSet;
+use dashmap::DashMap;
 use estafette_actors::domain::id::{BroadcastId, MAX_CHUNK_ROWS};
 use estafette_actors::domain::submission::Row;
 use estafette_actors::domain::template::Template;
@@ -70,23 +70,55 @@ pub struct Check {
     pub reported: usize,
 }
 
-/// Marks a broadcast as being filled or started: one at a time, so that chunk numbers follow each other.
-pub struct Filling {
-    marks: Arc<DashSet<BroadcastId>>,
+/// What is being done with drafts just now.
+pub type Marks = DashMap<BroadcastId, Mark>;
+
+/// What is being done with a draft.
+#[derive(Debug)]
+pub enum Mark {
+    /// So many uploads fill it.
+    Filling(usize),
+    /// It is being started: keys that came before are looked for, so nothing may be put in meanwhile.
+    Starting,
+}
+
+/// A draft that is being filled or started, as long as this is kept: by any number of uploads, or by one start.
+pub struct Marked {
+    marks: Arc<Marks>,
     id: BroadcastId,
 }
 
-impl Filling {
-    /// Refuses while another does it.
-    pub fn mark(app: &App, id: BroadcastId) -> Result<Self, Problem> {
-        let marks = Arc::clone(&app.uploads_in_progress);
-        if marks.insert(id) { Ok(Self { marks, id }) } else { Err(Problem::UploadInProgress) }
+impl Marked {
+    /// As being filled, also by others; refuses while it is being started.
+    pub fn filling(app: &App, id: BroadcastId) -> Result<Self, Problem> {
+        let marks = Arc::clone(&app.drafts);
+        match &mut *marks.entry(id).or_insert(Mark::Filling(0)) {
+            Mark::Filling(uploads) => *uploads += 1,
+            Mark::Starting => return Err(Problem::UploadInProgress),
+        }
+        Ok(Self { marks, id })
+    }
+
+    /// As being started; refuses while it is being filled or started.
+    pub fn starting(app: &App, id: BroadcastId) -> Result<Self, Problem> {
+        let marks = Arc::clone(&app.drafts);
+        match marks.entry(id) {
+            dashmap::Entry::Vacant(free) => drop(free.insert(Mark::Starting)),
+            dashmap::Entry::Occupied(_) => return Err(Problem::UploadInProgress),
+        }
+        Ok(Self { marks, id })
     }
 }
 
-impl Drop for Filling {
+impl Drop for Marked {
     fn drop(&mut self) {
-        self.marks.remove(&self.id);
+        self.marks.remove_if_mut(&self.id, |_, mark| match mark {
+            Mark::Filling(uploads) => {
+                *uploads -= 1;
+                *uploads == 0
+            }
+            Mark::Starting => true,
+        });
     }
 }
 
@@ -110,6 +142,10 @@ pub async fn spool(app: &App, mut payload: web::Payload) -> Result<File, Problem
             }
         }
         let over = piece.len() < PIECE;
+        // The spool is on the journal's disk: what was accepted before needs its room.
+        if app.parts.broker.journal().room() == 0 {
+            return Err(Problem::DiskFull);
+        }
         let full = std::mem::replace(&mut piece, BytesMut::with_capacity(PIECE));
         file = blocking(move || file.write_all(&full).map(|()| file)).await?;
         if over {
@@ -136,8 +172,14 @@ pub async fn check(mut file: File, check: Check) -> Result<(File, Tally), Proble
     tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Spool)?
 }
 
-/// Stores the good rows, from chunk number `n` on.
-pub async fn store(app: &App, id: BroadcastId, n: u32, mut file: File, check: Check) -> Result<Tally, Problem> {
+/// Whether the disk has room for all of an upload: rows take about as many bytes as in it.
+pub async fn fits(app: &App, file: File) -> Result<File, Problem> {
+    let (file, bytes) = blocking(move || file.metadata().map(|about| (file, about.len()))).await?;
+    if app.parts.broker.journal().room() < bytes { Err(Problem::DiskFull) } else { Ok(file) }
+}
+
+/// Stores the good rows, behind those that are there.
+pub async fn store(app: &App, id: BroadcastId, mut file: File, check: Check) -> Result<Tally, Problem> {
     let (chunks, mut filled) = mpsc::channel::<Vec<Row>>(AHEAD);
     let reading = tokio::task::spawn_blocking(move || {
         file.seek(SeekFrom::Start(0)).map_err(|_| Problem::Spool)?;
@@ -146,10 +188,8 @@ pub async fn store(app: &App, id: BroadcastId, n: u32, mut file: File, check: Ch
         chunk.hand_over();
         Ok::<_, Problem>(tally)
     });
-    let mut n = n;
     while let Some(rows) = filled.recv().await {
-        app.parts.broker.fill(id.chunk(n), rows).await?;
-        n += 1;
+        app.parts.broker.fill(id, rows).await?;
     }
     reading.await.map_err(|_| Problem::Spool)?
 }

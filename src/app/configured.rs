@@ -8,7 +8,7 @@ use estafette_actors::broker::Admission;
 use estafette_actors::delivery::{self, Limits};
 use estafette_actors::domain::event::Tests;
 use estafette_actors::domain::submission::Institution;
-use estafette_actors::ports::Transport;
+use estafette_actors::ports::{SystemClock, Transport};
 
 use super::{Blueprint, Faces, hearing};
 use crate::config::{Config, Mistake};
@@ -60,6 +60,7 @@ impl Configured {
         store.cache_bytes = config.journal.cache_bytes;
         store.flush_after = config.journal.flush_after;
         store.derived_sync = config.journal.derived_sync;
+        store.keep_free = config.journal.keep_free;
         store.park_for = config.journal.parked;
         store.max_parked = config.journal.parked_receipts;
         store.max_dirty = config.journal.unwritten_states;
@@ -118,6 +119,7 @@ impl Configured {
                 idle: config.webhooks.concurrency,
                 reach: announce::Reach { listed: config.webhooks.allowed.clone().into() },
             },
+            clock: Arc::new(SystemClock),
         };
         let institutions = config.institutions.iter().map(|known| api::InstitutionProfile {
             institution: known.id,

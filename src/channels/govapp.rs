@@ -274,7 +274,7 @@ impl Inner {
             let answer = self.look_up(who, Uuid::now_v7().to_string()).await;
             let answer = answer.map_err(|trouble| match trouble.outcome(Effect::LookUp) {
                 Outcome::Is(status, _) => status.failure().unwrap_or(Failure::ChannelDown),
-                Outcome::Throttled(_) => Failure::Throttled,
+                Outcome::Throttled(_) | Outcome::NotYet(_) => Failure::Throttled,
                 Outcome::Unknown => Failure::ChannelDown,
             })?;
             let keys: Vec<_> = answer.receivers.iter().take(DEVICES).filter_map(wire::Receiver::key).collect();
@@ -357,7 +357,7 @@ fn best(outcomes: Vec<Outcome>) -> Outcome {
     let rank = |outcome: &Outcome| match outcome {
         Outcome::Is(status, _) if status.rank() > 0 => 4,
         Outcome::Unknown => 3,
-        Outcome::Throttled(_) => 2,
+        Outcome::Throttled(_) | Outcome::NotYet(_) => 2,
         Outcome::Is(status, _) if status.failure() == Some(Failure::Unreachable) => 0,
         Outcome::Is(..) => 1,
     };

@@ -289,6 +289,7 @@ impl<'m> Checker<'m> {
             segment_age: Duration::from_secs(hours * HOUR),
             cache_bytes: self.count("journal.cache_mib", raw.cache_mib, 4, 4_096) << 20,
             flush_after: self.millis("journal.flush_after_ms", raw.flush_after_ms, 10, 60_000),
+            keep_free: self.within("journal.keep_free_mib", raw.keep_free_mib, 0, 1 << 30) << 20,
             derived_sync: self.millis("journal.derived_sync_ms", raw.derived_sync_ms, 0, 600_000),
             retention: Duration::from_secs(self.within("journal.retention_days", raw.retention_days, 3, 90) * DAY),
             receipts: Duration::from_secs(self.within("journal.receipts_days", raw.receipts_days, 90, 3_650) * DAY),

@@ -174,6 +174,8 @@ pub struct Journal {
     pub flush_after: Duration,
     /// Derived states stay without a sync of their file for so long at most.
     pub derived_sync: Duration,
+    /// Bytes of the disk that are kept free of new messages.
+    pub keep_free: u64,
     /// Content is kept so long after settlement, where an institution says nothing else.
     pub retention: Duration,
     /// Receipts, trails and facts are kept so long.

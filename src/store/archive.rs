@@ -17,8 +17,8 @@ use estafette_actors::domain::submission::{Envelope, Institution, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::domain::usage::Usage;
 use estafette_actors::ports::{
-    Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Listing, Loaded, MessageView, Page, Position, Queue,
-    ReportRow, Taken, TakenPage, Ticket,
+    Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Held, Listing, Loaded, MessageView, Page, Position,
+    Queue, ReportRow, Taken, TakenPage, Ticket,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -296,7 +296,7 @@ impl Inner {
             }
             let channel = queue.channel;
             let row = if self.is_held(key) {
-                // Passed over: the queue is read anew when its broadcast goes on.
+                // Passed over: the queue is read anew when its broadcast goes on, or its window opens.
                 u16::MAX
             } else if self.stands(&look, key, channel, position)? {
                 filling.add(key, row, |state, _| ready_channels(state).any(|ready| ready == channel))?
@@ -309,9 +309,10 @@ impl Inner {
         Ok(Page { work: filling.work, cursor })
     }
 
-    /// Whether an item is a chunk of a paused broadcast.
+    /// Whether an item is a chunk of a broadcast that is paused, or whose window is closed.
     fn is_held(&self, key: u128) -> bool {
-        matches!(Item::of(key), Item::Chunk(chunk) if self.broadcasts.is_paused(chunk.broadcast))
+        let Item::Chunk(chunk) = Item::of(key) else { return false };
+        self.broadcasts.held(chunk.broadcast, self.clock.now()).is_some()
     }
 
     /// Whether an item still has this place in the queue at a channel.
@@ -392,9 +393,12 @@ impl Inner {
         let item = Item::Chunk(chunk);
         let known = self.touch(item) || self.read_live(item, &look, u64::MAX)?;
         let live = if known { self.live.items.get(&item.key()) } else { None };
+        let held = self.broadcasts.held(chunk.broadcast, self.clock.now());
         for (row, here) in (0..).zip(rows.iter()) {
             let state = live.as_ref().and_then(|live| live.state(Some(row))).unwrap_or_default();
-            report.push(ReportRow { id: chunk.row(row), key: here.key.clone(), state });
+            let waits = state.wait_reason();
+            let waits = waits.map(|reason| held.filter(|held| held.holds(reason)).map_or(reason, Held::reason));
+            report.push(ReportRow { id: chunk.row(row), key: here.key.clone(), state, waits });
         }
         drop(live);
         self.wait_durable_of(item)?;
@@ -419,6 +423,7 @@ impl Inner {
             .filter(|(_, rows)| *rows > 0)
             .map(|(name, rows)| (name, rows as u64))
             .collect();
+        let (held, (per_second, expected_end)) = (info.held(self.clock.now()), info.progress(self.clock.now()));
         self.wait_durable()?;
         Ok(Some(BroadcastView {
             phase: info.phase(),
@@ -426,6 +431,9 @@ impl Inner {
             rows: info.state.rows.iter().map(|rows| u64::from(*rows)).sum(),
             by_status,
             started_at: info.state.started.map(|(at, _)| at),
+            held,
+            per_second,
+            expected_end,
             broadcast: info.record,
         }))
     }

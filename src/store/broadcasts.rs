@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use dashmap::DashMap;
 use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::id::{BroadcastId, ChunkId};
+use estafette_actors::domain::progress::{self, Meter};
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::domain::submission::Broadcast;
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::{BroadcastPhase, Position};
+use estafette_actors::ports::{BroadcastPhase, Held, Position};
 
 use super::codec::BroadcastRecord;
 use super::live::status_place;
@@ -32,6 +33,8 @@ pub struct Info {
     pub first: Option<Position>,
     /// The next chunk that a cancellation has to reach.
     pub swept: u32,
+    /// How fast its rows are settled.
+    pub meter: Meter,
 }
 
 impl Info {
@@ -44,7 +47,7 @@ impl Info {
             started: None,
             cancelled: None,
         };
-        Self { record, state, by_status: [0; 8], pending: 0, first: None, swept: 0 }
+        Self { record, state, by_status: [0; 8], pending: 0, first: None, swept: 0, meter: Meter::default() }
     }
 
     /// The phase: over when every row of a started one is settled.
@@ -53,6 +56,29 @@ impl Info {
             BroadcastPhase::Started | BroadcastPhase::Paused if self.by_status[0] <= 0 => BroadcastPhase::Done,
             phase => phase,
         }
+    }
+
+    /// Why none of its rows may be begun, when it was started.
+    pub fn held(&self, now: Timestamp) -> Option<Held> {
+        match self.state.phase {
+            BroadcastPhase::Paused => Some(Held::Paused),
+            BroadcastPhase::Started => {
+                let window = self.record.binding_window().filter(|window| !window.is_open(now))?;
+                Some(Held::Closed(window.opening(now).unwrap_or(Timestamp::MAX)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Rows settled a second of late, and when all are at that rate.
+    pub fn progress(&self, now: Timestamp) -> (Option<f64>, Option<Timestamp>) {
+        let per_second = self.meter.per_second(now);
+        if self.phase() != BroadcastPhase::Started {
+            return (per_second.filter(|_| self.phase() == BroadcastPhase::Paused), None);
+        }
+        let left = u64::try_from(self.by_status[0]).unwrap_or(0);
+        let from = now.max(self.record.not_before);
+        (per_second, progress::end(left, per_second, from, self.record.binding_window().map(|window| &**window)))
     }
 
     /// Whether nothing more will happen by itself.
@@ -84,6 +110,7 @@ impl Info {
             }
             Change::BroadcastResumed if self.state.phase == BroadcastPhase::Paused => {
                 self.state.phase = BroadcastPhase::Started;
+                self.meter.go_on(at);
             }
             Change::BroadcastCancelled if self.state.cancelled.is_none() => {
                 self.state.cancelled = Some((at, Position::MAX));
@@ -113,12 +140,29 @@ impl Info {
 }
 
 /// See the head of this file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Broadcasts {
     /// By id.
     pub known: DashMap<BroadcastId, Info>,
     /// Those with facts that are not written.
     pub dirty: Mutex<HashSet<BroadcastId>>,
+    opens: Mutex<Opens>,
+}
+
+/// Windows that somebody found closed.
+#[derive(Debug)]
+struct Opens {
+    /// When the first of them opens.
+    first: Timestamp,
+    /// When that was last looked at.
+    seen: Timestamp,
+}
+
+impl Default for Broadcasts {
+    fn default() -> Self {
+        let opens = Mutex::new(Opens { first: Timestamp::MAX, seen: Timestamp::ZERO });
+        Self { known: DashMap::new(), dirty: Mutex::default(), opens }
+    }
 }
 
 impl Broadcasts {
@@ -127,17 +171,40 @@ impl Broadcasts {
         self.known.get(&id).map(|info| Arc::clone(&info.record))
     }
 
-    /// Whether nothing more of it may be begun.
-    pub fn is_paused(&self, id: BroadcastId) -> bool {
-        self.known.get(&id).is_some_and(|info| info.state.phase == BroadcastPhase::Paused)
+    /// Why nothing more of it may be begun.
+    pub fn held(&self, id: BroadcastId, now: Timestamp) -> Option<Held> {
+        let held = self.known.get(&id)?.held(now);
+        if let Some(Held::Closed(opens)) = held {
+            let mut known = lock(&self.opens);
+            known.first = known.first.min(opens);
+        }
+        held
+    }
+
+    /// Whether a window has opened that was found closed.
+    pub fn has_opened(&self, now: Timestamp) -> bool {
+        let mut opens = lock(&self.opens);
+        let was_set_back = now < std::mem::replace(&mut opens.seen, now);
+        let has_opened = opens.first != Timestamp::MAX && (was_set_back || opens.first <= now);
+        if has_opened {
+            // Who finds one closed still says so again.
+            opens.first = Timestamp::MAX;
+        }
+        has_opened
     }
 
     /// Counts rows that went from a status to another.
-    pub fn count(&self, id: BroadcastId, moved: &[(MessageStatus, MessageStatus, i64)]) {
+    pub fn count(&self, id: BroadcastId, moved: &[(MessageStatus, MessageStatus, i64)], now: Timestamp) {
         if moved.is_empty() {
             return;
         }
         if let Some(mut info) = self.known.get_mut(&id) {
+            let settled = moved.iter().filter(|(from, ..)| *from == MessageStatus::Waiting).map(|(.., count)| count);
+            let settled = u64::try_from(settled.sum::<i64>()).unwrap_or(0);
+            if settled > 0 {
+                let Info { meter, record, .. } = &mut *info;
+                meter.count(now, record.binding_window().map(|window| &**window), settled);
+            }
             for (from, to, count) in moved {
                 info.by_status[status_place(*from)] -= count;
                 info.by_status[status_place(*to)] += count;
@@ -146,6 +213,13 @@ impl Broadcasts {
                 // Over, perhaps: the flusher looks.
                 lock(&self.dirty).insert(id);
             }
+        }
+    }
+
+    /// Its rows begin to be sent: what was counted before says nothing of the rate.
+    pub fn forget_rate(&self, id: BroadcastId) {
+        if let Some(mut info) = self.known.get_mut(&id) {
+            info.meter = Meter::default();
         }
     }
 

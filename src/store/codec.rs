@@ -2,11 +2,14 @@
 //!
 //! The form of a record is the order of the fields and variants of its type. Golden bytes in the
 //! tests hold it: when one fails, the format has changed, and old files could not be read.
+use std::sync::Arc;
+
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::fact::{Change, Subject};
 use estafette_actors::domain::life::State;
-use estafette_actors::domain::submission::Institution;
+use estafette_actors::domain::submission::{Broadcast, Institution};
 use estafette_actors::domain::time::Timestamp;
+use estafette_actors::domain::window::Window;
 use estafette_actors::ports::{BroadcastPhase, Position};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,32 @@ pub fn encode<T: Serialize + ?Sized>(record: &T) -> Vec<u8> {
 fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
     bincode::serde::encode_into_std_write(value, bytes, config())
         .expect("invariant: records are plain data, and writing to memory can't fail");
+}
+
+/// The bytes of a broadcast's record: as they were before there were windows, with its window behind them where it has one.
+pub fn encode_broadcast(broadcast: &Broadcast) -> Vec<u8> {
+    let mut bytes = encode(broadcast);
+    if let Some(window) = &broadcast.window {
+        append(&mut bytes, window.as_ref());
+    }
+    bytes
+}
+
+/// The record of a broadcast.
+pub fn decode_broadcast(bytes: &[u8]) -> Result<Broadcast, Error> {
+    let damaged = |error: bincode::error::DecodeError| Error::Damaged(error.to_string());
+    let body = body(bytes)?;
+    let (mut broadcast, read): (Broadcast, usize) =
+        bincode::serde::decode_from_slice(body, config()).map_err(damaged)?;
+    let rest = &body[read..];
+    if !rest.is_empty() {
+        let (window, read): (Window, usize) = bincode::serde::decode_from_slice(rest, config()).map_err(damaged)?;
+        if read != rest.len() {
+            return Err(Error::Damaged("bytes are left over".to_owned()));
+        }
+        broadcast.window = Some(Arc::new(window));
+    }
+    Ok(broadcast)
 }
 
 /// The record of bytes.

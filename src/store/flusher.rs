@@ -92,6 +92,7 @@ impl Round {
         if inner.is_read_only.load(Ordering::Acquire) {
             return Ok(());
         }
+        inner.room.look(&inner.settings.dir);
         inner.parked.expire(inner.clock.now(), inner.settings.park_for);
         inner.usage.forget(Month::of(inner.clock.now()));
         let behind = flush(inner, self.late >= PATIENCE, stop, &mut self.lag)?;

@@ -11,7 +11,7 @@ use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::latency::Quantiles;
-use estafette_actors::ports::{Batch, BroadcastPhase, Entry, Journal, JournalError, JournalFigures};
+use estafette_actors::ports::{Batch, BroadcastPhase, Entry, Held, Journal, JournalError, JournalFigures};
 
 use super::broadcasts::Info;
 use super::live::{Effects, Item, LiveItem};
@@ -42,8 +42,16 @@ impl Journal for Store {
         self.inner.broadcasts.record(id)
     }
 
-    fn is_paused(&self, id: BroadcastId) -> bool {
-        self.inner.broadcasts.is_paused(id)
+    fn phase(&self, id: BroadcastId) -> Option<BroadcastPhase> {
+        self.inner.broadcasts.known.get(&id).map(|info| info.phase())
+    }
+
+    fn held(&self, id: BroadcastId, now: Timestamp) -> Option<Held> {
+        self.inner.broadcasts.held(id, now)
+    }
+
+    fn has_opened(&self, now: Timestamp) -> bool {
+        self.inner.broadcasts.has_opened(now)
     }
 
     fn hash_of(&self, mobile: Mobile) -> Option<u64> {
@@ -52,6 +60,10 @@ impl Journal for Store {
 
     fn next_broadcast(&self) -> u32 {
         self.inner.next_broadcast.fetch_add(1, Ordering::AcqRel)
+    }
+
+    fn room(&self) -> u64 {
+        self.inner.room.left()
     }
 
     fn read_only(&self) -> Option<String> {
@@ -103,6 +115,7 @@ impl Inner {
         owner.number += 1;
         let work = applied.finish(owner.number, after);
         self.backlog_bytes.fetch_add(work.bytes, Ordering::AcqRel);
+        self.room.appended(work.bytes);
         // There is room: only holders of this lock send, and it was looked at.
         match self.orders.try_send(Order::Write(Box::new(work))) {
             Ok(()) => Ok(()),
@@ -132,9 +145,13 @@ impl Inner {
             let _ = self.flush_now.try_send(flusher::Order::Now);
         }
         // What moves on is taken even then: refusing it would keep states from ever being written.
-        let grows = batch.entries.iter().any(|entry| matches!(entry, Entry::Message { .. } | Entry::Start { .. }));
-        if grows && dirty >= self.settings.max_dirty {
+        let begins = |entry: &Entry| matches!(entry, Entry::Message { .. } | Entry::Start { .. });
+        if dirty >= self.settings.max_dirty && batch.entries.iter().any(begins) {
             return Err(JournalError::Overloaded);
+        }
+        let grows = |entry: &Entry| begins(entry) || matches!(entry, Entry::Broadcast(_) | Entry::Chunk { .. });
+        if self.room.left() == 0 && batch.entries.iter().any(grows) {
+            return Err(JournalError::Full);
         }
         for entry in &batch.entries {
             let item = match entry {
@@ -212,7 +229,7 @@ impl<'i> Applied<'i> {
                 self.about(broadcast.id, Change::Created);
                 self.puts.push(Put::Broadcast(broadcast));
             }
-            Entry::Chunk { chunk, rows } => self.chunk(chunk, rows),
+            Entry::Chunk { broadcast, rows } => self.chunk(broadcast, rows),
             Entry::Start { broadcast, duplicates } => self.start(broadcast, duplicates),
             Entry::CancelBroadcast(id) => self.cancel(id),
             Entry::PauseBroadcast(id) => {
@@ -292,12 +309,13 @@ impl<'i> Applied<'i> {
         true
     }
 
-    fn chunk(&mut self, chunk: ChunkId, rows: Vec<Row>) {
-        let next = self.inner.broadcasts.known.get(&chunk.broadcast).map(|info| info.state.rows.len());
-        if next != Some(chunk.n as usize) {
-            tracing::error!(?chunk, ?next, "a chunk out of order is left out");
+    fn chunk(&mut self, id: BroadcastId, rows: Vec<Row>) {
+        let draft = |info: &Info| (info.state.phase == BroadcastPhase::Draft).then_some(info.state.rows.len() as u32);
+        let Some(next) = self.inner.broadcasts.known.get(&id).and_then(|info| draft(&info)) else {
+            tracing::error!(%id, "only a draft can be filled");
             return;
-        }
+        };
+        let chunk = id.chunk(next);
         if self.about(chunk.broadcast, Change::Stored { chunk: chunk.n, rows: rows.len() as u16 }) {
             let bytes = codec::encode(&rows);
             self.bytes += bytes.len();
@@ -330,6 +348,7 @@ impl<'i> Applied<'i> {
             (told.items, told.ready) = (items, ready);
         }
         self.duplicates(&record, duplicates);
+        inner.broadcasts.forget_rate(id);
     }
 
     fn duplicates(&mut self, record: &Broadcast, duplicates: Vec<MessageId>) {
@@ -411,7 +430,7 @@ impl Inner {
         self.queues.add(effects.depth.iter().map(|(channel, delta)| (item.queue(*channel), *delta)));
         self.live.count(0, &effects.status);
         if let super::live::Body::Chunk(vector) = &item.body {
-            self.broadcasts.count(vector.broadcast.id, &effects.status);
+            self.broadcasts.count(vector.broadcast.id, &effects.status, self.clock.now());
         }
     }
 

@@ -30,6 +30,7 @@ mod queues;
 mod recent;
 mod recovery;
 mod retention;
+mod room;
 mod segment;
 mod survey;
 mod tail;
@@ -59,6 +60,7 @@ use self::live::Live;
 use self::parked::Parked;
 use self::queues::Queues;
 pub use self::retention::Retention;
+use self::room::Room;
 use self::segment::Segments;
 use self::usage::Books;
 
@@ -124,6 +126,8 @@ pub struct Settings {
     pub max_backlog: usize,
     /// Bytes that wait for the writer at most, roughly.
     pub max_backlog_bytes: usize,
+    /// Bytes of the disk that are kept free of new messages; none for no bound.
+    pub keep_free: u64,
     /// How long a receipt that matches nothing is kept.
     pub park_for: Duration,
     /// Receipts parked at most; the oldest goes for the newest.
@@ -155,6 +159,7 @@ impl Settings {
             commit_facts: 16_384,
             max_backlog: 4_096,
             max_backlog_bytes: 64 << 20,
+            keep_free: 0,
             park_for: DAY * 3,
             max_parked: 100_000,
             keep: Retention::default(),
@@ -193,6 +198,7 @@ struct Inner {
     /// Held while a batch is applied and handed on, so that both happen in one order.
     owner: Mutex<journal::Owner>,
     backlog_bytes: AtomicUsize,
+    room: Room,
     /// The last durable position whose bookkeeping is done.
     position: AtomicU64,
     /// Every fact up to here is in the derived state on disk.

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, bounded};
 use estafette_actors::domain::fact::{Change, Subject};
 use estafette_actors::domain::id::{BroadcastId, ChunkId};
+use estafette_actors::domain::progress::Meter;
 use estafette_actors::domain::submission::Broadcast;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{Clock, Position};
@@ -27,6 +28,7 @@ use super::live::{Effects, Item, Live, LiveItem};
 use super::look::Look;
 use super::parked::Parked;
 use super::queues::Queues;
+use super::room::Room;
 use super::segment::{Reader, Segments};
 use super::usage::Books;
 use super::vector::Vector;
@@ -71,6 +73,7 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
         orders,
         owner: Mutex::new(journal::Owner::default()),
         backlog_bytes: AtomicUsize::new(0),
+        room: Room::new(&settings.dir, settings.keep_free),
         position: AtomicU64::new(0),
         applied: AtomicU64::new(0),
         durable: Mutex::new(0),
@@ -226,6 +229,8 @@ impl Inner {
         let look = Look::open(self)?;
         let counts = look.derived().open_table(CHUNK_COUNT)?;
         for mut info in self.broadcasts.known.iter_mut() {
+            // What was replayed says nothing of how fast it goes.
+            info.meter = Meter::default();
             if info.state.started.is_none() {
                 continue;
             }

@@ -246,7 +246,7 @@ fn fate_of_chunk(judge: &Judge<'_>, key: u128, bytes: &[u8]) -> Result<Fate, Err
 }
 
 fn fate_of_broadcast(judge: &Judge<'_>, bytes: &[u8]) -> Result<Fate, Error> {
-    let broadcast: Broadcast = codec::decode(bytes)?;
+    let broadcast = codec::decode_broadcast(bytes)?;
     if *broadcast.content == Content::default() {
         return Ok(Fate::Bare);
     }
@@ -394,7 +394,7 @@ fn is_settled(inner: &Inner, segment: &Segment) -> Result<bool, Error> {
         }
     }
     for row in read.open_table(BROADCAST)?.range::<u128>(..)? {
-        let broadcast: Broadcast = codec::decode(row?.1.value())?;
+        let broadcast = codec::decode_broadcast(row?.1.value())?;
         let here = read.open_table(CHUNK)?;
         if !judge.broadcast(&broadcast)? {
             return Ok(false);

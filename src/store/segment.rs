@@ -431,7 +431,7 @@ impl Reader {
     pub fn broadcast(&self, id: BroadcastId) -> Result<Option<Broadcast>, Error> {
         for tables in self.newest_first() {
             if let Some(bytes) = tables?.read.open_table(BROADCAST)?.get(id.as_u128())? {
-                return Ok(Some(codec::decode(bytes.value())?));
+                return Ok(Some(codec::decode_broadcast(bytes.value())?));
             }
         }
         Ok(None)

@@ -112,6 +112,7 @@ pub fn envelope(unique: u64, strategy: &Strategy) -> Arc<Envelope> {
         sender_reference: Some(format!("ref-{unique}").into()),
         accepted_at: NOW,
         idempotency: Some(Idempotency { key: unique, fingerprint: 1 }),
+        window: None,
     })
 }
 

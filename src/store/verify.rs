@@ -2,7 +2,7 @@
 //! on one that is stopped. A page at a time, so that no read pins what the writer frees.
 use std::path::Path;
 
-use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
+use estafette_actors::domain::submission::{Envelope, Row};
 use estafette_actors::ports::{Clock, Position, SystemClock};
 use redb::{ReadableDatabase, ReadableTableMetadata};
 use serde::Serialize;
@@ -132,7 +132,7 @@ fn verify(segments: &Segments) -> Result<Verdict, Error> {
         verdict.segments += 1;
         feed(&segment, &mut verdict)?;
         records(&segment, MESSAGE, &mut verdict, |bytes| codec::decode::<Envelope>(bytes).map(drop))?;
-        records(&segment, BROADCAST, &mut verdict, |bytes| codec::decode::<Broadcast>(bytes).map(drop))?;
+        records(&segment, BROADCAST, &mut verdict, |bytes| codec::decode_broadcast(bytes).map(drop))?;
         records(&segment, CHUNK, &mut verdict, |bytes| codec::decode::<Vec<Row>>(bytes).map(drop))?;
     }
     Ok(verdict)

@@ -284,7 +284,7 @@ fn put(write: &WriteTransaction, works: &[Work]) -> Result<(), Error> {
     for put in puts() {
         if let Put::Broadcast(broadcast) = put {
             let mut table = write.open_table(BROADCAST)?;
-            table.insert(broadcast.id.as_u128(), codec::encode(&**broadcast).as_slice())?;
+            table.insert(broadcast.id.as_u128(), codec::encode_broadcast(broadcast).as_slice())?;
         }
     }
     Ok(())

@@ -94,6 +94,7 @@ async fn broadcast(core: &Core, rows: usize) -> BroadcastId {
         sender_name: None,
         sender_reference: None,
         created_at: envelope.accepted_at,
+        window: None,
     };
     core.broker.create_broadcast(broadcast).await.unwrap();
     let row = |place: usize| Row {
@@ -104,7 +105,7 @@ async fn broadcast(core: &Core, rows: usize) -> BroadcastId {
         },
         ..Row::default()
     };
-    core.broker.fill(id.chunk(0), (0..rows).map(row).collect()).await.unwrap();
+    core.broker.fill(id, (0..rows).map(row).collect()).await.unwrap();
     core.broker.start_broadcast(id).await.unwrap();
     id
 }

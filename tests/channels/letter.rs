@@ -72,6 +72,7 @@ pub fn of(recipient: Recipient, content: Content) -> Letter {
         sender_reference: None,
         accepted_at: now,
         idempotency: None,
+        window: None,
     };
     Letter {
         reference: AttemptRef::first(id, 0),

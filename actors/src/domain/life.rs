@@ -128,6 +128,8 @@ pub enum Outcome {
     Is(AttemptStatus, Option<Box<str>>),
     /// The channel asks to slow down, and perhaps for how long.
     Throttled(Option<Duration>),
+    /// It never left, and may not leave before then.
+    NotYet(Timestamp),
     /// Nobody can tell whether the channel took it.
     Unknown,
 }
@@ -470,7 +472,7 @@ pub fn outcome(state: &State, context: &Context<'_>, step: u8, retry: u8, outcom
     let number = state.tracks.iter().position(|track| at(&track));
     let current = number.map(|number| (number as u8, state.tracks[number]));
     match outcome {
-        Outcome::Throttled(pause) => {
+        Outcome::Throttled(_) | Outcome::NotYet(_) => {
             if let Some((track, Track { phase: Phase::Attempting, .. })) = current {
                 if state.stopped || context.now >= context.valid_until {
                     let failure = if state.stopped { Failure::Cancelled } else { Failure::Expired };
@@ -482,9 +484,13 @@ pub fn outcome(state: &State, context: &Context<'_>, step: u8, retry: u8, outcom
                     });
                     decision.push(Change::Ended { track, failure: Some(failure) });
                 } else {
-                    let pause = pause
-                        .unwrap_or_else(|| context.backoff.delay(0, context.random).unwrap_or(context.backoff.first));
-                    decision.push(Change::Returned { track, not_before: context.now.plus(pause) });
+                    let usual = || context.backoff.delay(0, context.random).unwrap_or(context.backoff.first);
+                    let not_before = match outcome {
+                        Outcome::NotYet(at) => at,
+                        Outcome::Throttled(Some(pause)) => context.now.plus(pause),
+                        _ => context.now.plus(usual()),
+                    };
+                    decision.push(Change::Returned { track, not_before });
                 }
             }
         }

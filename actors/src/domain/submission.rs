@@ -11,6 +11,7 @@ use super::mobile::Mobile;
 use super::niss::Niss;
 use super::strategy::Strategy;
 use super::time::Timestamp;
+use super::window::Window;
 
 /// An institution: its CBE number, which fits in 32 bits and needs no interning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,6 +136,17 @@ pub struct Envelope {
     pub accepted_at: Timestamp,
     /// The hash of its Idempotency-Key and the fingerprint of the request, where one was given.
     pub idempotency: Option<Idempotency>,
+    /// When its attempts may be made; none for always. Of the broadcast that it is a row of, and stored there.
+    #[serde(skip)]
+    pub window: Option<Arc<Window>>,
+}
+
+impl Envelope {
+    /// When an attempt may be made; `None` for now.
+    pub fn opens_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let window = self.window.as_ref().filter(|window| !window.is_open(now))?;
+        Some(window.opening(now).unwrap_or(Timestamp::MAX))
+    }
 }
 
 /// What is kept of an Idempotency-Key.
@@ -186,9 +198,17 @@ pub struct Broadcast {
     pub sender_reference: Option<Box<str>>,
     /// When it was created.
     pub created_at: Timestamp,
+    /// When its rows may be sent; none for always. Stored behind the rest, by the store.
+    #[serde(skip)]
+    pub window: Option<Arc<Window>>,
 }
 
 impl Broadcast {
+    /// The window that holds its rows back while it is closed: what is urgent is exempt.
+    pub fn binding_window(&self) -> Option<&Arc<Window>> {
+        self.window.as_ref().filter(|_| self.lane != Lane::Urgent)
+    }
+
     /// The message that one of its rows is.
     pub fn envelope(&self, id: MessageId, row: &Row) -> Envelope {
         let content = if self.variables.is_empty() {
@@ -212,6 +232,7 @@ impl Broadcast {
             sender_reference: row.key.clone(),
             accepted_at: self.created_at,
             idempotency: None,
+            window: self.binding_window().map(Arc::clone),
         }
     }
 }

@@ -64,6 +64,14 @@ impl Template {
         Self { measures }
     }
 
+    /// Checks what is there without the variables: where that is too long already no row can be good.
+    ///
+    /// # Errors
+    /// The first part that is too long, in any language: a part that can never be sent is a mistake.
+    pub fn check_fixed(&self) -> Result<(), Error> {
+        self.measures.iter().try_for_each(|measure| measure.check_length(measure.fixed))
+    }
+
     /// Checks the lengths of a row, in the language that it asks for where the content has that, else in all: which
     /// one a citizen prefers is known later.
     pub fn check(&self, values: &[Box<str>], asked: Option<Language>) -> Result<(), Error> {
@@ -113,15 +121,20 @@ impl Measure {
         let named = || self.times.iter().zip(lengths).filter(|(times, _)| **times > 0);
         let length_of = |length: &Length| if self.unit == Unit::Bytes { length.bytes } else { length.characters };
         let filled = named().fold(self.fixed, |sum, (times, length)| sum.saturating_add(times * length_of(length)));
-        let language = self.language.as_str();
-        if filled > self.limit {
-            let unit = if self.unit == Unit::Bytes { "bytes" } else { "characters" };
-            return Err(Error::TooLong { part: self.part, language, length: filled, limit: self.limit, unit });
-        }
+        self.check_length(filled)?;
         if self.is_blank && named().all(|(_, length)| length.is_blank) {
-            return Err(Error::Blank { part: self.part, language });
+            return Err(Error::Blank { part: self.part, language: self.language.as_str() });
         }
         Ok(())
+    }
+
+    fn check_length(&self, length: usize) -> Result<(), Error> {
+        let Self { part, language, limit, .. } = *self;
+        if length <= limit {
+            return Ok(());
+        }
+        let unit = if self.unit == Unit::Bytes { "bytes" } else { "characters" };
+        Err(Error::TooLong { part, language: language.as_str(), length, limit, unit })
     }
 }
 
@@ -182,6 +195,14 @@ mod tests {
         let by_html = Content::checked(none(), none(), french("<b>{{a}}</b>")).unwrap();
         let template = Template::of(&by_html, &by_html.variables(), Some(17));
         assert!(matches!(template.check(&value, None), Err(Error::TooLong { part: "the SMS", length: 18, .. })));
+    }
+
+    #[test]
+    fn a_text_that_no_sms_can_hold_whatever_fills_it_is_found_without_a_row() {
+        let content = Content::checked(none(), french(&format!("{}{{{{a}}}}", "x".repeat(20))), none()).unwrap();
+        let of = |sms| Template::of(&content, &content.variables(), sms).check_fixed();
+        assert_eq!((of(None), of(Some(20))), (Ok(()), Ok(())), "an empty value would fit");
+        assert!(matches!(of(Some(19)), Err(Error::TooLong { part: "the SMS", length: 20, limit: 19, .. })));
     }
 
     #[test]

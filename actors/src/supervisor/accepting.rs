@@ -147,9 +147,14 @@ impl Handler<Command> for Supervisor {
     fn handle(&mut self, Command { order, done }: Command, _: &mut Self::Context) {
         let mut after = Aftermath::default();
         let mut rewound = Vec::new();
+        // Of what was appended so far, whoever asked first.
+        if let Err(refused) = order.check(|id| self.parts.journal.phase(id)) {
+            let _ = done.send(Err(refused));
+            return;
+        }
         let entry = match order {
             BroadcastOrder::Create(broadcast) => Entry::Broadcast(broadcast),
-            BroadcastOrder::Fill(chunk, rows) => Entry::Chunk { chunk, rows },
+            BroadcastOrder::Fill(broadcast, rows) => Entry::Chunk { broadcast, rows },
             BroadcastOrder::Start(broadcast, duplicates) => {
                 for desk in &self.parts.desks {
                     after.queue(desk);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use actix::{Handler, Message};
 
 use super::aftermath::Aftermath;
-use super::{Pauses, Supervisor};
+use super::{Holds, Supervisor};
 use crate::domain::fact::Change;
 use crate::domain::id::AttemptRef;
 use crate::domain::life::{self, Context as Situation, Outcome};
@@ -16,9 +16,9 @@ impl Supervisor {
         let mut missing = Vec::new();
         let mut after = Aftermath::default();
         let mut decided = Vec::with_capacity(work.len());
-        let mut pauses = Pauses::default();
+        let (mut holds, now) = (Holds::default(), self.parts.clock.now());
         for envelope in &work {
-            if pauses.holds(&*self.parts.journal, envelope.id) {
+            if holds.hold(&*self.parts.journal, envelope.id, now) {
                 continue;
             }
             match self.live(envelope.id) {
@@ -66,7 +66,7 @@ impl Supervisor {
             let may_have_gone = match &outcome {
                 Outcome::Is(status, _) => status.rank() > 0,
                 Outcome::Unknown => true,
-                Outcome::Throttled(_) => false,
+                Outcome::Throttled(_) | Outcome::NotYet(_) => false,
             };
             let run = |now: &Situation<'_>| life::outcome(&state, now, step, retry, outcome);
             let mut changes = self.decide(&ended.envelope, Some(record.channel), run);

@@ -440,6 +440,7 @@ impl World {
             sender_reference: None,
             accepted_at: now,
             idempotency: None,
+            window: None,
         }
     }
 

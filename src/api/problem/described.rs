@@ -29,6 +29,8 @@ pub mod sets {
     pub const JSON: &[Kind] = &[Kind::MalformedJson, Kind::InvalidRequest];
     /// Those that read what is on disk.
     pub const READING: &[Kind] = &[Kind::Unreadable];
+    /// Those that make the journal grow.
+    pub const GROWING: &[Kind] = &[Kind::DiskFull];
     /// Those that are answered by an actor, or after a commit.
     pub const WRITING: &[Kind] = &[Kind::Overloaded, Kind::Restarting, Kind::ReadOnly];
 }
@@ -108,6 +110,7 @@ fn sample(kind: Kind) -> Problem {
         Kind::Restarting => Problem::Restarting,
         Kind::ReadOnly => Problem::ReadOnly,
         Kind::Spool => Problem::Spool,
+        Kind::DiskFull => Problem::DiskFull,
         Kind::ListFull => Problem::ListFull,
     }
 }

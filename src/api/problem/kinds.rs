@@ -100,8 +100,8 @@ kinds! {
         "The first request with this Idempotency-Key is not answered yet.", "Ask again: the answer is the first one's.";
     Conflict, CONFLICT, "conflict", "Not possible in this state", Again::Mended,
         "The message or broadcast is in a state that forbids it.", "Look at its state; `detail` says what is missing.";
-    UploadInProgress, CONFLICT, "upload-in-progress", "One upload at a time", Again::After(1),
-        "The broadcast is being filled or started by another request.", "Send it after that one.";
+    UploadInProgress, CONFLICT, "upload-in-progress", "Being filled or started", Again::After(1),
+        "A start meets an upload that has not ended, or an upload or a start meets a start.", "Send it after the other request.";
     TooManyWebhooks, CONFLICT, "too-many-webhooks", "Too many webhooks", Again::Mended,
         "You have as many webhooks as `GET /v1/limits` allows.", "Remove one.";
     CursorTooOld, GONE, "cursor-too-old", "The events are not kept any more", Again::Mended,
@@ -141,6 +141,9 @@ kinds! {
         "Send it again later, with the same Idempotency-Key.";
     Spool, INSUFFICIENT_STORAGE, "spool", "No room for the upload", Again::Perhaps,
         "The upload can't be kept while it is checked.", "Try again, then tell the operator.";
+    DiskFull, INSUFFICIENT_STORAGE, "disk-full", "The disk is nearly full", Again::After(60),
+        "Less of the broker's disk is free than is kept for what was accepted before; nothing of the request was accepted, and of an upload perhaps a part.",
+        "Send it again later, with the same Idempotency-Key; of an upload, rows with the same keys.";
     ListFull, INSUFFICIENT_STORAGE, "list-full", "No room on the lists", Again::Mended,
         "The suppression lists hold as many entries as they may.", "Take some off, or ask the operator for more room.";
 }

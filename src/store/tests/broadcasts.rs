@@ -2,8 +2,9 @@
 use super::*;
 use estafette_actors::domain::event::{About, Event, Of, Place, Wanted};
 use estafette_actors::domain::failure::Failure;
-use estafette_actors::domain::status::MessageStatus;
-use estafette_actors::ports::{BroadcastPhase, Feed};
+use estafette_actors::domain::status::{MessageStatus, WaitReason};
+use estafette_actors::domain::window::{Clock, Days, Hours, Window};
+use estafette_actors::ports::{BroadcastPhase, Feed, Held};
 use redb::ReadableDatabase;
 
 pub fn broadcast(name: &str, not_before: Timestamp, number: u32) -> Arc<Broadcast> {
@@ -20,6 +21,7 @@ pub fn broadcast(name: &str, not_before: Timestamp, number: u32) -> Arc<Broadcas
         sender_name: None,
         sender_reference: None,
         created_at: NOW,
+        window: None,
     })
 }
 
@@ -40,7 +42,7 @@ async fn started(store: &Store, broadcast: &Arc<Broadcast>, chunks: u32, rows: u
         if n + 1 == chunks {
             all[rows - 1].key = Some("k0".into());
         }
-        append(store, vec![Entry::Chunk { chunk: broadcast.id.chunk(n), rows: all }]);
+        append(store, vec![Entry::Chunk { broadcast: broadcast.id, rows: all }]);
     }
     let duplicates = store.duplicates(broadcast.id).await.unwrap();
     assert_eq!(duplicates, [broadcast.id.chunk(chunks - 1).row(rows as u16 - 1)]);
@@ -136,7 +138,7 @@ async fn a_pause_holds_rows_back_in_memory_on_disk_and_after_a_crash_and_lets_ot
     forget_live(&store);
     let queue = queue(Channel::SMS, Lane::Bulk);
     for (store, place) in [(&store, "first"), (&crashed, "second")] {
-        assert!(store.is_paused(held.id) && !store.is_paused(free.id));
+        assert_eq!((store.held(held.id, NOW), store.held(free.id, NOW)), (Some(Held::Paused), None));
         let given = ids(&drain(store, queue, 3).await);
         assert_eq!(given, (0..9).map(|row| free.id.chunk(0).row(row)).collect::<Vec<_>>());
         let listed = store.broadcasts(None, None, 10).await.unwrap();
@@ -146,8 +148,112 @@ async fn a_pause_holds_rows_back_in_memory_on_disk_and_after_a_crash_and_lets_ot
         append(store, vec![Entry::ResumeBroadcast(held.id)]);
         assert_eq!(drain(store, queue, 3).await.len(), 19 + 9, "read anew, the rows are all there");
         let again = crash(store, &other.path().join(place));
-        assert!(!again.is_paused(held.id));
+        assert_eq!(again.held(held.id, NOW), None);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_window_holds_rows_back_in_memory_on_disk_and_after_a_crash_and_its_opening_is_told_once() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    // The clock is the machine's: the window opens in two hours.
+    let here = store.inner.clock.now();
+    let minute = |hours: u64| Clock::parse(&here.plus(Duration::from_secs(hours * 3_600)).to_string()[11..16]).unwrap();
+    let window = Window::new("UTC", vec![Hours::new(Days::ALL, minute(2), minute(3)).unwrap()]).unwrap();
+    let opens = window.opening(here).unwrap();
+    let closed =
+        Broadcast { window: Some(Arc::new(window)), ..Broadcast::clone(&broadcast("sms-only", Timestamp::ZERO, 1)) };
+    let urgent = Broadcast { lane: Lane::Urgent, id: BroadcastId::new(NOW, 0, 2), ..closed.clone() };
+    let (closed, urgent) = (Arc::new(closed), Arc::new(urgent));
+    started(&store, &closed, 2, 10).await;
+    started(&store, &urgent, 1, 10).await;
+    let crashed = crash(&store, &other.path().join("copy"));
+    flush(&store);
+    forget_live(&store);
+    for store in [&store, &crashed] {
+        assert!(!store.has_opened(here), "nobody found it closed");
+        assert!(drain(store, queue(Channel::SMS, Lane::Bulk), 3).await.is_empty());
+        assert_eq!(drain(store, queue(Channel::SMS, Lane::Urgent), 3).await.len(), 9, "what is urgent is exempt");
+        assert_eq!((store.held(closed.id, here), store.held(closed.id, opens)), (Some(Held::Closed(opens)), None));
+        assert_eq!(store.held(urgent.id, here), None);
+        let before = Timestamp::from_millis(opens.millis() - 1);
+        assert!(!store.has_opened(before));
+        assert!(store.has_opened(opens) && !store.has_opened(opens), "once");
+        // Found closed again, and then the clock is set back.
+        store.held(closed.id, here);
+        assert!(store.has_opened(here) && !store.has_opened(here));
+        let report = store.report(closed.id.chunk(0)).await.unwrap();
+        assert_eq!(report[0].waits, Some(WaitReason::WindowClosed));
+        let view = Archive::broadcast(store, None, closed.id).await.unwrap().unwrap();
+        assert_eq!((view.held, view.expected_end), (Some(Held::Closed(opens)), None));
+        assert_eq!(view.broadcast.window, closed.window);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_are_numbered_as_they_come_and_none_is_stored_behind_a_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
+    started(&store, &broadcast, 3, 10).await;
+    assert_eq!(store.phase(broadcast.id), Some(BroadcastPhase::Started));
+    append(&store, vec![Entry::Chunk { broadcast: broadcast.id, rows: vec![row(77)] }]);
+    let view = Archive::broadcast(&store, None, broadcast.id).await.unwrap().unwrap();
+    assert_eq!((view.chunks, view.rows), (3, 30));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_content_is_stored_once_however_many_it_is_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let mut text = Translated::default();
+    text.set(Language::Fr, "Un document pour tous".into());
+    let content = Arc::new(Content::checked(Translated::default(), text, Translated::default()).unwrap());
+    let shared = Broadcast { content, ..Broadcast::clone(&broadcast("ebox-only", Timestamp::ZERO, 1)) };
+    let shared = Arc::new(shared);
+    started(&store, &shared, 3, 100).await;
+    let pulled = drain(&store, queue(Channel::EBOX, Lane::Bulk), 64).await;
+    assert!(pulled.iter().all(|loaded| Arc::ptr_eq(&loaded.envelope.content, &pulled[0].envelope.content)));
+    rows(&store, &shared, 0, 0..50, Channel::EBOX);
+    flush(&store);
+    store.close();
+    let mut times = 0;
+    let mut folders = vec![dir.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).unwrap();
+                times += bytes.windows(21).filter(|part| *part == b"Un document pour tous").count();
+            }
+        }
+    }
+    assert_eq!(times, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_nearly_full_takes_nothing_new_and_all_that_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
+    started(&store, &broadcast, 1, 10).await;
+    let look = |bytes| {
+        store.inner.room.keep_free(bytes);
+        store.inner.room.look(dir.path());
+    };
+    look(u64::MAX);
+    let chunk = Entry::Chunk { broadcast: broadcast.id, rows: vec![row(1)] };
+    let batch = |entry| Batch { at: NOW, entries: vec![entry], after: Box::new(|_| ()) };
+    assert_eq!((store.room(), store.append(batch(chunk))), (0, Err(JournalError::Full)));
+    rows(&store, &broadcast, 0, 0..4, Channel::SMS);
+    append(&store, vec![Entry::PauseBroadcast(broadcast.id)]);
+    assert_eq!(store.read_only(), None);
+    // Somebody made room.
+    look(1);
+    assert!(store.room() > 0);
+    append(&store, vec![Entry::Broadcast(super::broadcasts::broadcast("sms-only", Timestamp::ZERO, 2))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,8 @@
 //! more, and the schema of the data folder has to grow.
 use super::*;
 use crate::store::codec::{
-    BroadcastRecord, ChunkRecord, Group, MessageRecord, Packer, decode, encode, institution_number, institution_of,
-    unpack,
+    BroadcastRecord, ChunkRecord, Group, MessageRecord, Packer, decode, decode_broadcast, encode, encode_broadcast,
+    institution_number, institution_of, unpack,
 };
 use estafette_actors::domain::fact::Subject;
 use estafette_actors::domain::failure::Failure;
@@ -13,7 +13,11 @@ use estafette_actors::domain::price::Money;
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::domain::usage::Used;
+use estafette_actors::domain::window::{Clock, Days, Hours, Window};
 use estafette_actors::ports::BroadcastPhase;
+
+/// The name of the zone, one pair of hours: its days as bits, from and until in minutes.
+const GOLDEN_WINDOW: &str = "0f4575726f70652f4272757373656c730101fbe001fbb004";
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
@@ -152,6 +156,23 @@ fn states_keep_their_form() {
     };
     assert_eq!(hex(&encode(&broadcast)), GOLDEN_BROADCAST_STATE);
     assert_eq!(decode::<BroadcastRecord>(&encode(&broadcast)).unwrap(), broadcast);
+}
+
+#[test]
+fn a_broadcast_with_a_window_has_it_behind_the_bytes_of_one_without() {
+    let without = super::broadcasts::broadcast("sms-only", Timestamp::ZERO, 1);
+    let hours = Hours::new(
+        Days::default().with("mon").unwrap(),
+        Clock::parse("08:00").unwrap(),
+        Clock::parse("20:00").unwrap(),
+    );
+    let window = Window::new("Europe/Brussels", vec![hours.unwrap()]).unwrap();
+    let with = Broadcast { window: Some(Arc::new(window)), ..Broadcast::clone(&without) };
+    let (short, long) = (encode_broadcast(&without), encode_broadcast(&with));
+    assert_eq!(decode_broadcast(&short).unwrap(), *without);
+    assert_eq!(decode_broadcast(&long).unwrap(), with);
+    assert_eq!(hex(&long), hex(&short) + GOLDEN_WINDOW);
+    assert!(decode_broadcast(&[long, vec![0]].concat()).is_err());
 }
 
 #[test]

@@ -96,7 +96,10 @@ fn rows_count_each_and_months_channels_and_institutions_stay_apart() {
     let chunk = broadcast.id.chunk(0);
     let rows = (0..6).map(super::broadcasts::row).collect();
     let start = Entry::Start { broadcast: broadcast.id, duplicates: Vec::new() };
-    append(&store, vec![Entry::Broadcast(broadcast), Entry::Chunk { chunk, rows }, start]);
+    append(
+        &store,
+        vec![Entry::Broadcast(Arc::clone(&broadcast)), Entry::Chunk { broadcast: broadcast.id, rows }, start],
+    );
     append(&store, vec![Entry::Rows { chunk, rows: vec![0, 2, 5], changes: metered(Channel::SMS, 2) }]);
     // A second before and at midnight in Brussels.
     let (november, december) = ("2024-11-30T22:59:59Z", "2024-11-30T23:00:00Z");

@@ -141,6 +141,9 @@ def rows(context, value):
 def mend_terms(body):
     """Makes a message or a broadcast one that the program takes, too, and not only the schema."""
     body["not_before"] = body["valid_until"] = None
+    if body.get("window"):
+        # Open within the day for which a message is valid.
+        body["window"] = {"hours": [{"from": "08:00", "until": "20:00"}]}
     if body.get("strategy") not in STRATEGIES:
         body["strategy"] = STRATEGIES[0]
     if body.get("sender_name") not in NAMES:
