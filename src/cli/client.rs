@@ -3,7 +3,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::StatusCode;
 use serde_json::Value;
+
+/// Mistakes that are shown of an answer at most.
+const SHOWN: usize = 20;
 
 /// Where the broker is, and who asks.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,19 +45,38 @@ impl Client {
         self.http.request(method, url).bearer_auth(&self.target.key)
     }
 
-    /// Sends, and gives the JSON of a good answer; a bad one is told as it was said.
-    pub async fn json(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    /// Sends, and gives status and JSON of whatever is answered.
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<(StatusCode, Value)> {
         let api = &self.target.api;
         let answer = request.send().await.with_context(|| format!("no broker answers at {api}; is it running?"))?;
         let status = answer.status();
         let body = answer.bytes().await.context("the answer broke off")?;
-        let value: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
+    /// Sends, and gives the JSON of a good answer; a bad one is told as it was said.
+    pub async fn json(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let (status, value) = self.answer(request).await?;
+        Self::good(status, value)
+    }
+
+    /// GET of a path where nothing may be.
+    pub async fn find(&self, path: &str) -> anyhow::Result<Option<Value>> {
+        match self.answer(self.request(reqwest::Method::GET, path)).await? {
+            (StatusCode::NOT_FOUND, _) => Ok(None),
+            (status, value) => Self::good(status, value).map(Some),
+        }
+    }
+
+    fn good(status: StatusCode, value: Value) -> anyhow::Result<Value> {
         if status.is_success() {
             return Ok(value);
         }
         let said = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut errors = String::new();
-        for error in value.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let rows = value.get("rows").and_then(|rows| rows.get("errors"));
+        let listed = [value.get("errors"), rows].into_iter().flatten().filter_map(Value::as_array);
+        for error in listed.flatten().take(SHOWN) {
             let pointer = error.get("pointer").or_else(|| error.get("line"));
             let place = pointer.map(|at| at.as_str().map_or_else(|| at.to_string(), str::to_owned)).unwrap_or_default();
             let detail = error.get("detail").and_then(Value::as_str).unwrap_or_default();

@@ -52,6 +52,13 @@ fn print_broadcast(answer: &Value, output: Output) -> anyhow::Result<()> {
     for (status, count) in answer["by_status"].as_object().into_iter().flatten() {
         println!("{status:<11} {count}");
     }
+    for (name, shown) in [("opens_at", "Opens at"), ("per_second", "A second"), ("expected_end", "Done at")] {
+        match &answer[name] {
+            Value::Null => {}
+            Value::String(told) => println!("{shown:<11} {told}"),
+            told => println!("{shown:<11} {told}"),
+        }
+    }
     Ok(())
 }
 
