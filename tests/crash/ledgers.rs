@@ -82,7 +82,7 @@ pub async fn agree(world: &World, channels: &Channels) -> anyhow::Result<()> {
 }
 
 /// The message in our reference: id, step, retry.
-fn message_of(reference: &str) -> &str {
+pub fn message_of(reference: &str) -> &str {
     reference.split('.').next().unwrap_or_default()
 }
 
@@ -93,7 +93,7 @@ fn is_of(attempt: &Value, taken: &Taken) -> bool {
 }
 
 /// Another try under a new reference is only for what certainly was not taken under the one before.
-fn two_retries(world: &World, ledger: &Ledger) {
+pub fn two_retries(world: &World, ledger: &Ledger) {
     let mut reached: HashMap<&str, &str> = HashMap::new();
     for (reference, taken) in ledger {
         let step = reference.rsplit_once('.').map_or("", |(step, _)| step);

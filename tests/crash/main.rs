@@ -3,7 +3,8 @@
 //! endpoint outlive it.
 //!
 //! `ESTAFETTE_CRASH_KILLS` says how often (8), `ESTAFETTE_CRASH_SEED` repeats the choices of a run (its
-//! timing is the machine's), `ESTAFETTE_CRASH_PROGRAM` tests another build. It must not
+//! timing is the machine's), `ESTAFETTE_CRASH_PROGRAM` tests another build. One large broadcast is killed by itself:
+//! `ESTAFETTE_CRASH_ROWS` (3,000) and `ESTAFETTE_CRASH_BROADCAST_KILLS` (4). It must not
 //! look into the data folder: what isn't told over HTTP or found at a channel doesn't count.
 #![cfg(feature = "sandbox")]
 use std::sync::Arc;
@@ -23,6 +24,7 @@ mod endpoint;
 mod feed;
 mod instants;
 mod ledgers;
+mod one_broadcast;
 mod plan;
 #[path = "../webhooks/receiver.rs"]
 mod receiver;

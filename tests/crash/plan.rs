@@ -15,6 +15,8 @@ pub struct Plan {
     pub seed: u64,
     /// The program.
     pub program: PathBuf,
+    /// Channels are quick and lose little: for many messages.
+    pub is_calm: bool,
 }
 
 /// The broker's ports: the same after each restart, since the channels call back.
@@ -35,13 +37,28 @@ impl Plan {
             seed: number("ESTAFETTE_CRASH_SEED").unwrap_or_else(rand::random),
             program: std::env::var_os("ESTAFETTE_CRASH_PROGRAM")
                 .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_estafette")), PathBuf::from),
+            is_calm: false,
         }
     }
 
-    /// Channels that lose answers after they took a message, fail, slow down, drop links, talk rubbish, and send receipts
-    /// late, twice, early, in disorder and for strangers; each receipt comes in the end.
-    pub fn simulators(&self, ports: Ports, folder: &Path) -> [Settings; 2] {
-        let faults = Faults {
+    /// So many kills, over channels that are quick.
+    pub fn calm(kills: u32) -> Self {
+        Self { kills, is_calm: true, ..Self::from_environment() }
+    }
+
+    /// What goes wrong at the channels.
+    fn faults(&self) -> Faults {
+        if self.is_calm {
+            let receipts = ReceiptFaults {
+                delay_min_ms: 1,
+                delay_max_ms: 100,
+                double: 0.01,
+                early: 0.01,
+                ..ReceiptFaults::default()
+            };
+            return Faults { latency_max_ms: 5, loss_after: 0.0005, receipts, ..Faults::default() };
+        }
+        Faults {
             latency_max_ms: 60,
             loss_before: 0.02,
             loss_after: 0.04,
@@ -60,9 +77,17 @@ impl Plan {
                 ..ReceiptFaults::default()
             },
             ..Faults::default()
-        };
-        let smsc = SmscSettings {
-            address: Some(([127, 0, 0, 1], 0).into()),
+        }
+    }
+
+    /// What goes wrong at an SMSC besides.
+    fn smsc(&self, faults: Faults) -> SmscSettings {
+        let address = Some(([127, 0, 0, 1], 0).into());
+        if self.is_calm {
+            return SmscSettings { address, faults, ..SmscSettings::default() };
+        }
+        SmscSettings {
+            address,
             close_on_bind: 0.05,
             rubbish: 0.02,
             bad_length: 0.004,
@@ -71,7 +96,15 @@ impl Plan {
             // A link that is lost takes the answers of others with it.
             faults: Faults { loss_before: 0.01, loss_after: 0.01, ..faults },
             ..SmscSettings::default()
-        };
+        }
+    }
+
+    /// Channels that lose answers after they took a message, fail, slow down, drop links, talk rubbish, and send receipts
+    /// late, twice, early, in disorder and for strangers; each receipt comes in the end.
+    pub fn simulators(&self, ports: Ports, folder: &Path) -> [Settings; 2] {
+        let undelivered = if self.is_calm { 0.0 } else { 0.05 };
+        let faults = self.faults();
+        let smsc = self.smsc(faults);
         let named = |name: &str| Settings {
             address: ([127, 0, 0, 1], 0).into(),
             seed: self.seed,
@@ -83,11 +116,11 @@ impl Plan {
         first.govapp.faults = faults;
         first.govapp.callback_url = Some(format!("http://127.0.0.1:{}/v1/callbacks/govapp", ports.http));
         first.sms.faults = faults;
-        first.sms.undelivered = 0.05;
+        first.sms.undelivered = undelivered;
         first.sms.report_submitted = true;
         let [receipt_text, receipt_tlvs] = [[true, false], [false, true], [true, true]][(self.seed / 2 % 3) as usize];
         let message_ids = if self.is_hexadecimal() { MessageIds::HexThenDec } else { MessageIds::DecThenHex };
-        let smsc = SmscSettings { message_ids, receipt_text, receipt_tlvs, reversed: true, undelivered: 0.05, ..smsc };
+        let smsc = SmscSettings { message_ids, receipt_text, receipt_tlvs, reversed: true, undelivered, ..smsc };
         [first, Settings { smsc, ..named("second") }]
     }
 

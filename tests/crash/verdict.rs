@@ -67,7 +67,8 @@ pub async fn drained(world: &World, channels: &Channels, limit: Duration) -> any
     receipts_were_taken(world, channels).await
 }
 
-async fn receipts_were_taken(world: &World, channels: &Channels) -> anyhow::Result<()> {
+/// Waits until the channels have nothing left to say.
+pub async fn receipts_were_taken(world: &World, channels: &Channels) -> anyhow::Result<()> {
     let (began, mut least, mut sank) = (Instant::now(), u64::MAX, Instant::now());
     loop {
         let [called, brought, rejected] = channels.unsaid().await?;
