@@ -173,6 +173,11 @@ pub trait Journal: Send + Sync {
         None
     }
 
+    /// Drafts of broadcasts whose validity has passed, at most so many. Looks at every broadcast in memory: now and then.
+    fn expired_drafts(&self, _now: Timestamp, _most: usize) -> Vec<BroadcastId> {
+        Vec::new()
+    }
+
     /// Whether a window opened that somebody found closed: said once. Also when the clock was set back, since what
     /// was found closed may be open at the time that it is again.
     fn has_opened(&self, _now: Timestamp) -> bool {

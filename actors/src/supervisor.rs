@@ -29,7 +29,7 @@ use crate::domain::price::PriceList;
 use crate::domain::status::MessageStatus;
 use crate::domain::submission::Envelope;
 use crate::domain::time::Timestamp;
-use crate::messages::{Assignment, Progress, Refused};
+use crate::messages::{Assignment, BroadcastOrder, Command, Progress, Refused};
 use crate::nursery::Child;
 use crate::ports::{Archive, Batch, Clock, Entry, Journal, Loaded};
 use crate::registry::Registry;
@@ -38,6 +38,10 @@ use crate::registry::Registry;
 const DUE_PAGE: usize = 1_024;
 /// How often the supervisor looks for what fell due.
 const DUE_EVERY: Duration = Duration::from_millis(100);
+
+/// How often it looks for drafts that were never started, and how many of them it ends then.
+const DRAFTS_EVERY: Duration = Duration::from_secs(60);
+const DRAFTS: usize = 256;
 
 /// Waiting calls from which on those that hung up are looked for.
 const SWEEP_FROM: usize = 4_096;
@@ -268,6 +272,18 @@ impl Holds {
     }
 }
 
+/// Drafts that can't be started any more are cancelled: until then their recipients are kept, as nobody knows what for.
+fn end_drafts(journal: &dyn Journal, clock: &dyn Clock, me: &Child<Supervisor>) {
+    for id in journal.expired_drafts(clock.now(), DRAFTS) {
+        tracing::info!(broadcast = %id, "a draft is cancelled: its validity has passed and it was never started");
+        // Nobody waits for it; one that is not heard is found again.
+        let (done, _) = oneshot::channel();
+        if me.tell(Command { order: BroadcastOrder::Cancel(id), done }).is_err() {
+            return;
+        }
+    }
+}
+
 /// What fell due.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -279,9 +295,14 @@ impl Actor for Supervisor {
     fn started(&mut self, context: &mut Self::Context) {
         let (archive, clock, me) = (Arc::clone(&self.parts.archive), Arc::clone(&self.parts.clock), context.address());
         let (journal, desks) = (Arc::clone(&self.parts.journal), self.parts.desks.clone());
+        let (mut looked_at, ender) = (None::<tokio::time::Instant>, self.parts.me.clone());
         // Off the actor, so that a full mailbox does not stop the clock.
         actix_rt::spawn(async move {
             while me.connected() {
+                if looked_at.is_none_or(|at| at.elapsed() >= DRAFTS_EVERY) {
+                    looked_at = Some(tokio::time::Instant::now());
+                    end_drafts(&*journal, &*clock, &ender);
+                }
                 if journal.has_opened(clock.now()) {
                     // What was passed over may go now.
                     for desk in &desks {

@@ -181,6 +181,12 @@ impl Broadcasts {
         held
     }
 
+    /// Drafts whose validity has passed, at most so many: they can't be started any more.
+    pub fn expired_drafts(&self, now: Timestamp, most: usize) -> Vec<BroadcastId> {
+        let is_expired = |info: &Info| info.state.phase == BroadcastPhase::Draft && info.record.valid_until <= now;
+        self.known.iter().filter(|info| is_expired(info)).take(most).map(|info| *info.key()).collect()
+    }
+
     /// Whether a window has opened that was found closed.
     pub fn has_opened(&self, now: Timestamp) -> bool {
         let mut opens = lock(&self.opens);

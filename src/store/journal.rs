@@ -50,6 +50,10 @@ impl Journal for Store {
         self.inner.broadcasts.held(id, now)
     }
 
+    fn expired_drafts(&self, now: Timestamp, most: usize) -> Vec<BroadcastId> {
+        self.inner.broadcasts.expired_drafts(now, most)
+    }
+
     fn has_opened(&self, now: Timestamp) -> bool {
         self.inner.broadcasts.has_opened(now)
     }

@@ -169,7 +169,7 @@ impl<'j> Judge<'j> {
             return Ok(false);
         }
         let states = self.look.derived().open_table(CHUNK_STATE)?;
-        let Some(bytes) = states.get(chunk.key())? else { return Ok(false) };
+        let Some(bytes) = states.get(chunk.key())? else { return self.draft_chunk(chunk) };
         let record: ChunkRecord = codec::decode(bytes.value())?;
         let Some(broadcast) = self.inner.broadcast_record(&self.look.segments, chunk.broadcast)? else {
             return Ok(false);
@@ -177,6 +177,16 @@ impl<'j> Judge<'j> {
         let (institution, as_of) = (broadcast.institution, record.as_of);
         let waiting = Vector::restored(broadcast, record).tally().by_status[status_place(MessageStatus::Waiting)];
         Ok(waiting == 0 && self.is_past(institution, as_of))
+    }
+
+    /// Rows of a draft have no states: they go when the draft was cancelled long enough ago.
+    fn draft_chunk(&self, chunk: ChunkId) -> Result<bool, Error> {
+        if self.inner.broadcasts.known.contains_key(&chunk.broadcast) {
+            return Ok(false);
+        }
+        let Some(info) = Inner::broadcast_on_disk(self.look, chunk.broadcast)? else { return Ok(false) };
+        let cancelled = info.state.cancelled.filter(|_| info.state.started.is_none());
+        Ok(cancelled.is_some_and(|(_, position)| self.is_past(info.record.institution, position)))
     }
 
     /// A broadcast's own content goes with that of its last chunk.
@@ -254,7 +264,7 @@ fn fate_of_broadcast(judge: &Judge<'_>, bytes: &[u8]) -> Result<Fate, Error> {
         return Ok(Fate::Stays);
     }
     let bare = Broadcast { content: Arc::new(Content::default()), sender_name: None, ..broadcast };
-    Ok(Fate::Stripped(codec::encode(&bare)))
+    Ok(Fate::Stripped(codec::encode_broadcast(&bare)))
 }
 
 fn fate_of_value(judge: &Judge<'_>, position: Position, bytes: &[u8]) -> Result<Fate, Error> {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use estafette_actors::domain::event::{About, Event, Kind, Tests, Wanted};
 use estafette_actors::domain::inbound::{Heard, Inbound};
+use estafette_actors::domain::window::{Days, Hours, Window};
 use estafette_actors::ports::{Clock, Feed};
 
 use super::*;
@@ -111,6 +112,36 @@ async fn content_goes_after_its_retention_and_what_waits_keeps_all() {
     let store = Store::open(settings(dir.path()), Arc::new(hands.clone())).unwrap();
     assert!(store.inner.segments.ended()[0].0.is_bare);
     assert!(store.message(None, last).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_was_cancelled_loses_recipients_and_content_and_keeps_what_is_nobodys() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, hands) = begin(dir.path());
+    let clock = |text| estafette_actors::domain::window::Clock::parse(text).unwrap();
+    let hours = Hours::new(Days::ALL, clock("08:00"), clock("20:00")).unwrap();
+    let window = Some(Arc::new(Window::new("UTC", vec![hours]).unwrap()));
+    let draft = Broadcast { window, ..Broadcast::clone(&super::broadcasts::broadcast("sms-only", Timestamp::ZERO, 1)) };
+    let draft = Arc::new(draft);
+    let rows = vec![super::broadcasts::row(1)];
+    let chunk = Entry::Chunk { broadcast: draft.id, rows };
+    append(&store, vec![Entry::Broadcast(Arc::clone(&draft)), chunk]);
+    assert_eq!(store.expired_drafts(Timestamp::from_millis(LATER.millis() - 1), 10), []);
+    assert_eq!(store.expired_drafts(LATER, 10), [draft.id]);
+    append(&store, vec![Entry::CancelBroadcast(draft.id)]);
+    assert_eq!(store.expired_drafts(LATER, 10), []);
+    next_segment(&store, &hands, 3);
+    flush(&store);
+    hands.days(6);
+    assert_eq!(look(&store).stripped, 0);
+    hands.days(2);
+    assert_eq!(look(&store).stripped, 2);
+    let view = Archive::broadcast(&store, None, draft.id).await.unwrap().unwrap();
+    assert_eq!((&*view.broadcast.content, &view.broadcast.window), (&Content::default(), &draft.window));
+    let report = store.report(draft.id.chunk(0)).await.unwrap();
+    assert_eq!(report[0].key.as_deref(), Some("k1"));
+    let message = store.message(None, draft.id.chunk(0).row(0)).await.unwrap().unwrap();
+    assert!(message.envelope.recipient.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
