@@ -185,9 +185,7 @@ pub enum Problem {
     #[error("the upload can't be kept while it is checked; try again, then tell the operator")]
     Spool,
     /// The disk is nearly full.
-    #[error(
-        "the disk of the broker is nearly full, and nothing of this was accepted; send it again when the operator has made room"
-    )]
+    #[error("the disk of the broker is nearly full: nothing more is accepted until the operator has made room")]
     DiskFull,
     /// The suppression lists hold no more.
     #[error("the suppression lists hold as many entries as they may: take some off, or ask the operator for more room")]
