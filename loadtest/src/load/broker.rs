@@ -178,6 +178,8 @@ fn config(
 ) -> anyhow::Result<String> {
     let Plan { sms_per_second, trigger_ms, smpp } = plan;
     let data = data.display();
+    // A limit that is not set is left out: 0 is refused.
+    let pace = if sms_per_second > 0 { format!("rate_per_second = {sms_per_second}") } else { String::new() };
     let sms = if smpp { over_smpp(there, told)? } else { over_http(api, there, told) };
     Ok(format!(
         r#"[http]
@@ -199,7 +201,7 @@ level = "warn"
 allowed_networks = ["127.0.0.0/8"]
 
 [delivery.sms]
-rate_per_second = {sms_per_second}
+{pace}
 
 [channels.sms]
 {sms}
