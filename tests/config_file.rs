@@ -85,8 +85,9 @@ fn a_limit_of_nothing_is_refused_and_one_that_is_left_out_is_none() {
     let table = |value: u32| keys.map(|key| format!("{key} = {value}\n")).concat();
     let told = mistakes(&format!("[delivery.sms]\n{}", table(0)), &[]);
     assert_eq!(told.len(), 3, "{told:?}");
-    for (key, told) in keys.iter().zip(&told) {
-        assert!(told.contains(&format!("delivery.sms.{key}: 0 would let nothing through")), "{told}");
+    for key in keys {
+        let start = format!("delivery.sms.{key}: 0 would let nothing through");
+        assert!(told.iter().any(|told| told.starts_with(&start)), "{key}: {told:?}");
     }
     let config = config::parse(Some(&format!("[delivery.sms]\n{}", table(7))), no_variables()).unwrap();
     let (sms, other) = (&config.delivery[&Channel::SMS], &config.delivery[&Channel::GOVAPP]);

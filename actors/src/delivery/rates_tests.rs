@@ -104,7 +104,7 @@ fn no_more_recipients_are_remembered_than_is_set_and_none_is_sent_more_for_that(
     let period = Duration::from_secs(60);
     rates.set_recipients(Some(PerRecipient { parts: NonZeroU32::MIN, period, remembered: 100 }));
     let allowed = (0..10_000).filter(|number| check(&rates, one(), 1, *number) == Verdict::Go).count();
-    assert!(allowed <= 100 && allowed >= 90, "{allowed}");
+    assert!((90..=100).contains(&allowed), "{allowed}");
     assert!(rates.remembered() <= 100);
     assert!(matches!(check(&rates, one(), 1, 10_001), Verdict::SenderWaits(_)));
     clock.advance(period + period);
