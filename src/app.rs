@@ -21,6 +21,7 @@ use estafette_actors::messages::Refused;
 use estafette_actors::nursery::{Budget, Child};
 use estafette_actors::ports::{Archive, Clock, Ear, Feed, Journal, SystemClock, Transport};
 use estafette_actors::registry::Registry;
+use estafette_actors::service::Service;
 use estafette_actors::supervisor::{Parts, Supervisor};
 
 use crate::announce;
@@ -61,6 +62,8 @@ pub struct Blueprint {
     pub numbers: HashMap<Box<str>, Institution>,
     /// What may be under way at once.
     pub admission: Admission,
+    /// How soon an urgent message is to be handed to its channel: what is measured, no limit.
+    pub urgent_within: Duration,
     /// How often a child may be replaced.
     pub budget: Budget,
     /// Messages in an actor's mailbox; what must not be lost is bounded by permits before it.
@@ -90,6 +93,7 @@ impl Blueprint {
             transports,
             numbers: HashMap::new(),
             admission: Admission::default(),
+            urgent_within: Duration::from_secs(1),
             budget: Budget::default(),
             mailbox: 65_536,
             believed: Duration::from_secs(300),
@@ -195,9 +199,12 @@ impl Core {
             .with_suppressions(Arc::clone(&lists) as _);
         let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));
         let transports: Vec<Arc<Changing>> = changing.collect();
+        let service = Arc::new(Service::default());
+        service.set_threshold(blueprint.urgent_within);
         let desk = |transport: &Arc<Changing>| {
             let settings = blueprint.deliveries.get(&transport.channel()).copied().unwrap_or_default();
-            Arc::new(Desk::new(settings, Arc::clone(transport) as _, Arc::clone(&clock)))
+            let desk = Desk::new(settings, Arc::clone(transport) as _, Arc::clone(&clock));
+            Arc::new(desk.measured_by(Arc::clone(&service)))
         };
         let desks: Vec<Arc<Desk>> = transports.iter().map(desk).collect();
         let supervisor: Child<Supervisor> = Child::named("supervisor");
@@ -248,6 +255,7 @@ impl Core {
             admission: Gate::new(blueprint.admission),
             mint: Mint::default(),
             words: Words::default(),
+            service,
         });
         let numbers = Arc::new(ArcSwap::from_pointee(blueprint.numbers));
         let ear: Arc<dyn Ear> = Arc::new(Hearing::new(broker.clone(), Arc::clone(&numbers)));

@@ -4,13 +4,17 @@
 //! recipient or a content. Figures are read from the broker's observable state when somebody
 //! asks, so that counting costs nothing where messages pass.
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use estafette_actors::broker::Broker;
 use estafette_actors::domain::balance::FULL;
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::latency::Latency;
 use estafette_actors::nursery::Condition;
 use estafette_actors::ports::{Binds, ProviderState};
+use estafette_actors::service::Stage;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tracing_subscriber::EnvFilter;
 
@@ -68,6 +72,14 @@ pub mod names {
     pub const PANICS: &str = "estafette_actor_panics_total";
     /// Messages of citizens: kept, asking for no more, and of no institution that is known.
     pub const WORDS: &str = "estafette_inbound_messages_total";
+    /// Urgent messages that were handed to a channel, by whether that was in time.
+    pub const URGENT: &str = "estafette_urgent_messages_total";
+    /// What counts as in time.
+    pub const URGENT_WITHIN: &str = "estafette_urgent_within_seconds";
+    /// From the arrival of an urgent message until it is handed to its channel. A histogram.
+    pub const URGENT_HANDED: &str = "estafette_urgent_handed_seconds";
+    /// Where the time of urgent messages goes, by stage. A histogram.
+    pub const URGENT_STAGE: &str = "estafette_urgent_stage_seconds";
     /// Recipients of whom something is known.
     pub const KNOWN: &str = "estafette_registry_recipients";
 }
@@ -137,10 +149,13 @@ impl Metrics {
             words(broker);
             self.providers(broker);
             actors(broker);
+            service(broker);
         });
         let handle = self.recorder.handle();
         handle.run_upkeep();
-        handle.render()
+        let mut text = handle.render();
+        histograms(&mut text, broker);
+        text
     }
 
     fn providers(&self, broker: &Broker) {
@@ -209,7 +224,7 @@ fn channels(broker: &Broker) {
         let status = desk.status();
         let channel = status.channel.to_string();
         for lane in estafette_actors::domain::submission::Lane::ALL {
-            let here = depths.iter().filter(|depth| depth.queue.channel == status.channel && depth.queue.lane == lane);
+            let here = depths.iter().filter(|depth| depth.channel == status.channel && depth.lane == lane);
             let waiting: u64 = here.map(|depth| depth.messages).sum();
             metrics::gauge!(names::QUEUED, "channel" => channel.clone(), "lane" => lane.as_str()).set(waiting as f64);
         }
@@ -251,6 +266,47 @@ fn actors(broker: &Broker) {
     }
 }
 
+fn service(broker: &Broker) {
+    let level = broker.service().level();
+    metrics::describe_counter!(names::URGENT, "Urgent messages that were handed to a channel");
+    metrics::counter!(names::URGENT, "in_time" => "true").absolute(level.within);
+    metrics::counter!(names::URGENT, "in_time" => "false").absolute(level.handed.saturating_sub(level.within));
+    metrics::gauge!(names::URGENT_WITHIN).set(level.threshold.as_secs_f64());
+}
+
+/// Upper bounds of the histograms' buckets, in milliseconds.
+const BUCKETS_MS: [u64; 14] = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000, 600_000];
+
+/// What is kept as histograms already, in Prometheus' text format: the recorder would keep each a second time.
+fn histograms(text: &mut String, broker: &Broker) {
+    let service = broker.service();
+    let title = |text: &mut String, name: &str, help: &str| {
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} histogram\n");
+    };
+    title(text, names::URGENT_HANDED, "From the arrival of an urgent message until it is handed to its channel");
+    histogram(text, names::URGENT_HANDED, "", service.handing());
+    text.push('\n');
+    title(text, names::URGENT_STAGE, "Where the time of urgent messages goes");
+    for stage in Stage::ALL {
+        let label = format!("stage=\"{}\"", stage.as_str());
+        histogram(text, names::URGENT_STAGE, &label, service.stage(stage));
+    }
+    text.push('\n');
+}
+
+fn histogram(text: &mut String, name: &str, label: &str, latency: &Latency) {
+    let told = latency.buckets(&BUCKETS_MS.map(Duration::from_millis));
+    let comma = if label.is_empty() { "" } else { "," };
+    for (bound, count) in BUCKETS_MS.iter().zip(&told.below) {
+        let bound = Duration::from_millis(*bound).as_secs_f64();
+        let _ = writeln!(text, "{name}_bucket{{{label}{comma}le=\"{bound}\"}} {count}");
+    }
+    let count = told.count;
+    let _ = writeln!(text, "{name}_bucket{{{label}{comma}le=\"+Inf\"}} {count}");
+    let label = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
+    let _ = writeln!(text, "{name}_sum{label} {}\n{name}_count{label} {count}", told.sum.as_secs_f64());
+}
+
 /// Bytes of memory in use, as the system counts them; 0 where it doesn't say.
 pub fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -262,6 +318,30 @@ pub fn resident_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_histogram_is_told_as_prometheus_reads_it() {
+        let latency = Latency::default();
+        for millis in [3, 30, 30, 2_000] {
+            latency.record(Duration::from_millis(millis));
+        }
+        let mut text = String::new();
+        histogram(&mut text, "some_seconds", "stage=\"wait\"", &latency);
+        for line in [
+            "some_seconds_bucket{stage=\"wait\",le=\"0.001\"} 0",
+            "some_seconds_bucket{stage=\"wait\",le=\"0.005\"} 1",
+            "some_seconds_bucket{stage=\"wait\",le=\"1\"} 3",
+            "some_seconds_bucket{stage=\"wait\",le=\"+Inf\"} 4",
+            "some_seconds_count{stage=\"wait\"} 4",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line} is not in {text}");
+        }
+        let sum = text.lines().find_map(|line| line.strip_prefix("some_seconds_sum{stage=\"wait\"} ")).unwrap();
+        assert!((sum.parse::<f64>().unwrap() - 2.063).abs() < 0.03, "{sum}");
+        let mut plain = String::new();
+        histogram(&mut plain, "some_seconds", "", &latency);
+        assert!(plain.starts_with("some_seconds_bucket{le=\"0.001\"} 0\n"), "{plain}");
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

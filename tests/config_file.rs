@@ -80,6 +80,24 @@ fn the_examples_in_the_file_can_be_switched_on_and_hold_every_key_of_a_list() {
 }
 
 #[test]
+fn a_limit_of_nothing_is_refused_and_one_that_is_left_out_is_none() {
+    let keys = ["rate_per_second", "institution_rate_per_second", "recipient_parts"];
+    let table = |value: u32| keys.map(|key| format!("{key} = {value}\n")).concat();
+    let told = mistakes(&format!("[delivery.sms]\n{}", table(0)), &[]);
+    assert_eq!(told.len(), 3, "{told:?}");
+    for key in keys {
+        let start = format!("delivery.sms.{key}: 0 would let nothing through");
+        assert!(told.iter().any(|told| told.starts_with(&start)), "{key}: {told:?}");
+    }
+    let config = config::parse(Some(&format!("[delivery.sms]\n{}", table(7))), no_variables()).unwrap();
+    let (sms, other) = (&config.delivery[&Channel::SMS], &config.delivery[&Channel::GOVAPP]);
+    let given = (sms.rate, sms.institution_rate, sms.recipient.map(|limit| limit.parts));
+    let seven = std::num::NonZeroU32::new(7);
+    assert_eq!(given, (seven, seven, seven));
+    assert!(other.rate.is_none() && other.institution_rate.is_none() && other.recipient.is_none());
+}
+
+#[test]
 fn all_mistakes_are_told_at_once_each_with_its_key() {
     let told = mistakes(
         r#"

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::announcer::Announcements;
-use crate::delivery::Desk;
+use crate::delivery::{Desk, Limit};
 use crate::domain::channel::Channel;
 use crate::domain::id::{BroadcastId, Kind, MessageId};
 use crate::domain::inbound::Heard;
@@ -24,6 +24,7 @@ use crate::messages::{BroadcastOrder, Cancel, Command, Hear, Progress, Receive, 
 use crate::nursery::{Child, Vitals};
 use crate::ports::{Archive, Clock, Held, Journal, Loaded};
 use crate::registry::Registry;
+use crate::service::Service;
 use crate::supervisor::Supervisor;
 
 /// How much may be under way at once.
@@ -71,6 +72,8 @@ pub struct Inner {
     pub mint: Mint,
     /// What citizens wrote.
     pub words: Words,
+    /// How well urgent messages are served: the one that the desks have.
+    pub service: Arc<Service>,
 }
 
 /// How much citizens wrote since the start.
@@ -209,8 +212,12 @@ impl Broker {
             }
             None => (None, None),
         };
+        let id = envelope.id;
+        self.0.service.arrived(&envelope);
         let submitted = Submitted { envelope: Arc::new(envelope), answered, retry_of };
-        let progress = self.0.intake.submit(submitted).await?;
+        let submitted = self.0.intake.submit(submitted).await;
+        self.0.service.accepted(id, submitted.is_ok());
+        let progress = submitted?;
         drop(permit);
         self.0.admission.accepting.record(begun.elapsed());
         match (wait, answer) {
@@ -351,6 +358,11 @@ impl Broker {
         self.0.admission.submissions.is_closed()
     }
 
+    /// How well urgent messages are served.
+    pub fn service(&self) -> &Service {
+        &self.0.service
+    }
+
     /// What accepting a message takes, from its arrival to its commit.
     pub fn accepting(&self) -> Quantiles {
         self.0.admission.accepting.quantiles()
@@ -383,9 +395,17 @@ impl Broker {
         }
         let agenda = state.agenda(loaded.envelope.valid_until);
         let channel = agenda.queued.iter().flatten().next().copied()?;
-        let binding =
-            self.desk(channel).map_or(WaitReason::ChannelDown, |desk| desk.binding(loaded.envelope.institution));
+        let binding = match self.desk(channel) {
+            None => WaitReason::ChannelDown,
+            Some(_) => self.binding(channel, &loaded.envelope).map_or(WaitReason::InProgress, Limit::reason),
+        };
         Some(Why { reason: binding, channel: Some(channel), until: None })
+    }
+
+    /// The limit that binds a message which waits at a channel.
+    pub fn binding(&self, channel: Channel, envelope: &Envelope) -> Option<Limit> {
+        let desk = self.desk(channel)?;
+        desk.binding(envelope, || desk.citizen(&envelope.recipient, &self.0.registry))
     }
 
     /// Test builds only: makes every actor panic at its next message.

@@ -1,9 +1,12 @@
 //! The channel actor: one kind, several channels. It reads bounded pages of what waits on disk,
 //! chooses fairly, keeps to the limits, asks the supervisor for durable beginnings, and lets
 //! tasks send. It holds nothing that its successor could not read again.
+mod bounds;
 mod desk;
-mod lanes;
+mod fair;
+pub mod lanes;
 mod pace;
+mod rates;
 mod wish;
 
 use std::sync::Arc;
@@ -13,9 +16,11 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use futures_util::FutureExt;
 
-pub use desk::{Desk, Latencies, Limit, Settings, Status};
-use lanes::Lanes;
+pub use bounds::Limit;
+pub use desk::{Desk, Latencies, Settings, Status};
+use lanes::{Held, Lanes, Wanted};
 pub use pace::Limits;
+pub use rates::PerRecipient;
 pub use wish::Wish;
 
 use crate::domain::channel::Channel;
@@ -23,11 +28,10 @@ use crate::domain::failure::Failure;
 use crate::domain::id::AttemptRef;
 use crate::domain::life::{Outcome, Phase};
 use crate::domain::status::AttemptStatus;
-use crate::domain::submission::Envelope;
-use crate::domain::usage;
+use crate::domain::submission::Lane;
 use crate::messages::{Assignment, Begin, Deliver, Ended, Receive, Record, Recorded, Wake};
 use crate::nursery::Child;
-use crate::ports::{Archive, ArchiveError, Cursor, Inquiry, Letter, Loaded, Queue};
+use crate::ports::{Archive, ArchiveError, Inquiry, Letter, Loaded, Page, Queue};
 use crate::registry::Registry;
 use crate::supervisor::Supervisor;
 
@@ -35,6 +39,8 @@ use crate::supervisor::Supervisor;
 const MOST_ENDS: usize = 1_024;
 /// How often a delivery looks about without being woken: limits refill, pauses end.
 const LOOK_ABOUT: Duration = Duration::from_millis(20);
+/// Beats of [`LOOK_ABOUT`] after which recipients are forgotten to whom all may go again: a minute.
+const SHRINK_EVERY: u32 = 3_000;
 /// Open attempts read at once after a restart.
 const RECOVERY_PAGE: usize = 1_024;
 
@@ -46,17 +52,19 @@ pub struct Delivery {
     archive: Arc<dyn Archive>,
     registry: Registry,
     lanes: Lanes,
-    pulling: bool,
+    /// Up to where it heard in which queues something was placed.
+    heard: u64,
+    /// Pages of a lane are being read.
+    pulling: [bool; Lane::ALL.len()],
     rewinds: u64,
 }
 
-/// A page of some queues was read.
+/// Pages of a lane's queues were read.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Pulled {
-    pages: Result<Vec<(Queue, Cursor, Vec<Loaded>)>, ArchiveError>,
-    mark: u64,
-    nothing_left: bool,
+    lane: Lane,
+    pages: Result<Vec<(Queue, Page)>, ArchiveError>,
     rewinds: u64,
 }
 
@@ -70,8 +78,8 @@ impl Delivery {
         registry: Registry,
     ) -> Self {
         let rewinds = desk.rewinds();
-        let (lanes, pulling) = (Lanes::default(), false);
-        Self { desk, generation, supervisor, archive, registry, lanes, pulling, rewinds }
+        let (lanes, heard, pulling) = (Lanes::default(), 0, [false; Lane::ALL.len()]);
+        Self { desk, generation, supervisor, archive, registry, lanes, heard, pulling, rewinds }
     }
 
     fn send(&self, assignment: Assignment) {
@@ -86,7 +94,7 @@ impl Delivery {
         self.tell_ends();
         if self.desk.rewinds() != self.rewinds {
             self.rewinds = self.desk.rewinds();
-            self.lanes = Lanes::default();
+            (self.lanes, self.heard) = (Lanes::default(), 0);
         }
         if !self.desk.recovered.load(Ordering::Acquire) || self.desk.pace.hold(self.desk.clock.now()).is_some() {
             return;
@@ -111,74 +119,70 @@ impl Delivery {
 
     fn ask(&mut self) {
         let room = self.desk.room();
+        let (bounds, rates, now) = (&self.desk.bounds, &self.desk.pace.rates, self.desk.clock.now());
+        self.lanes.release(rates.now());
         let mut work = Vec::with_capacity(room.min(self.lanes.held()));
-        let (bounds, pace, now) = (&self.desk.bounds, &self.desk.pace, self.desk.clock.now());
         let bound = |limit: &std::sync::atomic::AtomicU64| limit.store(now.millis(), Ordering::Relaxed);
         while work.len() < room && self.lanes.held() > 0 {
-            if !pace.channel_allows() {
+            if !rates.channel_allows() {
                 bound(&bounds.rate);
                 break;
             }
-            let Some(envelope) = self.lanes.pick(&mut |institution| pace.institution_allows(institution, now)) else {
-                pace.give_back();
-                bound(&bounds.institution);
+            let may = &mut |held: &Held| self.desk.allows(&held.envelope, held.parts, &self.registry);
+            let Some(held) = self.lanes.pick(may) else {
+                rates.give_back();
                 break;
             };
-            if pace.is_limited() {
-                pace.took_more(envelope.institution, self.parts(&envelope));
-            }
-            work.push(envelope);
+            work.push(held.envelope);
         }
         if work.len() >= room && self.lanes.held() > 0 {
             bound(&bounds.window);
         }
+        if self.lanes.has_limited() {
+            bound(&bounds.institution);
+        }
+        if self.lanes.has_parked() {
+            bound(&bounds.recipient);
+        }
         if work.is_empty() {
             return;
         }
+        // Rows of a chunk side by side: what happens alike to them is one fact.
+        work.sort_unstable_by_key(|envelope| (envelope.lane, envelope.id));
         let wish = Wish::new(&self.desk, work.len());
         // When the supervisor is being replaced the wish is lost, and its messages are read again.
         let _ = self.supervisor.tell(Begin { work, wish });
     }
 
-    fn parts(&self, envelope: &Envelope) -> u16 {
-        let preferred = self.registry.person(&envelope.recipient).and_then(|person| person.language);
-        usage::parts(envelope, self.desk.channel, preferred)
-    }
-
+    /// Reads on where something waits. Each lane by itself, so that no lane waits for the pages of another.
     fn pull(&mut self, context: &mut Context<Self>) {
-        let page = self.desk.settings().page;
-        let (mark, rewinds) = (self.desk.queued_so_far(), self.rewinds);
-        if self.pulling {
-            return;
+        let channel = self.desk.channel;
+        // The mark first: what is queued after it is news of a later look.
+        let mark = self.desk.queued_so_far();
+        let news = self.archive.news(channel, self.heard);
+        self.heard = news.until;
+        self.lanes.announce(&news.queues);
+        for (lane, pulling) in Lane::ALL.into_iter().zip(&mut self.pulling) {
+            if *pulling {
+                continue;
+            }
+            let plan = self.lanes.plan(channel, lane, self.desk.settings().page);
+            if !plan.is_empty() {
+                *pulling = true;
+                let read = read(Arc::clone(&self.archive), plan);
+                let (me, rewinds) = (context.address(), self.rewinds);
+                actix_rt::spawn(async move {
+                    let pages = read.await;
+                    // Gone with its generation when that is over: the next one reads again.
+                    let _ = me.try_send(Pulled { lane, pages, rewinds });
+                });
+            }
         }
-        self.pulling = true;
-        let (archive, me) = (Arc::clone(&self.archive), context.address());
-        let (queues, places) = (archive.queues(self.desk.channel), self.lanes.places());
-        actix_rt::spawn(async move {
-            let read = async {
-                let mut pages = Vec::new();
-                let mut nothing_left = true;
-                for (queue, cursor, most) in places.plan(queues.await?, page) {
-                    if most == 0 {
-                        nothing_left = false;
-                        continue;
-                    }
-                    let read = archive.pull(queue, cursor, most).await?;
-                    // What was passed over is not the end.
-                    nothing_left &= read.work.is_empty() && read.cursor == cursor;
-                    if !read.work.is_empty() || read.cursor != cursor {
-                        pages.push((queue, read.cursor, read.work));
-                    }
-                }
-                Ok((pages, nothing_left))
-            };
-            let (pages, nothing_left) = match read.await {
-                Ok((pages, nothing_left)) => (Ok(pages), nothing_left),
-                Err(error) => (Err(error), false),
-            };
-            // Gone with its generation when that is over: the next one reads again.
-            let _ = me.try_send(Pulled { pages, mark, nothing_left, rewinds });
-        });
+        if self.lanes.is_dry() {
+            self.desk.drained(mark);
+        }
+        let archive = &self.archive;
+        self.lanes.sweep(channel, |queue| archive.waits(queue));
     }
 
     /// After a restart: attempts that were under way are asked about at the channel, before any
@@ -282,6 +286,10 @@ impl Actor for Delivery {
                     desk.counters.sent_last_second.store(sent - before, Ordering::Relaxed);
                     desk.pace.recover(desk.clock.now(), sent - before);
                 }
+                if beats.is_multiple_of(SHRINK_EVERY) && desk.pace.rates.limits_recipients() {
+                    let desk = Arc::clone(&desk);
+                    let _ = tokio::task::spawn_blocking(move || desk.pace.rates.shrink()).await;
+                }
             }
         });
         self.work(context);
@@ -320,7 +328,9 @@ impl Handler<Pulled> for Delivery {
     type Result = ();
 
     fn handle(&mut self, pulled: Pulled, context: &mut Self::Context) {
-        self.pulling = false;
+        for (lane, pulling) in Lane::ALL.into_iter().zip(&mut self.pulling) {
+            *pulling &= lane != pulled.lane;
+        }
         if pulled.rewinds != self.desk.rewinds() {
             // Read before the queues were to be read again.
             self.work(context);
@@ -328,17 +338,14 @@ impl Handler<Pulled> for Delivery {
         }
         match pulled.pages {
             Ok(pages) => {
-                let is_news = !pages.is_empty() || pulled.mark != self.desk.queued_so_far();
-                for (queue, cursor, work) in pages {
-                    self.lanes.take(&queue, cursor, work.into_iter().map(|loaded| loaded.envelope).collect());
+                for (queue, page) in pages {
+                    let held = |loaded: Loaded| {
+                        let parts = self.desk.parts(&loaded.envelope, &self.registry);
+                        Held { envelope: loaded.envelope, parts }
+                    };
+                    self.lanes.take(&queue, page.cursor, page.work.into_iter().map(held).collect());
                 }
-                if pulled.nothing_left && self.lanes.held() == 0 {
-                    self.desk.drained(pulled.mark);
-                }
-                // Else what is in hand waits for a limit, and reading again at once would find no more.
-                if is_news {
-                    self.work(context);
-                }
+                self.work(context);
             }
             Err(error) => tracing::error!(channel = %self.desk.channel, %error, "a queue can't be read"),
         }
@@ -352,6 +359,15 @@ impl Handler<crate::messages::Panic> for Delivery {
     fn handle(&mut self, _: crate::messages::Panic, _: &mut Self::Context) {
         panic!("planted in a delivery");
     }
+}
+
+/// Reads pages, one after the other.
+async fn read(archive: Arc<dyn Archive>, plan: Vec<Wanted>) -> Result<Vec<(Queue, Page)>, ArchiveError> {
+    let mut pages = Vec::with_capacity(plan.len());
+    for wanted in plan {
+        pages.push((wanted.queue, archive.pull(wanted.queue, wanted.cursor, wanted.most).await?));
+    }
+    Ok(pages)
 }
 
 /// How an attempt came to be made.
@@ -377,6 +393,9 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, fo
     let Assignment { attempt, envelope, .. } = assignment;
     let limit = desk.settings().attempt_timeout;
     let begun = tokio::time::Instant::now();
+    if found == Found::Fresh {
+        desk.service.handed(attempt, &envelope, desk.clock.now());
+    }
     let sent = || async {
         let caught = std::panic::AssertUnwindSafe(desk.transport.send_via(letter.clone())).catch_unwind();
         match tokio::time::timeout(limit, caught).await {
@@ -414,6 +433,8 @@ async fn attempt(desk: Arc<Desk>, registry: Registry, assignment: Assignment, fo
     };
     let now = desk.clock.now();
     desk.latency.channel.record(begun.elapsed());
+    let is_over = matches!(&outcome, Outcome::Is(status, _) if *status != AttemptStatus::Sent);
+    desk.service.answered(&envelope, begun.elapsed(), is_over);
     let count = |counter: &std::sync::atomic::AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
     match &outcome {
         Outcome::Is(AttemptStatus::Failed(failure), _) => {

@@ -38,6 +38,17 @@ pub struct Quantiles {
     pub max_us: u64,
 }
 
+/// A histogram as Prometheus has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buckets {
+    /// How many took no longer than each bound.
+    pub below: Vec<u64>,
+    /// How many were measured.
+    pub count: u64,
+    /// The sum of all.
+    pub sum: Duration,
+}
+
 impl Quantiles {
     /// Of any histogram of microseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
@@ -78,14 +89,26 @@ impl Latency {
         self.shards[SHARDS - 1].lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros);
     }
 
-    /// What was measured so far.
-    pub fn quantiles(&self) -> Quantiles {
+    fn all(&self) -> Histogram<u64> {
         let mut all = empty();
         for shard in &self.shards {
             // They have the same bounds: adding can't fail.
             let _ = all.add(&*shard.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        Quantiles::of(&all)
+        all
+    }
+
+    /// What was measured so far.
+    pub fn quantiles(&self) -> Quantiles {
+        Quantiles::of(&self.all())
+    }
+
+    /// How many took no longer than each of these bounds, how many there are, and the sum of all: within 1 %.
+    pub fn buckets(&self, bounds: &[Duration]) -> Buckets {
+        let all = self.all();
+        let below = |bound: &Duration| all.count_between(0, u64::try_from(bound.as_micros()).unwrap_or(u64::MAX));
+        let sum = Duration::from_secs_f64(all.mean() * all.len() as f64 / 1_000_000.0);
+        Buckets { below: bounds.iter().map(below).collect(), count: all.len(), sum }
     }
 }
 

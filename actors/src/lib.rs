@@ -12,4 +12,5 @@ pub mod messages;
 pub mod nursery;
 pub mod ports;
 pub mod registry;
+pub mod service;
 pub mod supervisor;

@@ -14,7 +14,7 @@ use crate::domain::content::Rendition;
 use crate::domain::event::{Event, Place, Wanted};
 use crate::domain::fact::{Change, Fact};
 use crate::domain::failure::Failure;
-use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
+use crate::domain::id::{AttemptRef, BroadcastId, ChunkId, Kind, MessageId};
 use crate::domain::inbound::{Heard, Inbound};
 use crate::domain::jwe::Receiver;
 use crate::domain::life::{Outcome, State};
@@ -263,7 +263,25 @@ pub struct Loaded {
     pub state: State,
 }
 
-/// One queue at a channel: what waits there of one sender in one lane.
+/// What shares a sender's turns: its single messages together, or one of its broadcasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Flow(pub u32);
+
+impl Flow {
+    /// Single messages. Broadcasts are numbered from 1.
+    pub const SINGLES: Self = Self(0);
+
+    /// The one that a message belongs to.
+    pub fn of(id: MessageId) -> Self {
+        match id.kind() {
+            Kind::Single => Self::SINGLES,
+            Kind::Row { chunk, .. } => Self(chunk.broadcast.number()),
+        }
+    }
+}
+
+/// One queue at a channel: what waits there of one flow of a sender in one lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Queue {
     /// The channel.
@@ -272,6 +290,17 @@ pub struct Queue {
     pub lane: Lane,
     /// The sender.
     pub institution: Institution,
+    /// Its single messages, or one of its broadcasts.
+    pub flow: Flow,
+}
+
+/// Queues of a channel in which something was placed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Each once. What was placed there can be read.
+    pub queues: Vec<Queue>,
+    /// Where to go on asking.
+    pub until: u64,
 }
 
 /// How far a queue was read. Opaque to its user: `Default` is its beginning.
@@ -440,11 +469,15 @@ pub struct ReportRow {
 /// Numbers parked receipts, in the order in which they came.
 pub type Ticket = u64;
 
-/// How much waits in a queue.
+/// How much of a sender waits in a lane of a channel, over all its flows.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Depth {
-    /// Which queue.
-    pub queue: Queue,
+    /// The channel.
+    pub channel: Channel,
+    /// The lane.
+    pub lane: Lane,
+    /// The sender.
+    pub institution: Institution,
     /// Messages (rows of broadcasts counted each).
     pub messages: u64,
 }
@@ -474,8 +507,12 @@ pub trait Archive: Send + Sync {
     /// Loads messages and makes them live; `None` for those that are not known.
     fn load(&self, ids: Vec<MessageId>) -> BoxFuture<'static, Result<Vec<Option<Loaded>>, ArchiveError>>;
 
-    /// The queues of a channel that are not empty.
-    fn queues(&self, channel: Channel) -> BoxFuture<'static, Result<Vec<Queue>, ArchiveError>>;
+    /// The queues of a channel in which something was placed after an earlier look (0: all that are not empty). Kept in
+    /// memory, and as much work as there is news.
+    fn news(&self, channel: Channel, after: u64) -> News;
+
+    /// Whether anything waits in a queue. Kept, not counted.
+    fn waits(&self, queue: &Queue) -> bool;
 
     /// The next page of a queue: messages that wait there ready to go, after `cursor`.
     fn pull(&self, queue: Queue, cursor: Cursor, limit: usize) -> BoxFuture<'static, Result<Page, ArchiveError>>;

@@ -7,21 +7,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use estafette_actors::delivery::{Limits, Settings};
+use estafette_actors::delivery::{Limit, Limits, PerRecipient, Settings};
+use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::content::Content;
 use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::failure::Failure;
-use estafette_actors::domain::id::AttemptRef;
+use estafette_actors::domain::id::{AttemptRef, MessageId};
+use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::life::{Outcome, Phase, State};
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::price::Money;
 use estafette_actors::domain::receipt::{About, Receipt};
-use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
-use estafette_actors::domain::submission::{Envelope, Lane};
+use estafette_actors::domain::status::{AttemptStatus, MessageStatus, WaitReason};
+use estafette_actors::domain::submission::{Envelope, Institution, Lane};
 use estafette_actors::domain::window::{Clock, Days, Hours, Window};
 use estafette_actors::messages::Steer;
 use estafette_actors::nursery::Budget;
-use estafette_actors::ports::{Archive, Journal, Letter};
+use estafette_actors::ports::{Archive, Journal, Letter, Loaded};
+use estafette_actors::service::Stage;
 use support::{Told, World, taken};
 
 fn settled(kept: &support::Kept) -> bool {
@@ -255,6 +259,128 @@ async fn an_urgent_message_is_not_kept_behind_a_page_of_bulk() {
     // All that was under way or already allowed goes first, and nothing else.
     let before = place.expect("the urgent message was sent");
     assert!(before < 64, "{before} messages of a lower lane went first");
+}
+
+/// An institution of the test: any that is valid.
+fn institution(number: u64) -> Institution {
+    let first = 4_030_192 + number;
+    Institution(Cbe::parse(&format!("{first:08}{:02}", 97 - first % 97)).unwrap())
+}
+
+#[actix_rt::test]
+async fn ten_institutions_with_loads_from_1_to_1000_each_get_their_max_min_share_in_parts() {
+    const LOADS: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+    // One of the greatest sends texts of two parts, another of three.
+    const PARTS: [u64; 10] = [1, 1, 1, 1, 1, 1, 1, 1, 3, 2];
+    const ALL: u64 = 700;
+    let slow = |letter: &Letter| (Duration::from_millis(2), taken(letter).1);
+    let sms = Told::new(Channel::SMS, slow);
+    let settings = Settings { window: 8, page: 128, ..Settings::default() };
+    let world = World::new(vec![sms.clone()], settings, Budget::default());
+    world.broker.steer(Channel::SMS, Steer::Pause).unwrap();
+    let (mut whose, mut number) = (HashMap::new(), 0);
+    for (place, load) in LOADS.iter().enumerate() {
+        let mut text = Translated::default();
+        text.set(Language::Fr, "a".repeat([1, 1, 200, 400][PARTS[place] as usize]).into());
+        let content = Arc::new(Content { text, ..Content::default() });
+        for _ in 0..load / PARTS[place] {
+            number += 1;
+            let plain = world.envelope("sms-only", number);
+            let envelope = Envelope { institution: institution(place as u64), content: Arc::clone(&content), ..plain };
+            whose.insert(world.submit(envelope).await.unwrap(), place);
+        }
+    }
+    world.broker.steer(Channel::SMS, Steer::Resume).unwrap();
+    world.until_all(settled).await;
+    // What the first so many parts through the channel were.
+    let (mut got, mut parts) = ([0; 10], 0);
+    for (attempt, _) in sms.ledger.lock().unwrap().iter() {
+        if parts < ALL {
+            let place = whose[&attempt.message];
+            got[place] += PARTS[place];
+            parts += PARTS[place];
+        }
+    }
+    // Those up to 100 want less than an equal share, and what is left goes to the three others alike.
+    let small: u64 = LOADS[..7].iter().sum();
+    for (place, got) in got.iter().enumerate() {
+        let share = if place < 7 { LOADS[place] } else { (ALL - small) / 3 } as f64;
+        assert!((*got as f64 - share).abs() <= share * 0.05, "institution {place} got {got} of {share}: {parts}");
+    }
+}
+
+#[actix_rt::test]
+async fn a_recipients_limit_keeps_its_messages_back_and_no_other() {
+    let parts = std::num::NonZeroU32::MIN;
+    let recipient = PerRecipient { parts, period: Duration::from_secs(3_600), remembered: 1_000 };
+    let limits = Limits { recipient: Some(recipient), ..Limits::default() };
+    let sms = Told::new(Channel::SMS, taken);
+    let world = World::new(vec![sms.clone()], Settings { limits, ..Settings::default() }, Budget::default());
+    let first = world.submit(world.envelope("sms-only", 7)).await.unwrap();
+    let second = world.submit(world.envelope("sms-only", 7)).await.unwrap();
+    let urgent = Envelope { lane: Lane::Urgent, ..world.envelope("sms-only", 7) };
+    let urgent = world.submit(urgent).await.unwrap();
+    let mut others = Vec::new();
+    for number in 100..150 {
+        others.push(world.submit(world.envelope("sms-only", number)).await.unwrap());
+    }
+    let is_done = |kept: &support::Kept| settled(kept) || kept.envelope.id == second;
+    let all = world.until_all(is_done).await;
+    let kept = |id| all.iter().find(|kept| kept.envelope.id == id).unwrap();
+    assert!(settled(kept(first)) && settled(kept(urgent)) && others.iter().all(|id| settled(kept(*id))));
+    // It waits, uses up no retry, and says for what.
+    let waiting = kept(second);
+    assert!(waiting.state.attempts.is_empty());
+    assert_eq!(world.broker.binding(Channel::SMS, &waiting.envelope), Some(Limit::RecipientRate));
+    let loaded = Loaded { envelope: Arc::clone(&waiting.envelope), state: waiting.state.clone() };
+    let why = world.broker.why(&loaded).map(|why| (why.reason, why.channel));
+    assert_eq!(why, Some((WaitReason::Limit, Some(Channel::SMS))));
+    // Another limit from now on: what waited goes.
+    let desk = world.broker.desk(Channel::SMS).unwrap();
+    desk.set(Settings { limits: Limits::default(), ..desk.settings() });
+    world.until_all(settled).await;
+}
+
+#[actix_rt::test]
+async fn urgent_messages_are_measured_from_their_arrival_to_their_receipt_each_once() {
+    let sent = |_: &Letter| (Duration::from_millis(5), Outcome::Is(AttemptStatus::Sent, None));
+    let world = World::new(vec![Told::new(Channel::SMS, sent)], Settings::default(), Budget::default());
+    let service = world.broker.service();
+    let submit = async |lane, number| {
+        let envelope = Envelope { lane, ..world.envelope("sms-only", number) };
+        world.submit(envelope).await.unwrap()
+    };
+    // Kept waiting longer than is set.
+    service.set_threshold(Duration::from_millis(1));
+    world.broker.steer(Channel::SMS, Steer::Pause).unwrap();
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        ids.push(submit(Lane::Urgent, number).await);
+    }
+    submit(Lane::Normal, 9).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    world.broker.steer(Channel::SMS, Steer::Resume).unwrap();
+    let is_sent = |kept: &support::Kept| kept.state.attempts.iter().any(|one| one.status == AttemptStatus::Sent);
+    world.until_all(is_sent).await;
+    let level = service.level();
+    assert_eq!((level.handed, level.within, level.percent()), (3, 0, Some(0.0)));
+    assert!(service.stage(Stage::Wait).quantiles().max_us >= 9_000);
+    service.set_threshold(Duration::from_secs(3_600));
+    for number in 3..5 {
+        ids.push(submit(Lane::Urgent, number).await);
+    }
+    world.until_all(is_sent).await;
+    let about = |id: &MessageId| About::Attempt(AttemptRef { message: *id, step: 0, retry: 0 });
+    for _ in 0..2 {
+        let status = AttemptStatus::Delivered;
+        let receipt = |id| Receipt { channel: Channel::SMS, about: about(id), status, channel_reference: None };
+        world.broker.receive(ids.iter().map(receipt).collect()).await.unwrap();
+    }
+    let level = service.level();
+    assert_eq!((level.handed, level.within, level.percent()), (5, 2, Some(40.0)));
+    assert_eq!(Stage::ALL.map(|stage| service.stage(stage).quantiles().count), [5; 4]);
+    assert_eq!(service.handing().quantiles().count, 5);
+    assert!(service.stage(Stage::Send).quantiles().p50_us >= 4_500);
 }
 
 #[cfg(feature = "fault-injection")]

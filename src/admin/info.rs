@@ -9,7 +9,9 @@ use estafette_actors::delivery::Desk as Channels;
 use estafette_actors::domain::balance::FULL;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::status::MessageStatus;
+use estafette_actors::latency::Latency;
 use estafette_actors::messages::Steer;
+use estafette_actors::service::Stage;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -20,7 +22,7 @@ use crate::telemetry;
 
 /// How often a channel that runs empty is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-const SECTIONS: [&str; 6] = ["server", "journal", "channels", "webhooks", "actors", "messages"];
+const SECTIONS: [&str; 7] = ["server", "journal", "channels", "webhooks", "actors", "messages", "service"];
 
 /// `INFO [section ...]`.
 pub fn info(call: Call<'_>) -> BoxFuture<'_, Reply> {
@@ -39,7 +41,8 @@ pub fn info(call: Call<'_>) -> BoxFuture<'_, Reply> {
                 "channels" => channels_section(&mut lines, call.desk),
                 "webhooks" => webhooks(&mut lines, call.desk),
                 "actors" => actors(&mut lines, call.desk),
-                _ => messages(&mut lines, call.desk),
+                "messages" => messages(&mut lines, call.desk),
+                _ => service(&mut lines, call.desk),
             }
         }
     }
@@ -89,7 +92,7 @@ fn channels_section(lines: &mut Lines<'_>, desk: &Desk) {
     for one in desk.broker.desks() {
         let status = one.status();
         let waiting: u64 =
-            depths.iter().filter(|depth| depth.queue.channel == status.channel).map(|depth| depth.messages).sum();
+            depths.iter().filter(|depth| depth.channel == status.channel).map(|depth| depth.messages).sum();
         let figures = format_args!(
             "state={},waiting={waiting},under_way={},window={},sent={},failed={},unknown={},sent_last_second={}",
             status.state,
@@ -161,16 +164,37 @@ fn messages(lines: &mut Lines<'_>, desk: &Desk) {
     }
 }
 
+/// How well urgent messages are served.
+fn service(lines: &mut Lines<'_>, desk: &Desk) {
+    lines.title("Service");
+    lines.put("measured_since", "start of the process");
+    let service = desk.broker.service();
+    let level = service.level();
+    lines.put("urgent_within_ms", level.threshold.as_millis());
+    lines.put("urgent_handed", level.handed);
+    lines.put("urgent_in_time", level.within);
+    lines.put("urgent_in_time_percent", level.percent().map_or_else(String::new, |share| format!("{share:.3}")));
+    let mut row = |name: &str, latency: &Latency| {
+        let told = latency.quantiles();
+        let (count, p50, p99, p999, max) = (told.count, told.p50_us, told.p99_us, told.p999_us, told.max_us);
+        lines.put(name, format_args!("count={count},p50_us={p50},p99_us={p99},p999_us={p999},max_us={max}"));
+    };
+    row("urgent_until_handed", service.handing());
+    for stage in Stage::ALL {
+        row(&format!("urgent_{}", stage.as_str()), service.stage(stage));
+    }
+}
+
 /// `QUEUES`.
 pub fn queues(call: Call<'_>) -> BoxFuture<'_, Reply> {
     let mut depths = call.desk.broker.archive().depths();
     depths.retain(|depth| depth.messages > 0);
-    depths.sort_by_key(|depth| (depth.queue.channel, depth.queue.lane, depth.queue.institution));
+    depths.sort_by_key(|depth| (depth.channel, depth.lane, depth.institution));
     let rows = depths.iter().map(|depth| {
         Reply::map([
-            ("channel", Reply::text(depth.queue.channel.as_str())),
-            ("lane", Reply::text(depth.queue.lane.as_str())),
-            ("institution", Reply::text(depth.queue.institution.to_string())),
+            ("channel", Reply::text(depth.channel.as_str())),
+            ("lane", Reply::text(depth.lane.as_str())),
+            ("institution", Reply::text(depth.institution.to_string())),
             ("messages", Reply::Integer(i64::try_from(depth.messages).unwrap_or(i64::MAX))),
         ])
     });

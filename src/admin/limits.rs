@@ -116,7 +116,7 @@ fn entrances(desk: &Desk, rows: &mut Vec<Reply>) {
 fn channels(desk: &Desk, rows: &mut Vec<Reply>) {
     let mut waiting: HashMap<Channel, u64> = HashMap::new();
     for depth in desk.broker.archive().depths() {
-        *waiting.entry(depth.queue.channel).or_default() += depth.messages;
+        *waiting.entry(depth.channel).or_default() += depth.messages;
     }
     let mut waiting: Vec<_> = waiting.into_iter().filter(|(_, messages)| *messages > 0).collect();
     waiting.sort_unstable_by_key(|(_, messages)| std::cmp::Reverse(*messages));

@@ -3,12 +3,13 @@
 //! Invariant: identifiers and contents of recipients are taken as questions and never given as
 //! answers: whoever sees the screen sees ids, statuses and kinds. What is told of a message is durable: it comes from
 //! the archive's view, never from the live state, which may be ahead of the disk.
+use estafette_actors::delivery::Limit as Binding;
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::id::{BroadcastId, MessageId};
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::niss::Niss;
-use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
+use estafette_actors::domain::status::{AttemptStatus, MessageStatus, WaitReason};
 use estafette_actors::domain::submission::{Identifier, Recipient};
 use estafette_actors::ports::{Filter, Loaded, MessageView};
 use futures_util::FutureExt;
@@ -221,13 +222,21 @@ pub fn why(call: Call<'_>) -> BoxFuture<'_, Reply> {
         let (envelope, state) = (view.envelope, view.state);
         let due = state.agenda(envelope.valid_until).due;
         let status = state.status().as_str();
-        let why = call.desk.broker.why(&Loaded { envelope, state });
+        let loaded = Loaded { envelope, state };
+        let why = call.desk.broker.why(&loaded);
         let (channel, until) = (why.and_then(|why| why.channel), why.and_then(|why| why.until));
+        let limit = match (why.map(|why| why.reason), channel) {
+            (Some(WaitReason::WindowClosed), _) => Some("send_window"),
+            (Some(WaitReason::Paused), None) => Some("broadcast_paused"),
+            (Some(_), Some(channel)) => call.desk.broker.binding(channel, &loaded.envelope).map(Binding::as_str),
+            _ => None,
+        };
         Ok(Reply::map([
             ("id", Reply::text(id.to_string())),
             ("status", Reply::text(status)),
             ("reason", why.map_or(Reply::Null, |why| Reply::text(why.reason.as_str()))),
             ("channel", channel.map_or(Reply::Null, |channel| Reply::text(channel.as_str()))),
+            ("limit", limit.map_or(Reply::Null, Reply::text)),
             ("until", until.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
             ("looked_at_again", due.map_or(Reply::Null, |at| Reply::text(at.to_string()))),
         ]))

@@ -201,8 +201,8 @@ fn wait(broker: &Broker, channel: Channel, lane: Lane) -> Option<Duration> {
     if matches!(status.state, "paused" | "down") {
         return None;
     }
-    let here = broker.archive().depths().into_iter().filter(|depth| depth.queue.channel == channel);
-    let waiting: u64 = here.filter(|depth| depth.queue.lane <= lane).map(|depth| depth.messages).sum();
+    let here = broker.archive().depths().into_iter().filter(|depth| depth.channel == channel);
+    let waiting: u64 = here.filter(|depth| depth.lane <= lane).map(|depth| depth.messages).sum();
     if waiting == 0 {
         return Some(Duration::ZERO);
     }

@@ -142,6 +142,13 @@ pub struct ChannelLimit {
     /// Parts a second of yours alone; left out for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     institution_per_second: Option<u32>,
+    /// Parts of yours to one recipient at once, urgent messages counted apart; after that one more each time
+    /// `recipient_seconds` divided by this is over. Left out for no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_parts: Option<u32>,
+    /// The period of that limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_seconds: Option<u64>,
     /// Country prefixes that it may be used for; left out for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     countries: Option<Vec<u16>>,
@@ -150,12 +157,15 @@ pub struct ChannelLimit {
 fn channel_limit(app: &App, caller: &Caller, transport: &dyn Transport) -> ChannelLimit {
     let channel = transport.channel();
     let per_second = caller.known.rates.iter().find(|(other, _)| *other == channel).map(|(_, rate)| *rate);
-    let own = app.parts.broker.desk(channel).and_then(|desk| desk.settings().limits.institution_rate);
+    let set = app.parts.broker.desk(channel).map(|desk| desk.settings().limits);
+    let (own, recipient) = set.map_or((None, None), |set| (set.institution_rate, set.recipient));
     ChannelLimit {
         channel: channel.to_string(),
         provider: app.provider(channel),
         per_second,
         institution_per_second: own.map(NonZeroU32::get),
+        recipient_parts: recipient.map(|limit| limit.parts.get()),
+        recipient_seconds: recipient.map(|limit| limit.period.as_secs()),
         countries: transport.countries(),
     }
 }

@@ -75,6 +75,7 @@ impl Configured {
             let limits = Limits {
                 rate: given.rate,
                 institution_rate: given.institution_rate,
+                recipient: given.recipient,
                 breaker_failures: given.breaker_failures,
                 breaker_pause: given.breaker_pause,
             };
@@ -101,6 +102,7 @@ impl Configured {
             transports,
             numbers: numbers(config),
             admission,
+            urgent_within: config.urgent_within,
             budget: config.actors.budget,
             mailbox: config.actors.mailbox,
             believed: config.believed,

@@ -132,6 +132,7 @@ impl Controls {
             desk.set(settings);
         }
         self.broker.admit(blueprint.admission);
+        self.broker.service().set_threshold(blueprint.urgent_within);
         self.backoff.store(Arc::new(blueprint.backoff));
         self.prices.store(Arc::new(blueprint.prices));
         self.api.know(faces.known());

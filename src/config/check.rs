@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use estafette_actors::delivery::PerRecipient;
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::{Money, PriceList, Tariff};
@@ -69,6 +70,18 @@ impl<'m> Checker<'m> {
     /// A number of messages or requests a second; 0 for no limit.
     pub(super) fn rate(&mut self, key: &str, value: u64) -> Option<NonZeroU32> {
         NonZeroU32::new(u32::try_from(self.within(key, value, 0, 1_000_000)).unwrap_or(u32::MAX))
+    }
+
+    /// A limit, which may be left out. None of it would be a channel that sends nothing and says nothing of it.
+    fn limit(&mut self, key: &str, value: Option<u64>, most: u64) -> Option<NonZeroU32> {
+        if value == Some(0) {
+            self.wrong(
+                key,
+                format!("0 would let nothing through; give 1 to {most}, or leave the key out for no limit"),
+            );
+        }
+        let value = value.filter(|value| *value > 0)?;
+        NonZeroU32::new(u32::try_from(self.within(key, value, 1, most)).unwrap_or(u32::MAX))
     }
 
     fn fraction(&mut self, key: &str, value: f64, least: f64, most: f64) -> f64 {
@@ -151,6 +164,7 @@ impl<'m> Checker<'m> {
             simulated: raw.sandbox.simulated,
             sandbox: raw.sandbox.channels,
             suppressions: self.count("suppressions.entries", raw.suppressions.entries, 0, 50_000_000),
+            urgent_within: self.millis("service.urgent_within_ms", raw.service.urgent_within_ms, 1, DAY * 1_000),
             log: self.log(raw.log),
             backup_folder: self.folder("backup.folder", &raw.backup.folder),
             drain: self.seconds("shutdown.drain_seconds", raw.shutdown.drain_seconds, 0, 300),
@@ -315,11 +329,19 @@ impl<'m> Checker<'m> {
         if backoff.max < backoff.first {
             self.wrong(&key("retry.max_ms"), "shorter than first_ms; give at least as much");
         }
+        let recipient = self.limit(&key("recipient_parts"), raw.recipient_parts, 10_000);
+        let period = self.seconds(&key("recipient_seconds"), raw.recipient_seconds, 1, 30 * DAY);
+        let remembered = self.count(&key("recipients_remembered"), raw.recipients_remembered, 1_000, 100_000_000);
         Delivery {
             window: self.count(&key("window"), raw.window, 1, 100_000),
             page: self.count(&key("page"), raw.page, 1, 16_384),
-            rate: self.rate(&key("rate_per_second"), raw.rate_per_second),
-            institution_rate: self.rate(&key("institution_rate_per_second"), raw.institution_rate_per_second),
+            rate: self.limit(&key("rate_per_second"), raw.rate_per_second, 1_000_000),
+            institution_rate: self.limit(
+                &key("institution_rate_per_second"),
+                raw.institution_rate_per_second,
+                1_000_000,
+            ),
+            recipient: recipient.map(|parts| PerRecipient { parts, period, remembered }),
             breaker_failures: u32::try_from(breaker).unwrap_or(u32::MAX),
             breaker_pause: self.millis(&key("breaker_pause_ms"), raw.breaker_pause_ms, 10, 600_000),
             attempt_timeout: self.seconds(&key("attempt_timeout_seconds"), raw.attempt_timeout_seconds, 1, 300),

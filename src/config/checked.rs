@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use estafette_actors::delivery::PerRecipient;
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::language::Language;
@@ -59,6 +60,8 @@ pub struct Config {
     pub(super) sandbox: BTreeMap<String, Dict>,
     /// Entries that the suppression lists of all institutions hold together.
     pub suppressions: usize,
+    /// How soon an urgent message is to be handed to its channel.
+    pub urgent_within: Duration,
     /// The log.
     pub log: Log,
     /// Institutions, in the order of the file.
@@ -273,10 +276,12 @@ pub struct Delivery {
     pub window: usize,
     /// Messages read from a queue at once.
     pub page: usize,
-    /// Messages a second through the channel; none for no limit.
+    /// Parts a second through the channel; none for no limit.
     pub rate: Option<NonZeroU32>,
-    /// Messages a second of each institution; none for no limit.
+    /// Parts a second of each institution; none for no limit.
     pub institution_rate: Option<NonZeroU32>,
+    /// Parts to each recipient, from each institution; none for no limit.
+    pub recipient: Option<PerRecipient>,
     /// Failures of the channel itself in a row that open the breaker.
     pub breaker_failures: u32,
     /// How long it stays open at first.

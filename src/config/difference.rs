@@ -24,6 +24,7 @@ const LIVE: &[&str] = &[
     "log.level",
     "prices",
     "sandbox.channels.*",
+    "service",
     "strategy",
 ];
 /// Endings of the names of keys whose values nobody is shown.

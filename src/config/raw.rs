@@ -44,6 +44,8 @@ pub struct Raw {
     pub sandbox: Sandbox,
     /// Suppression lists.
     pub suppressions: Suppressions,
+    /// The service level that is measured.
+    pub service: Service,
     /// Backups.
     pub backup: Backup,
     /// How the program ends.
@@ -179,14 +181,27 @@ pub struct Admission {
     pub receipts: u64,
 }
 
+/// `[service]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Service {
+    pub urgent_within_ms: u64,
+}
+
 /// `[delivery.<channel>]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Delivery {
     pub window: u64,
     pub page: u64,
-    pub rate_per_second: u64,
-    pub institution_rate_per_second: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub institution_rate_per_second: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient_parts: Option<u64>,
+    pub recipient_seconds: u64,
+    pub recipients_remembered: u64,
     pub breaker_failures: u64,
     pub breaker_pause_ms: u64,
     pub attempt_timeout_seconds: u64,
@@ -315,6 +330,7 @@ impl Default for Raw {
             events: Events::default(),
             webhooks: Webhooks::default(),
             admission: Admission::default(),
+            service: Service::default(),
             delivery: CHANNELS.map(|name| (name.to_owned(), Delivery::default())).into(),
             channels: BTreeMap::new(),
             prices: prices.map(|(name, price)| (name.to_owned(), price)).into(),
@@ -444,13 +460,22 @@ impl Default for Admission {
     }
 }
 
+impl Default for Service {
+    fn default() -> Self {
+        Self { urgent_within_ms: 1_000 }
+    }
+}
+
 impl Default for Delivery {
     fn default() -> Self {
         Self {
             window: 256,
             page: 256,
-            rate_per_second: 0,
-            institution_rate_per_second: 0,
+            rate_per_second: None,
+            institution_rate_per_second: None,
+            recipient_parts: None,
+            recipient_seconds: 3_600,
+            recipients_remembered: 1_000_000,
             breaker_failures: 10,
             breaker_pause_ms: 500,
             attempt_timeout_seconds: 20,

@@ -17,8 +17,8 @@ use estafette_actors::domain::submission::{Envelope, Institution, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::domain::usage::Usage;
 use estafette_actors::ports::{
-    Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Held, Listing, Loaded, MessageView, Page, Position,
-    Queue, ReportRow, Taken, TakenPage, Ticket,
+    Archive, ArchiveError, BroadcastView, Cursor, Depth, Filter, Held, Listing, Loaded, MessageView, News, Page,
+    Position, Queue, ReportRow, Taken, TakenPage, Ticket,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -58,9 +58,12 @@ impl Archive for Store {
         self.read(move |inner| inner.load(&ids))
     }
 
-    fn queues(&self, channel: Channel) -> Reading<Vec<Queue>> {
-        let queues = self.inner.queues.of(channel);
-        async move { Ok(queues) }.boxed()
+    fn news(&self, channel: Channel, after: u64) -> News {
+        self.inner.queues.news(channel, after)
+    }
+
+    fn waits(&self, queue: &Queue) -> bool {
+        self.inner.queues.waits(queue)
     }
 
     fn pull(&self, queue: Queue, cursor: Cursor, limit: usize) -> Reading<Page> {

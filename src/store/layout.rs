@@ -6,7 +6,7 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::month::Month;
 use estafette_actors::domain::submission::{Institution, Lane};
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::{Position, Queue};
+use estafette_actors::ports::{Flow, Position, Queue};
 use redb::TableDefinition;
 
 use super::codec;
@@ -51,13 +51,13 @@ pub const CHUNK_COUNT: TableDefinition<u128, Record> = TableDefinition::new("chu
 /// Broadcast -> phase, chunks, times.
 pub const BROADCAST_STATE: TableDefinition<u128, Record> = TableDefinition::new("broadcast_state");
 /// What waits: see [`waiting_key`]; the value counts messages.
-pub const WAITING: TableDefinition<&[u8; WAITING_KEY], u32> = TableDefinition::new("waiting");
+pub const WAITING: TableDefinition<&[u8; WAITING_KEY], u32> = TableDefinition::new("waiting_by_flow");
 /// What is under way at a channel: see [`open_key`].
 pub const OPEN: TableDefinition<&[u8; OPEN_KEY], ()> = TableDefinition::new("open");
 /// What falls due: see [`due_key`].
 pub const DUE: TableDefinition<&[u8; DUE_KEY], ()> = TableDefinition::new("due");
 /// Messages in each queue: the sum of [`WAITING`]'s values.
-pub const DEPTH: TableDefinition<&[u8; QUEUE_KEY], u64> = TableDefinition::new("depth");
+pub const DEPTH: TableDefinition<&[u8; QUEUE_KEY], u64> = TableDefinition::new("depth_by_flow");
 /// Parked receipts by ticket.
 pub const PARKED: TableDefinition<u64, Record> = TableDefinition::new("parked");
 /// What was used, by month, institution and channel: see [`usage_key`].
@@ -74,8 +74,8 @@ pub const USAGE_AS_OF: &str = "usage_as_of";
 
 /// Bytes of a key of [`USAGE`]: month, institution, channel.
 pub const USAGE_KEY: usize = 4 + 4 + 12;
-/// Bytes of a key of [`DEPTH`]: channel, lane, institution.
-pub const QUEUE_KEY: usize = 12 + 1 + 4;
+/// Bytes of a key of [`DEPTH`]: channel, lane, institution, flow.
+pub const QUEUE_KEY: usize = 12 + 1 + 4 + 4;
 /// Bytes of a key of [`WAITING`]: a queue, the position, the item.
 pub const WAITING_KEY: usize = QUEUE_KEY + 8 + 16;
 /// Bytes of a key of [`OPEN`]: channel, item.
@@ -88,7 +88,8 @@ pub fn queue_key(queue: &Queue) -> [u8; QUEUE_KEY] {
     let mut key = [0; QUEUE_KEY];
     key[..12].copy_from_slice(&queue.channel.as_key());
     key[12] = Lane::ALL.iter().position(|lane| *lane == queue.lane).unwrap_or(1) as u8;
-    key[13..].copy_from_slice(&codec::institution_number(queue.institution).to_be_bytes());
+    key[13..17].copy_from_slice(&codec::institution_number(queue.institution).to_be_bytes());
+    key[17..].copy_from_slice(&queue.flow.0.to_be_bytes());
     key
 }
 
@@ -96,7 +97,8 @@ pub fn queue_key(queue: &Queue) -> [u8; QUEUE_KEY] {
 pub fn queue_of(key: &[u8; QUEUE_KEY]) -> Queue {
     let channel = Channel::from_key(array(&key[..12]));
     let lane = Lane::ALL.get(usize::from(key[12])).copied().unwrap_or_default();
-    Queue { channel, lane, institution: institution_of(u32::from_be_bytes(array(&key[13..]))) }
+    let number = |at: usize| u32::from_be_bytes(array(&key[at..at + 4]));
+    Queue { channel, lane, institution: institution_of(number(13)), flow: Flow(number(17)) }
 }
 
 /// The institution of a number that [`codec::institution_number`] gave.
@@ -172,10 +174,11 @@ mod tests {
     #[test]
     fn keys_keep_their_form_and_sort_by_position() {
         let institution = institution_of(403_019_261);
-        let queue = Queue { channel: Channel::SMS, lane: Lane::Bulk, institution };
+        let queue = Queue { channel: Channel::SMS, lane: Lane::Bulk, institution, flow: Flow(9) };
         let key = waiting_key(&queue, 258, 7);
         let mut golden = b"sms\0\0\0\0\0\0\0\0\0\x02".to_vec();
         golden.extend(403_019_261_u32.to_be_bytes());
+        golden.extend([0, 0, 0, 9]);
         golden.extend([0, 0, 0, 0, 0, 0, 1, 2]);
         golden.extend([0; 15]);
         golden.push(7);

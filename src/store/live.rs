@@ -13,9 +13,9 @@ use estafette_actors::domain::id::{ChunkId, Kind, MessageId};
 use estafette_actors::domain::life::{Phase, State};
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::domain::strategy::Strategy;
-use estafette_actors::domain::submission::{Envelope, Institution, Lane};
+use estafette_actors::domain::submission::{Envelope, Institution};
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::{Position, Queue};
+use estafette_actors::ports::{Flow, Position, Queue};
 
 use super::lock;
 use super::vector::Vector;
@@ -275,11 +275,11 @@ impl LiveItem {
 
     /// Its queue at a channel.
     pub fn queue(&self, channel: Channel) -> Queue {
-        let lane: Lane = match &self.body {
-            Body::Single { envelope, .. } => envelope.lane,
-            Body::Chunk(vector) => vector.broadcast.lane,
+        let (lane, flow) = match &self.body {
+            Body::Single { envelope, .. } => (envelope.lane, Flow::SINGLES),
+            Body::Chunk(vector) => (vector.broadcast.lane, Flow(vector.broadcast.id.number())),
         };
-        Queue { channel, lane, institution: self.institution() }
+        Queue { channel, lane, institution: self.institution(), flow }
     }
 
     /// The state of the message, or of one row.

@@ -19,6 +19,7 @@ mod broadcasts;
 mod database;
 mod feed;
 mod flusher;
+mod former;
 mod history;
 mod indexes;
 mod journal;

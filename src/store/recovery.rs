@@ -32,7 +32,7 @@ use super::room::Room;
 use super::segment::{Reader, Segments};
 use super::usage::Books;
 use super::vector::Vector;
-use super::{Error, Figures, Inner, Settings, flusher, journal, lock, writer};
+use super::{Error, Figures, Inner, Settings, flusher, former, journal, lock, writer};
 
 /// The file of the derived state.
 pub const DERIVED: &str = "state.redb";
@@ -115,6 +115,7 @@ fn open_derived(path: &Path, cache_bytes: usize) -> Result<Database, Error> {
     write.open_table(layout::CHUNK_STATE)?;
     write.open_table(CHUNK_COUNT)?;
     write.open_table(BROADCAST_STATE)?;
+    former::divide(&write)?;
     write.open_table(layout::WAITING)?;
     write.open_table(layout::OPEN)?;
     write.open_table(layout::DUE)?;

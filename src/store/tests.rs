@@ -20,7 +20,7 @@ use estafette_actors::domain::strategy::{Strategy, built_in};
 use estafette_actors::domain::submission::{Broadcast, Envelope, Idempotency, Institution, Lane, Recipient, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{
-    Archive, Batch, Cursor, Entry, Journal, JournalError, Loaded, Position, Queue, SystemClock,
+    Archive, Batch, Cursor, Entry, Flow, Journal, JournalError, Loaded, Position, Queue, SystemClock,
 };
 
 use super::*;
@@ -138,7 +138,12 @@ pub fn go(store: &Store, id: MessageId, name: &str, event: impl FnOnce(&State, &
 }
 
 pub fn queue(channel: Channel, lane: Lane) -> Queue {
-    Queue { channel, lane, institution: institution() }
+    Queue { channel, lane, institution: institution(), flow: Flow::SINGLES }
+}
+
+/// The queue of a broadcast.
+pub fn queue_of(channel: Channel, lane: Lane, broadcast: u32) -> Queue {
+    Queue { flow: Flow(broadcast), ..queue(channel, lane) }
 }
 
 /// All that a queue gives, page by page.

@@ -67,6 +67,7 @@ async fn no_state_that_is_ahead_of_the_disk_is_told_by_status_why_or_find() {
         admission: Gate::new(Admission::default()),
         mint: Mint::default(),
         words: Words::default(),
+        service: Arc::default(),
     });
     let address = listen(&ahead, settings()).await;
     for command in [format!("STATUS {id}"), format!("WHY {id}")] {

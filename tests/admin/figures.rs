@@ -2,10 +2,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use estafette_actors::delivery::{self, Limits};
+use estafette_actors::delivery::{self, Limits, PerRecipient};
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::domain::submission::{Envelope, Lane};
 use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Letter;
 use serde_json::{Value, json};
@@ -77,6 +78,32 @@ async fn the_limit_that_binds_is_named() {
     let breaker = Limits { breaker_failures: 1, breaker_pause: Duration::from_secs(9), ..limits };
     assert_eq!(binding(slow(breaker), Told::new(Channel::SMS, down)).await, "breaker");
     assert_eq!(binding(narrow, Told::new(Channel::SMS, throttles)).await, "throttled");
+}
+
+#[actix_rt::test]
+async fn why_and_bottleneck_name_a_recipients_limit_and_info_the_service_level() {
+    let recipient = PerRecipient { parts: NonZeroU32::MIN, period: Duration::from_secs(3_600), remembered: 1_000 };
+    let limits = Limits { recipient: Some(recipient), ..Limits::default() };
+    let sms = delivery::Settings { limits, ..delivery::Settings::default() };
+    let (address, core, _folder) = over(Told::new(Channel::SMS, taken), sms).await;
+    let world = World::new(Vec::new(), delivery::Settings::default(), Budget::default());
+    let urgent = || Envelope { lane: Lane::Urgent, ..world.envelope("sms-only", 7) };
+    submit(&core, urgent()).await;
+    let id = submit(&core, urgent()).await;
+    let told = until(address, "BOTTLENECK", |told| told[0]["limit"] == "recipient_rate").await;
+    assert_eq!((&told[0]["where"], &told[0]["waiting"]), (&json!("sms"), &json!(1)), "{told}");
+    let why = ask(address, &format!("WHY {id}")).await;
+    assert_eq!(
+        (&why["reason"], &why["limit"], &why["channel"]),
+        (&json!("limit"), &json!("recipient_rate"), &json!("sms"))
+    );
+    let told =
+        until(address, "INFO service", |told| told.as_str().is_some_and(|text| text.contains("urgent_handed:1"))).await;
+    let told = told.as_str().unwrap();
+    assert!(told.contains("urgent_within_ms:1000\r\n"), "{told}");
+    for stage in ["until_handed", "accept", "wait", "send", "receipt"] {
+        assert!(told.contains(&format!("\nurgent_{stage}:count=")), "{stage} is not in {told}");
+    }
 }
 
 #[actix_rt::test]

@@ -221,7 +221,7 @@ async fn another_configuration_is_put_in_force_and_what_changed_is_shown() {
     assert_eq!(ask(program.admin, "CONFIG RELOAD").await["changed"], json!([]));
 
     let more = format!(
-        "sender_name = \"Us\"\n{}{STRATEGY}[delivery.sms]\nwindow = 7\nrate_per_second = 9\n[journal]\ncache_mib = 32\n",
+        "sender_name = \"Us\"\n{}{STRATEGY}[delivery.sms]\nwindow = 7\nrate_per_second = 9\nrecipient_parts = 4\n[journal]\ncache_mib = 32\n",
         sms(&address).replace("hush-hush", "other-hush")
     );
     std::fs::write(program.config(), basis(&program.folder, &more)).unwrap();
@@ -229,6 +229,10 @@ async fn another_configuration_is_put_in_force_and_what_changed_is_shown() {
     assert_eq!(
         changed(&told, "delivery.sms.window"),
         &json!({"key": "delivery.sms.window", "old": 256, "new": 7, "applies": "now"})
+    );
+    assert_eq!(
+        changed(&told, "delivery.sms.recipient_parts"),
+        &json!({"key": "delivery.sms.recipient_parts", "old": null, "new": 4, "applies": "now"})
     );
     assert_eq!(changed(&told, "journal.cache_mib")["applies"], "restart");
     assert_eq!(changed(&told, "institution.0403019261.sender_name")["new"], "Us");

@@ -10,16 +10,19 @@ use dashmap::DashMap;
 use serde::Serialize;
 
 use super::Delivery;
+use super::bounds::Bounds;
+use super::lanes::Verdict;
 use super::pace::{Hold, Limits, Pace};
 use crate::domain::channel::Channel;
 use crate::domain::id::AttemptRef;
-use crate::domain::status::WaitReason;
-use crate::domain::submission::{Envelope, Institution};
-use crate::domain::time::Timestamp;
+use crate::domain::submission::{Envelope, Recipient};
+use crate::domain::usage;
 use crate::latency::Latency;
 use crate::messages::{Assignment, Ended, Refused, Steer, Wake};
 use crate::nursery::{Child, Vitals};
 use crate::ports::{Clock, Polling, ProviderState, ProviderView, Transport};
+use crate::registry::Registry;
+use crate::service::Service;
 
 /// How a delivery works.
 #[derive(Clone, Copy, Debug)]
@@ -80,17 +83,6 @@ pub(super) struct Counters {
     pub sent_last_second: AtomicU64,
 }
 
-/// How long a limit is said to bind after it turned work away.
-const LATELY: Duration = Duration::from_secs(1);
-
-/// When each limit last turned work away, in milliseconds since 1970; 0 for never.
-#[derive(Debug, Default)]
-pub(super) struct Bounds {
-    pub window: AtomicU64,
-    pub rate: AtomicU64,
-    pub institution: AtomicU64,
-}
-
 /// How long things take at a channel.
 #[derive(Debug, Default)]
 pub struct Latencies {
@@ -98,38 +90,6 @@ pub struct Latencies {
     pub channel: Latency,
     /// From acceptance (or the time for which it was scheduled) to the channel's having it.
     pub end_to_end: Latency,
-}
-
-/// What keeps a channel from sending more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Limit {
-    /// An operator paused it.
-    Paused,
-    /// Its circuit breaker is open, or lets one attempt at a time through.
-    Breaker,
-    /// The channel asked to slow down.
-    Throttled,
-    /// Its messages a second.
-    ChannelRate,
-    /// Its attempts under way.
-    Window,
-    /// The messages a second of the senders that wait.
-    InstitutionRate,
-}
-
-impl Limit {
-    /// The name, as it is shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Paused => "paused",
-            Self::Breaker => "breaker",
-            Self::Throttled => "throttled",
-            Self::ChannelRate => "channel_rate",
-            Self::Window => "window",
-            Self::InstitutionRate => "institution_rate",
-        }
-    }
 }
 
 /// A channel's desk.
@@ -141,6 +101,8 @@ pub struct Desk {
     settings: ArcSwap<Settings>,
     /// How long its attempts take.
     pub latency: Latencies,
+    /// How well urgent messages are served, over all channels.
+    pub service: Arc<Service>,
     pub(super) bounds: Bounds,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) pace: Pace,
@@ -175,7 +137,7 @@ pub struct Status {
     pub under_way: usize,
     /// Attempts under way at most.
     pub window: usize,
-    /// Messages a second at present.
+    /// Parts a second at present.
     pub rate: Option<u32>,
     /// Attempts that the channel took, since the start.
     pub sent: u64,
@@ -204,6 +166,7 @@ impl Desk {
             child: Child::named(format!("delivery-{channel}")),
             settings: ArcSwap::from_pointee(settings),
             latency: Latencies::default(),
+            service: Arc::default(),
             bounds: Bounds::default(),
             transport,
             pace: Pace::new(settings.limits),
@@ -221,6 +184,12 @@ impl Desk {
             drained: AtomicU64::new(0),
             rewinds: AtomicU64::new(0),
         }
+    }
+
+    /// Measures how urgent messages are served together with the other channels.
+    #[must_use]
+    pub fn measured_by(self, service: Arc<Service>) -> Self {
+        Self { service, ..self }
     }
 
     /// The provider's transport.
@@ -270,23 +239,6 @@ impl Desk {
         }
     }
 
-    /// What binds a sender's messages that wait here.
-    pub fn binding(&self, institution: Institution) -> WaitReason {
-        match self.pace.hold(self.clock.now()) {
-            Some(Hold::Paused) => WaitReason::Paused,
-            Some(Hold::Down(_)) => WaitReason::ChannelDown,
-            Some(Hold::Throttled(_)) => WaitReason::Limit,
-            None if self.under_way.load(Ordering::Relaxed) >= self.settings().window => WaitReason::Limit,
-            None if self.lately(Timestamp::from_millis(self.bounds.rate.load(Ordering::Relaxed))) => WaitReason::Limit,
-            None if self.pace.turned_away(institution).is_some_and(|at| self.lately(at)) => WaitReason::Limit,
-            None => WaitReason::InProgress,
-        }
-    }
-
-    fn lately(&self, at: Timestamp) -> bool {
-        at > Timestamp::ZERO && self.clock.now().since(at) <= LATELY
-    }
-
     /// How it works now.
     pub fn settings(&self) -> Settings {
         **self.settings.load()
@@ -295,34 +247,18 @@ impl Desk {
     /// Works otherwise from now on; what is under way keeps its time limit.
     pub fn set(&self, settings: Settings) {
         self.pace.set_limits(settings.limits);
-        self.settings.store(Arc::new(settings));
-        self.wake();
+        let before = self.settings.swap(Arc::new(settings));
+        if before.limits == settings.limits {
+            self.wake();
+        } else {
+            // What waits for a limit in hand would wait for the old one.
+            self.rewind();
+        }
     }
 
     /// Attempts under way, those included whose end is not durable yet.
     pub fn under_way(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
-    }
-
-    /// Which limit turned work away within the last second, the most telling first.
-    pub fn bottleneck(&self) -> Option<Limit> {
-        let now = self.clock.now();
-        match self.pace.hold(now) {
-            Some(Hold::Paused) => return Some(Limit::Paused),
-            Some(Hold::Down(_)) => return Some(Limit::Breaker),
-            Some(Hold::Throttled(_)) => return Some(Limit::Throttled),
-            None => {}
-        }
-        let lately = |bound: &AtomicU64| self.lately(Timestamp::from_millis(bound.load(Ordering::Relaxed)));
-        if lately(&self.bounds.rate) {
-            Some(if self.pace.is_slowed() { Limit::Throttled } else { Limit::ChannelRate })
-        } else if lately(&self.bounds.window) {
-            Some(if self.pace.most() == usize::MAX { Limit::Window } else { Limit::Breaker })
-        } else if lately(&self.bounds.institution) {
-            Some(Limit::InstitutionRate)
-        } else {
-            None
-        }
     }
 
     /// Its queues are to be read from their beginning again: what was passed over may go now.
@@ -369,22 +305,55 @@ impl Desk {
 
     /// A place for a fresh message, if nothing waits before it and everything allows it. The
     /// caller follows with [`Self::decided`] for what it begins.
-    pub fn may_take_fresh(&self, institution: Institution, parts: impl FnOnce() -> u16) -> bool {
-        let now = self.clock.now();
+    pub fn may_take_fresh(&self, envelope: &Envelope, known: &Registry) -> bool {
+        let rates = &self.pace.rates;
         let is_free = self.recovered.load(Ordering::Acquire)
             && self.drained.load(Ordering::Acquire) == self.queued.load(Ordering::Acquire)
             && self.under_way.load(Ordering::Relaxed) < self.settings().window
-            && self.pace.hold(now).is_none()
+            && self.pace.hold(self.clock.now()).is_none()
             && self.pace.most() == usize::MAX
-            && self.pace.channel_allows();
-        if is_free && !self.pace.institution_allows(institution, now) {
-            self.pace.give_back();
+            && rates.channel_allows();
+        if !is_free {
             return false;
         }
-        if is_free && self.pace.is_limited() {
-            self.pace.took_more(institution, parts());
+        // Nobody need know how many parts it has where nothing counts them.
+        let parts = if self.counts() { self.parts(envelope, known) } else { 1 };
+        let goes = self.allows(envelope, parts, known) == Verdict::Go;
+        if !goes {
+            rates.give_back();
         }
-        is_free
+        goes
+    }
+
+    fn counts(&self) -> bool {
+        self.pace.rate().is_some()
+            || self.settings().limits.institution_rate.is_some()
+            || self.pace.rates.limits_recipients()
+    }
+
+    /// What a message counts for here.
+    pub(super) fn parts(&self, envelope: &Envelope, known: &Registry) -> u16 {
+        if self.channel != Channel::SMS {
+            return 1;
+        }
+        let preferred = known.person(&envelope.recipient).and_then(|person| person.language);
+        usage::parts(envelope, self.channel, preferred)
+    }
+
+    /// Whether a message may go for which the channel has a place.
+    pub(super) fn allows(&self, envelope: &Envelope, parts: u16, known: &Registry) -> Verdict {
+        let citizen = || self.citizen(&envelope.recipient, known);
+        self.pace.rates.check(envelope.institution, envelope.lane, parts, citizen)
+    }
+
+    /// Whom a recipient's limit counts: one identifier, the same however the message names the recipient.
+    pub fn citizen(&self, recipient: &Recipient, known: &Registry) -> Recipient {
+        let all = known.resolve(recipient);
+        let mobile = Recipient { mobile: all.mobile, ..Recipient::default() };
+        let niss = Recipient { niss: all.niss, ..Recipient::default() };
+        let cbe = Recipient { cbe: all.cbe, ..Recipient::default() };
+        let order = if self.channel == Channel::SMS { [mobile, niss, cbe] } else { [niss, mobile, cbe] };
+        order.into_iter().find(|one| !one.is_empty()).unwrap_or(all)
     }
 
     /// The supervisor decided to begin this: its place is taken.

@@ -1,24 +1,25 @@
-//! How fast a channel may be fed: a limit for the channel, one for each sender, a slower pace
-//! after throttling answers with its recovery, and a circuit breaker.
+//! How fast a channel may be fed: its limits, a slower pace after throttling answers with its recovery, and a circuit
+//! breaker.
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use dashmap::DashMap;
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use arc_swap::ArcSwap;
+use governor::clock::DefaultClock;
 
-use crate::domain::submission::Institution;
+use super::rates::{PerRecipient, Rates};
 use crate::domain::time::Timestamp;
 
 /// The limits of a channel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Parts a second through the channel (an SMS has one or several, all else has one); none for no limit.
     pub rate: Option<NonZeroU32>,
     /// Parts a second of each institution; none for no limit.
     pub institution_rate: Option<NonZeroU32>,
+    /// Parts to each recipient, from each institution; none for no limit.
+    pub recipient: Option<PerRecipient>,
     /// Failures of the channel itself in a row that open the breaker.
     pub breaker_failures: u32,
     /// How long it stays open at first; doubled while it fails, up to 32 times.
@@ -27,7 +28,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rate: None, institution_rate: None, breaker_failures: 10, breaker_pause: Duration::from_millis(500) }
+        let breaker_pause = Duration::from_millis(500);
+        Self { rate: None, institution_rate: None, recipient: None, breaker_failures: 10, breaker_pause }
     }
 }
 
@@ -41,29 +43,14 @@ struct Breaker {
 /// The pace of a channel; shared, and without a lock where messages pass.
 pub struct Pace {
     limits: ArcSwap<Limits>,
-    limiter: ArcSwapOption<DefaultDirectRateLimiter>,
-    by_institution: ArcSwapOption<DefaultKeyedRateLimiter<Institution>>,
+    /// What may go in a time.
+    pub rates: Rates,
     configured: AtomicU64,
     current: AtomicU64,
-    /// A place in the channel's rate that was taken and that nobody could use.
-    spare: AtomicBool,
-    /// Places in the channel's rate that messages of several parts have used and that are still to be taken.
-    owed: AtomicU32,
-    /// No more senders than are configured.
-    senders: DashMap<Institution, Sender>,
     closed: Pause,
     throttled: Pause,
     paused: AtomicBool,
     breaker: Mutex<Breaker>,
-}
-
-/// Where a sender stands with its own rate.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sender {
-    /// When it last turned its messages away.
-    turned_away: Option<Timestamp>,
-    /// Places that its messages of several parts have used and that are still to be taken.
-    owed: u32,
 }
 
 /// A pause with an end. A clock that is set back does not make it longer than it was to be.
@@ -123,30 +110,23 @@ const UNKNOWN_PACE: u64 = 200;
 /// Throttling answers that prolong a pause by less than this are of the same moment.
 const ONCE: Duration = Duration::from_millis(500);
 
-fn limiter(rate: u64) -> Option<Arc<DefaultDirectRateLimiter>> {
-    let rate = NonZeroU32::new(u32::try_from(rate).unwrap_or(u32::MAX))?;
-    let burst = NonZeroU32::new((rate.get() / 20).max(1))?;
-    Some(Arc::new(RateLimiter::direct(Quota::per_second(rate).allow_burst(burst))))
-}
-
-fn keyed(rate: NonZeroU32) -> Arc<DefaultKeyedRateLimiter<Institution>> {
-    let burst = NonZeroU32::new((rate.get() / 20).max(1)).unwrap_or(NonZeroU32::MIN);
-    Arc::new(RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst)))
+fn rate_of(rate: u64) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::try_from(rate).unwrap_or(u32::MAX))
 }
 
 impl Pace {
     /// With these limits.
     pub fn new(limits: Limits) -> Self {
         let configured = limits.rate.map_or(UNLIMITED, |rate| u64::from(rate.get()));
+        let rates = Rates::new(DefaultClock::default());
+        rates.set_channel(limits.rate);
+        rates.set_institutions(limits.institution_rate);
+        rates.set_recipients(limits.recipient);
         Self {
             limits: ArcSwap::from_pointee(limits),
-            limiter: ArcSwapOption::new(limiter(configured)),
-            by_institution: ArcSwapOption::new(limits.institution_rate.map(keyed)),
+            rates,
             configured: AtomicU64::new(configured),
             current: AtomicU64::new(configured),
-            spare: AtomicBool::new(false),
-            owed: AtomicU32::new(0),
-            senders: DashMap::new(),
             closed: Pause::default(),
             throttled: Pause::default(),
             paused: AtomicBool::new(false),
@@ -155,11 +135,14 @@ impl Pace {
     }
 
     /// Other limits from now on. A rate that an operator set goes when the configured one changes;
-    /// pauses and an open breaker stay.
+    /// pauses and an open breaker stay, and so does what is remembered of recipients while their limit does.
     pub fn set_limits(&self, limits: Limits) {
         let before = self.limits.swap(Arc::new(limits));
         if before.institution_rate != limits.institution_rate {
-            self.by_institution.store(limits.institution_rate.map(keyed));
+            self.rates.set_institutions(limits.institution_rate);
+        }
+        if before.recipient != limits.recipient {
+            self.rates.set_recipients(limits.recipient);
         }
         if before.rate != limits.rate {
             let rate = limits.rate.map_or(UNLIMITED, |rate| u64::from(rate.get()));
@@ -182,72 +165,7 @@ impl Pace {
         if breaker.probing { 1 } else { usize::MAX }
     }
 
-    /// Whether there is a rate at all: else nobody need know how many parts a message has.
-    pub fn is_limited(&self) -> bool {
-        self.limiter.load().is_some() || self.by_institution.load().is_some()
-    }
-
-    /// Takes one place in the channel's rate, after those that are owed.
-    pub fn channel_allows(&self) -> bool {
-        if self.spare.swap(false, Ordering::Relaxed) {
-            return true;
-        }
-        let limiter = self.limiter.load();
-        let Some(limiter) = limiter.as_ref() else { return true };
-        while self.owed.load(Ordering::Relaxed) > 0 {
-            if limiter.check().is_err() {
-                return false;
-            }
-            self.owed.fetch_sub(1, Ordering::Relaxed);
-        }
-        limiter.check().is_ok()
-    }
-
-    /// A message that was allowed has more parts than the one that was counted: the rates are of parts. The places are
-    /// taken before the next message, so that one of more parts than a burst has is not kept for ever.
-    pub fn took_more(&self, institution: Institution, parts: u16) {
-        let more = u32::from(parts.saturating_sub(1));
-        if more == 0 {
-            return;
-        }
-        if self.limiter.load().is_some() {
-            self.owed.fetch_add(more, Ordering::Relaxed);
-        }
-        if self.by_institution.load().is_some() {
-            let mut sender = self.senders.entry(institution).or_default();
-            sender.owed = sender.owed.saturating_add(more);
-        }
-    }
-
-    /// Gives a place in the channel's rate back that nobody could use.
-    pub fn give_back(&self) {
-        if self.limiter.load().is_some() {
-            self.spare.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Takes one place in a sender's rate: after one in the channel's, so that none is taken in vain.
-    pub fn institution_allows(&self, institution: Institution, now: Timestamp) -> bool {
-        let limits = self.by_institution.load();
-        let Some(limiter) = limits.as_ref() else { return true };
-        let mut sender = self.senders.entry(institution).or_default();
-        let mut allowed = limiter.check_key(&institution).is_ok();
-        while allowed && sender.owed > 0 {
-            sender.owed -= 1;
-            allowed = limiter.check_key(&institution).is_ok();
-        }
-        if !allowed {
-            sender.turned_away = Some(now);
-        }
-        allowed
-    }
-
-    /// When a sender's rate last turned its messages away.
-    pub fn turned_away(&self, institution: Institution) -> Option<Timestamp> {
-        self.senders.get(&institution)?.turned_away
-    }
-
-    /// Messages a second at present; none for no limit.
+    /// Parts a second at present; none for no limit.
     pub fn rate(&self) -> Option<u32> {
         let rate = self.current.load(Ordering::Relaxed);
         (rate != UNLIMITED).then(|| u32::try_from(rate).unwrap_or(u32::MAX))
@@ -315,21 +233,16 @@ impl Pace {
 
     fn change(&self, rate: u64) {
         self.current.store(rate, Ordering::Relaxed);
-        self.limiter.store(limiter(rate));
+        self.rates.set_channel(rate_of(rate));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::cbe::Cbe;
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(1_000_000_000 + seconds * 1_000)
-    }
-
-    fn sender() -> Institution {
-        Institution(Cbe::parse("0403019261").expect("a valid number"))
     }
 
     #[test]
@@ -346,31 +259,6 @@ mod tests {
         pace.throttled(at(7_200), Duration::from_secs(5), 100);
         assert_eq!(pace.hold(at(3_600)), Some(Hold::Throttled(at(3_605))));
         assert_eq!(pace.hold(at(3_605)), None);
-    }
-
-    #[test]
-    fn a_place_that_a_sender_may_not_use_is_kept_for_another() {
-        let one = NonZeroU32::MIN;
-        let pace = Pace::new(Limits { rate: Some(one), institution_rate: Some(one), ..Limits::default() });
-        assert!(pace.channel_allows() && pace.institution_allows(sender(), at(0)));
-        // The sender has had its one a second; the channel's next place is not lost with that.
-        assert!(!pace.institution_allows(sender(), at(0)));
-        assert_eq!(pace.turned_away(sender()), Some(at(0)));
-        pace.give_back();
-        assert!(pace.channel_allows() && !pace.channel_allows());
-    }
-
-    #[test]
-    fn a_message_of_three_parts_uses_three_places() {
-        let rate = NonZeroU32::new(60);
-        let pace = Pace::new(Limits { rate, institution_rate: rate, ..Limits::default() });
-        // A burst of three: one message of three parts, and nothing more.
-        assert!(pace.channel_allows() && pace.institution_allows(sender(), at(0)));
-        pace.took_more(sender(), 3);
-        assert!(!pace.channel_allows());
-        assert!(!pace.institution_allows(sender(), at(0)));
-        // What is owed by one sender keeps no other.
-        assert!(pace.institution_allows(Institution(Cbe::parse("0206731645").expect("a valid number")), at(0)));
     }
 
     #[test]

@@ -13,7 +13,6 @@ use crate::domain::id::MessageId;
 use crate::domain::life::{self, State};
 use crate::domain::status::MessageStatus;
 use crate::domain::submission::Envelope;
-use crate::domain::usage;
 use crate::messages::{BroadcastOrder, Cancel, Command, Progress, Refused, Submit, Submitted};
 use crate::ports::{Entry, Loaded};
 
@@ -26,10 +25,7 @@ impl Supervisor {
         state.apply_all(&changes);
         let ready: Vec<Channel> = state.agenda(envelope.valid_until).queued.into_iter().flatten().collect();
         for channel in ready {
-            let desk = self.desk(channel);
-            let preferred = || self.parts.registry.person(&envelope.recipient).and_then(|person| person.language);
-            let parts = || usage::parts(envelope, channel, preferred());
-            if desk.is_some_and(|desk| desk.may_take_fresh(envelope.institution, parts)) {
+            if self.desk(channel).is_some_and(|desk| desk.may_take_fresh(envelope, &self.parts.registry)) {
                 let begun = self.decide(envelope, Some(channel), |now| life::begin(&state, now, channel));
                 state.apply_all(&begun);
                 changes.extend(begun);

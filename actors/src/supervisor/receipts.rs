@@ -69,6 +69,11 @@ impl Handler<ReceiveLoaded> for Supervisor {
             let mut changes = self.decide(&loaded.envelope, Some(receipt.channel), run);
             self.meter(&loaded.envelope, receipt.channel, &before, &mut changes);
             state.apply_all(&changes);
+            if receipt.status.rank() > 1
+                && let Some(desk) = self.desk(receipt.channel)
+            {
+                desk.service.delivered(&loaded.envelope);
+            }
             entries.extend(self.decide_all(std::iter::once((&loaded.envelope, before, changes)), &mut after));
         }
         entries.extend(received.unmatched.into_iter().map(Entry::Park));

@@ -27,6 +27,7 @@ use estafette_actors::intake::Intake;
 use estafette_actors::nursery::{Budget, Child};
 use estafette_actors::ports::*;
 use estafette_actors::registry::Registry;
+use estafette_actors::service::Service;
 use estafette_actors::supervisor::{Parts, Supervisor};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -91,6 +92,15 @@ impl Memory {
         let found = book.messages.values().filter(|kept| wanted(kept)).take(limit);
         found.map(|kept| Loaded { envelope: Arc::clone(&kept.envelope), state: kept.state.clone() }).collect()
     }
+}
+
+fn queue_of(kept: &Kept, channel: Channel) -> Queue {
+    let (lane, institution) = (kept.envelope.lane, kept.envelope.institution);
+    Queue { channel, lane, institution, flow: Flow::of(kept.envelope.id) }
+}
+
+fn waits(kept: &Kept, channel: Channel) -> bool {
+    kept.state.agenda(kept.envelope.valid_until).queued.contains(&Some(channel))
 }
 
 fn ready<T: Send + 'static>(value: T) -> BoxFuture<'static, Result<T, ArchiveError>> {
@@ -158,15 +168,21 @@ impl Archive for Memory {
         ready(ids.into_iter().map(one).collect())
     }
 
-    fn queues(&self, channel: Channel) -> BoxFuture<'static, Result<Vec<Queue>, ArchiveError>> {
-        let mut queues: Vec<Queue> = self
-            .pick(|kept| kept.state.agenda(kept.envelope.valid_until).queued.contains(&Some(channel)), usize::MAX)
-            .iter()
-            .map(|loaded| Queue { channel, lane: loaded.envelope.lane, institution: loaded.envelope.institution })
-            .collect();
-        queues.sort_unstable();
-        queues.dedup();
-        ready(queues)
+    fn news(&self, channel: Channel, after: u64) -> News {
+        let book = self.book.lock().unwrap();
+        let mut news = News { queues: Vec::new(), until: after };
+        for kept in book.messages.values().filter(|kept| kept.queued_at > after && waits(kept, channel)) {
+            news.until = news.until.max(kept.queued_at);
+            news.queues.push(queue_of(kept, channel));
+        }
+        news.queues.sort_unstable();
+        news.queues.dedup();
+        news
+    }
+
+    fn waits(&self, queue: &Queue) -> bool {
+        let book = self.book.lock().unwrap();
+        book.messages.values().any(|kept| queue_of(kept, queue.channel) == *queue && waits(kept, queue.channel))
     }
 
     fn pull(&self, queue: Queue, cursor: Cursor, limit: usize) -> BoxFuture<'static, Result<Page, ArchiveError>> {
@@ -175,9 +191,8 @@ impl Archive for Memory {
             .messages
             .values()
             .filter(|kept| {
-                let here = (kept.envelope.lane, kept.envelope.institution) == (queue.lane, queue.institution);
                 let after = (kept.queued_at, kept.envelope.id.as_u128()) > (cursor.position, cursor.item);
-                here && after && kept.state.agenda(kept.envelope.valid_until).queued.contains(&Some(queue.channel))
+                after && queue_of(kept, queue.channel) == queue && waits(kept, queue.channel)
             })
             .collect();
         waiting.sort_by_key(|kept| (kept.queued_at, kept.envelope.id));
@@ -375,7 +390,9 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (deciding, delivering) = (Arbiter::new(), Arbiter::new());
         let registry = Registry::start(&deciding.handle(), budget, Duration::from_secs(60));
-        let desk = |told: Arc<Told>| Arc::new(Desk::new(settings, told, Arc::clone(&clock)));
+        let service = Arc::<Service>::default();
+        let desk =
+            |told: Arc<Told>| Arc::new(Desk::new(settings, told, Arc::clone(&clock)).measured_by(Arc::clone(&service)));
         let desks: Vec<Arc<Desk>> = channels.into_iter().map(desk).collect();
         let supervisor: Child<Supervisor> = Child::named("supervisor");
         let parts = Parts::new(
@@ -410,6 +427,7 @@ impl World {
             admission: Gate::new(Admission::default()),
             mint: Mint::default(),
             words: Words::default(),
+            service,
         });
         Self { broker, memory, arbiters: vec![deciding, delivering] }
     }

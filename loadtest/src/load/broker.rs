@@ -247,6 +247,9 @@ fn config(
 ) -> anyhow::Result<String> {
     let data = data.display();
     let Plan { sms_per_second, trigger_ms, .. } = plan;
+    // A limit that is not set is left out: 0 is refused.
+    let pace =
+        if *sms_per_second > 0 { format!("delivery.sms.rate_per_second = {sms_per_second}") } else { String::new() };
     let base = format!(
         r#"
 http.address = "{api}"
@@ -255,7 +258,7 @@ data.folder = '{data}'
 journal.trigger_ms = {trigger_ms}
 log.level = "warn"
 webhooks.allowed_networks = ["127.0.0.0/8"]
-delivery.sms.rate_per_second = {sms_per_second}
+{pace}
 "#
     );
     let mut whole: toml::Table = toml::from_str(&base)?;
@@ -343,14 +346,14 @@ mod tests {
     fn keys_of_a_scenario_are_put_over_those_of_the_run_and_leave_the_others() {
         let over = "delivery.sms.window = 9\njournal.trigger_ms = 2\n[channels.sms]\ntimeout_ms = 7\n";
         let institutions = vec!["rail".to_owned(), "post".to_owned()];
-        let plan = Plan { config: toml::from_str(over).unwrap(), institutions, ..Plan::default() };
+        let plan = Plan { sms_per_second: 7, config: toml::from_str(over).unwrap(), institutions, ..Plan::default() };
         let there = There { http: ([127, 0, 0, 1], 9).into(), smsc: None };
         let at = SocketAddr::from(([127, 0, 0, 1], 1));
         let whole = config(Path::new("/d"), at, at, there, &Settings::default(), &plan).unwrap();
         let whole: toml::Table = toml::from_str(&whole).unwrap();
         let number = |path: [&str; 2], key: &str| whole[path[0]].get(path[1]).map(|table| table[key].as_integer());
         assert_eq!(number(["delivery", "sms"], "window"), Some(Some(9)));
-        assert_eq!(number(["delivery", "sms"], "rate_per_second"), Some(Some(0)));
+        assert_eq!(number(["delivery", "sms"], "rate_per_second"), Some(Some(7)));
         assert_eq!(number(["channels", "sms"], "timeout_ms"), Some(Some(7)));
         assert_eq!(whole["channels"]["sms"]["base_url"].as_str(), Some("http://127.0.0.1:9/ringring"));
         assert_eq!(whole["journal"]["trigger_ms"].as_integer(), Some(2));

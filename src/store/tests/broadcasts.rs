@@ -67,7 +67,7 @@ async fn every_row_of_a_broadcast_is_given_once_and_doubles_are_settled() {
     let store = open(settings(dir.path()));
     let broadcast = broadcast("sms-only", Timestamp::ZERO, store.next_broadcast());
     started(&store, &broadcast, 3, 100).await;
-    let queue = queue(Channel::SMS, Lane::Bulk);
+    let queue = queue_of(Channel::SMS, Lane::Bulk, broadcast.id.number());
     let all: Vec<_> =
         (0..3).flat_map(|n| (0..100).map(move |row| (n, row))).filter(|place| *place != (2, 99)).collect();
     let all: Vec<_> = all.into_iter().map(|(n, row)| broadcast.id.chunk(n).row(row)).collect();
@@ -112,7 +112,7 @@ async fn a_cancellation_reaches_chunks_in_memory_on_disk_and_after_a_crash() {
     let crashed = crash(&store, &other.path().join("copy"));
     for store in [&store, &crashed] {
         for _ in 0..3 {
-            assert!(drain(store, queue(Channel::SMS, Lane::Bulk), 7).await.is_empty());
+            assert!(drain(store, queue_of(Channel::SMS, Lane::Bulk, 1), 7).await.is_empty());
         }
         let told = by_status(store, broadcast.id).await;
         assert_eq!(told, BTreeMap::from([("waiting", 4), ("cancelled", 25), ("failed", 1)]));
@@ -136,17 +136,18 @@ async fn a_pause_holds_rows_back_in_memory_on_disk_and_after_a_crash_and_lets_ot
     let crashed = crash(&store, &other.path().join("copy"));
     flush(&store);
     forget_live(&store);
-    let queue = queue(Channel::SMS, Lane::Bulk);
+    let of = |broadcast: &Broadcast| queue_of(Channel::SMS, Lane::Bulk, broadcast.id.number());
     for (store, place) in [(&store, "first"), (&crashed, "second")] {
         assert_eq!((store.held(held.id, NOW), store.held(free.id, NOW)), (Some(Held::Paused), None));
-        let given = ids(&drain(store, queue, 3).await);
+        assert_eq!(ids(&drain(store, of(&held), 3).await), []);
+        let given = ids(&drain(store, of(&free), 3).await);
         assert_eq!(given, (0..9).map(|row| free.id.chunk(0).row(row)).collect::<Vec<_>>());
         let listed = store.broadcasts(None, None, 10).await.unwrap();
         let phases: Vec<_> = listed.iter().map(|view| (view.broadcast.id, view.phase)).collect();
         assert_eq!(phases, [(free.id, BroadcastPhase::Started), (held.id, BroadcastPhase::Paused)]);
         assert_eq!(store.broadcasts(None, Some(free.id), 10).await.unwrap().len(), 1);
         append(store, vec![Entry::ResumeBroadcast(held.id)]);
-        assert_eq!(drain(store, queue, 3).await.len(), 19 + 9, "read anew, the rows are all there");
+        assert_eq!(drain(store, of(&held), 3).await.len(), 19, "read anew, the rows are all there");
         let again = crash(store, &other.path().join(place));
         assert_eq!(again.held(held.id, NOW), None);
     }
@@ -295,11 +296,11 @@ async fn rows_of_a_later_broadcast_sleep_until_their_time() {
     let changes = decide(&broadcast.strategy, at, |context| life::due(&state, context));
     append(&store, vec![Entry::Rows { chunk: broadcast.id.chunk(0), rows: (0..9).collect(), changes }]);
     for channel in [Channel::SMS, Channel::GOVAPP, Channel::EBOX] {
-        assert_eq!(drain(&store, queue(channel, Lane::Bulk), 4).await.len(), 9);
+        assert_eq!(drain(&store, queue_of(channel, Lane::Bulk, 1), 4).await.len(), 9);
     }
     flush(&store);
     forget_live(&store);
-    assert_eq!(drain(&store, queue(Channel::EBOX, Lane::Bulk), 4).await.len(), 9);
+    assert_eq!(drain(&store, queue_of(Channel::EBOX, Lane::Bulk, 1), 4).await.len(), 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]

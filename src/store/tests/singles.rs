@@ -430,7 +430,7 @@ proptest! {
         });
         let sorted = |store: &Store| {
             let depths = store.depths();
-            depths.into_iter().map(|depth| (depth.queue, depth.messages)).collect::<BTreeMap<_, _>>()
+            depths.into_iter().map(|depth| ((depth.channel, depth.lane, depth.institution), depth.messages)).collect::<BTreeMap<_, _>>()
         };
         prop_assert_eq!(sorted(&store), sorted(&again));
         flush(&again);
