@@ -45,6 +45,8 @@ fn envelope() -> Arc<Envelope> {
         sender_reference: None,
         accepted_at: Timestamp::ZERO,
         idempotency: None,
+        window: None,
+        window: None,
     })
 }
 
