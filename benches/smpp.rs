@@ -26,10 +26,8 @@ use estafette_actors::domain::time::Timestamp;
 use estafette_actors::messages::Refused;
 use estafette_actors::ports::{Ear, Transport};
 use estafette_loadtest::Simulators;
+use estafette_loadtest::bare_smpp::{self, Work};
 use estafette_loadtest::simulators::{Settings as World, SmscSettings};
-use estafette_smpp::codec::{Codec, Frame};
-use estafette_smpp::pdu::{Address, Bind, Body, Bound, Pdu, ShortMessage, next_sequence};
-use estafette_smpp::{Line, Status};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
@@ -66,46 +64,11 @@ fn a_second(began: Instant) -> f64 {
 /// The codec alone: a window of submissions, receipts acknowledged as they come.
 async fn bare() -> f64 {
     let simulators = smsc().await;
-    let stream = tokio::net::TcpStream::connect(simulators.smsc_address().unwrap()).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut line = Line::over(stream, Codec::default());
-    let bind =
-        Bind { system_id: "estafette".into(), password: "sandbox".into(), interface_version: 0x34, ..Bind::default() };
-    line.put(&Pdu::request(1, Body::Bind(Bound::Transceiver, bind)));
-    let submission = Body::SubmitSm(Box::new(ShortMessage {
-        destination: Address { ton: 1, npi: 1, digits: "32470123456".into() },
-        registered_delivery: 1,
-        short_message: TEXT.into(),
-        ..ShortMessage::default()
-    }));
-    let (mut sequence, mut asked, mut answered, mut receipts) = (1, 0, 0, 0);
-    let mut began = Instant::now();
-    let mut bound = false;
-    while answered < MESSAGES || receipts < MESSAGES {
-        while let Some(frame) = line.take().unwrap() {
-            match frame {
-                Frame::Pdu(Pdu { body: Body::BindResp(..), status: Status::OK, .. }) => {
-                    bound = true;
-                    began = Instant::now();
-                }
-                Frame::Pdu(Pdu { body: Body::SubmitSmResp(_), status: Status::OK, .. }) => answered += 1,
-                Frame::Pdu(Pdu { body: Body::DeliverSm(_), sequence, .. }) => {
-                    receipts += 1;
-                    line.put(&Pdu::answer(sequence, Status::OK, Body::DeliverSmResp));
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        while bound && asked < MESSAGES && asked - answered < WINDOW as u64 {
-            sequence = next_sequence(sequence);
-            line.put(&Pdu::request(sequence, submission.clone()));
-            asked += 1;
-        }
-        line.turn(true).await.unwrap();
-    }
-    let speed = a_second(began);
+    let account = SmscSettings::default();
+    let work = Work { messages: MESSAGES, window: WINDOW as u64, text: TEXT, receipts: true, account: &account };
+    let took = bare_smpp::send(simulators.smsc_address().unwrap(), work).await.unwrap();
     simulators.stop().await;
-    speed
+    MESSAGES as f64 / took.as_secs_f64()
 }
 
 /// The client: each letter made into its message, in the window of one bind.

@@ -46,7 +46,6 @@ fn envelope() -> Arc<Envelope> {
         accepted_at: Timestamp::ZERO,
         idempotency: None,
         window: None,
-        window: None,
     })
 }
 

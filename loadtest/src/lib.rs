@@ -6,6 +6,7 @@
 //! generator of valid NISSs is the one deliberate duplicate.
 
 mod addressee;
+pub mod bare_smpp;
 pub mod cbe;
 pub mod faults;
 mod hash;

@@ -41,6 +41,12 @@ enum Command {
     Restart(load::restart::Arguments),
     /// Measures callbacks while messages travel, over a kill too, beside a bare loop that calls the same endpoint.
     Callbacks(load::callbacks::Arguments),
+    /// Measures a broadcast: its upload beside parsing alone, or all the way to a channel beside a bare loop.
+    Broadcast(load::peers::broadcast::Arguments),
+    /// Measures single submissions through to SMPP, by this broker or by Kannel.
+    Through(load::peers::through::Arguments),
+    /// Measures publishing to a NATS JetStream server that runs.
+    Nats(load::peers::nats::Arguments),
 }
 
 /// As the broker's, so that neither side of a figure has it alone.
@@ -59,6 +65,9 @@ fn main() -> anyhow::Result<()> {
         Command::Waiting(arguments) => runtime.block_on(load::waiting::run(arguments)),
         Command::Restart(arguments) => runtime.block_on(load::restart::run(arguments)),
         Command::Callbacks(arguments) => runtime.block_on(load::callbacks::run(arguments)),
+        Command::Broadcast(arguments) => runtime.block_on(load::peers::broadcast::run(arguments)),
+        Command::Through(arguments) => runtime.block_on(load::peers::through::run(arguments)),
+        Command::Nats(arguments) => runtime.block_on(load::peers::nats::run(arguments)),
     }
 }
 

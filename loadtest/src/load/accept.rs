@@ -11,6 +11,7 @@ use estafette_loadtest::{Settings, Simulators};
 
 use super::broker::{Own, Plan, Program};
 use super::figures::{Rounds, at_ms, say, verdict};
+use super::peers::sample::Sample;
 use super::request::Requests;
 use super::{admin, bare::Bare, closed};
 
@@ -44,6 +45,9 @@ pub struct Arguments {
     /// How long a commit waits for more rows, on both sides; a running broker must be set to the same.
     #[arg(long, default_value_t = 0)]
     trigger_ms: u64,
+    /// Prints a line of JSON for each measurement instead.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Where the broker is.
@@ -96,11 +100,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             both[side] = told.per_second;
             rates[side].push(told.per_second);
             waits[side].push(at_ms(&told.latency, 0.99));
+            if arguments.json {
+                let name = ["raw", "estafette"][side];
+                Sample::rate(name, told.per_second, length, at_ms(&told.latency, 0.99)).print()?;
+            }
         }
         ratios.push(both[1] / both[0]);
         eprintln!("round {round}: raw {:.0}, broker {:.0} a second", both[0], both[1]);
     }
     bare.stop().await?;
+    if arguments.json {
+        return Ok(());
+    }
     say(&format!(
         "durable accept, {} connections, {} rounds of {} s, trigger {} ms: median (smallest to largest)",
         arguments.connections, arguments.rounds, arguments.seconds, arguments.trigger_ms

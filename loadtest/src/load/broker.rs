@@ -17,7 +17,7 @@ use super::request;
 /// Who sends.
 const INSTITUTION: &str = "0403019261";
 /// Requests without an answer on the bind to the SMSC.
-const SMPP_WINDOW: u32 = 100;
+pub const SMPP_WINDOW: u32 = 100;
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
 
@@ -233,7 +233,8 @@ pub fn institution_of<'a>(names: &'a [String], number: &str) -> Option<&'a str> 
     names.iter().enumerate().find(|(place, _)| institution(*place) == number).map(|(_, name)| name.as_str())
 }
 
-fn free() -> anyhow::Result<SocketAddr> {
+/// An address of this machine that nobody has at the moment.
+pub fn free() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

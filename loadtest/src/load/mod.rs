@@ -16,6 +16,7 @@ mod fairness;
 mod figures;
 mod open;
 mod peer;
+pub mod peers;
 mod report;
 mod request;
 pub mod restart;

@@ -172,6 +172,11 @@ impl Connection {
         }
     }
 
+    /// Sends the beginning of a request; [`Connection::exchange`] sends its rest.
+    pub async fn send(&mut self, part: &[u8]) -> anyhow::Result<()> {
+        Ok(self.stream.write_all(part).await?)
+    }
+
     /// Sends a whole request, and gives the status of its answer when all of it was read.
     pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
         self.stream.write_all(request).await?;

@@ -47,6 +47,32 @@ impl Requests {
         Self((0..DISTINCT).map(one).collect())
     }
 
+    /// What a sender would ask of Kannel's smsbox, with the same text; with a receipt where `told` says to whom.
+    pub fn sendsms(address: SocketAddr, told: Option<SocketAddr>) -> Self {
+        let text = "Votre+rendez-vous+est+demain+a+10+h.+Repondez+STOP+pour+ne+plus+rien+recevoir.";
+        // 19: delivered, not delivered, or refused by the SMSC. So each message is told once.
+        let told = told.map(|told| format!("&dlr-mask=19&dlr-url=http%3A%2F%2F{}%3A{}%2F", told.ip(), told.port()));
+        let told = told.unwrap_or_default();
+        let one = |index| {
+            let to = &mobile::generate(index)[1..];
+            let path = format!("/cgi-bin/sendsms?username=load&password=load&from=8686&to=%2B{to}&text={text}{told}");
+            get(address, &path).into()
+        };
+        Self((0..DISTINCT).map(one).collect())
+    }
+
+    /// What a broker would ask of GovApp itself, for receivers that are known.
+    pub fn notifications(address: SocketAddr, token: &str, receivers: &[String], body: &serde_json::Value) -> Self {
+        let one = |index: u64| {
+            let mut body = body.clone();
+            body["messageCorrelationId"] = json!(format!("direct-{index}"));
+            let receiver = &receivers[index as usize % receivers.len()];
+            let path = format!("/govapp/api/v1/pushNotifications/notifications/receivers/{receiver}/notifications");
+            post(address, &path, &format!("Authorization: Bearer {token}\r\n"), &body)
+        };
+        Self((0..DISTINCT).map(one).collect())
+    }
+
     /// The one of this turn.
     pub fn get(&self, turn: usize) -> &[u8] {
         &self.0[turn % self.0.len()]
@@ -56,6 +82,23 @@ impl Requests {
 /// A `GET` of a kept connection.
 pub fn get(address: SocketAddr, path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").into_bytes()
+}
+
+/// A `GET` of a kept connection, with a bearer token.
+pub fn get_as(address: SocketAddr, path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n").into_bytes()
+}
+
+/// The head of a `PUT` whose body follows.
+pub fn put(address: SocketAddr, path: &str, key: &str, media_type: &str, length: usize) -> Vec<u8> {
+    let head = format!("PUT {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n");
+    format!("{head}Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n").into_bytes()
+}
+
+/// The body of a request of this set, with its head taken off.
+pub fn body(request: &[u8]) -> &[u8] {
+    let head = request.windows(4).position(|four| four == b"\r\n\r\n");
+    head.map_or(request, |end| &request[end + 4..])
 }
 
 fn post(address: SocketAddr, path: &str, headers: &str, body: &serde_json::Value) -> Box<[u8]> {

@@ -114,6 +114,17 @@ impl Sender {
         self.answer(self.client.post(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// Creates a broadcast; gives its id.
+    pub async fn create(&self, asked: &Value) -> anyhow::Result<String> {
+        let created = self.post("/broadcasts", asked).await?;
+        Ok(created["id"].as_str().context("the broker gave no id")?.to_owned())
+    }
+
+    /// How far a broadcast is.
+    pub async fn look(&self, broadcast: &str) -> anyhow::Result<Value> {
+        self.answer(self.client.get(format!("{}/broadcasts/{broadcast}", self.base))).await
+    }
+
     /// Creates a broadcast and uploads its recipients; gives its id.
     pub async fn draft(&self, draft: &Draft) -> anyhow::Result<String> {
         let mut content = json!({ "text": { "fr": draft.text } });
@@ -121,8 +132,7 @@ impl Sender {
             content["title"] = json!({ "fr": "Rappel" });
         }
         let asked = json!({ "strategy": draft.strategy, "content": content, "priority": draft.priority.name() });
-        let created = self.post("/broadcasts", &asked).await?;
-        let id = created["id"].as_str().context("the broker gave no id")?.to_owned();
+        let id = self.create(&asked).await?;
         let (list, first) = (draft.clone(), draft.recipients.start);
         let pieces = futures_util::stream::unfold((list, first), |(list, from)| async move {
             (from < list.recipients.end).then(|| (anyhow::Ok(piece(&list, from)), (list, from + PIECE)))
