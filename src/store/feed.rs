@@ -152,7 +152,8 @@ impl Reading<'_> {
         ids.dedup();
         let mut positions = Vec::new();
         for id in ids.into_iter().take(MESSAGES) {
-            positions.extend(self.look.segments.trail(super::live::Item::holding(id).0.key())?);
+            let (item, row) = super::live::Item::holding(id);
+            positions.extend(self.look.segments.trail(item.key(), row)?);
         }
         positions.retain(|position| among.contains(position));
         positions.sort_unstable();

@@ -14,7 +14,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use super::atomic;
 
 /// The form of everything below the folder. It grows when a program that knows the old form only can't read the new.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 /// The first line of the version file: what tells an own folder from a foreign one.
 const MAGIC: &str = "estafette data folder";
 const LOCK: &str = "LOCK";
@@ -57,7 +57,10 @@ pub enum Error {
         found: u32,
     },
     /// Written by an earlier version whose form is no longer known.
-    #[error("{} has form {found}, which no version of estafette has: restore the folder from a backup", path.display())]
+    #[error(
+        "{} has form {found}, which no release of estafette has: restore the folder from a backup, or start with an empty one",
+        path.display()
+    )]
     Unknown {
         /// The folder.
         path: PathBuf,

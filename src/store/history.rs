@@ -302,7 +302,7 @@ fn matches(owner: Option<Institution>, filter: &Filter, envelope: &Envelope, sta
 pub(super) fn facts_of(look: &Look, id: MessageId) -> Result<Vec<Fact>, Error> {
     let (item, row) = Item::holding(id);
     let mut facts = Vec::new();
-    for position in look.segments.trail(item.key())? {
+    for position in look.segments.trail(item.key(), row)? {
         let Some(packed) = look.segments.facts(position)? else { continue };
         for group in packed.groups {
             let is_about = match (&group.subject, row) {

@@ -26,8 +26,8 @@ pub const MESSAGE: TableDefinition<u128, Record> = TableDefinition::new("message
 pub const BROADCAST: TableDefinition<u128, Record> = TableDefinition::new("broadcast");
 /// Chunk (the id of its first row) -> rows.
 pub const CHUNK: TableDefinition<u128, Record> = TableDefinition::new("chunk");
-/// Which values of the feed hold facts of a message or chunk.
-pub const TRAIL: TableDefinition<(u128, u64), ()> = TableDefinition::new("trail");
+/// Which values of the feed hold facts of a message or chunk; of a chunk, from which row to which.
+pub const TRAIL: TableDefinition<(u128, u64), (u16, u16)> = TableDefinition::new("trail");
 /// Facts about the segment itself.
 pub const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("about");
 /// Key of [`ABOUT`]: the first position that the segment may hold.

@@ -17,7 +17,7 @@ use super::atomic::UNFINISHED;
 use super::layout::{
     ABOUT, BARE, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, INDEXED, MESSAGE, Record, TRAIL,
 };
-use super::tail::Tail;
+use super::tail::{Tail, spans};
 use super::{Error, codec, database};
 
 /// How the name of a copy ends until it takes its segment's place.
@@ -355,12 +355,12 @@ impl Tables {
     }
 
     /// A table that the tail goes to, so new that it has what left the tail up to `written`.
-    fn index<K: redb::Key + 'static>(
+    fn index<K: redb::Key + 'static, V: redb::Value + 'static>(
         &self,
         segment: &Segment,
         written: u64,
-        table: TableDefinition<'static, K, ()>,
-    ) -> Result<ReadOnlyTable<K, ()>, Error> {
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<ReadOnlyTable<K, V>, Error> {
         let is_fresh = self.tail_written == written;
         Ok(if is_fresh { self.read.open_table(table)? } else { segment.database.begin_read()?.open_table(table)? })
     }
@@ -458,16 +458,19 @@ impl Reader {
         Ok(found)
     }
 
-    /// Where facts of a message or chunk stand, as far as they can be read here: what is left out because it came since
+    /// Where facts of a message stand, or of one row or any of a chunk, as far as they can be read here: what is left out because it came since
     /// would be passed over by who goes on behind it.
-    pub fn trail(&self, item: u128) -> Result<Vec<Position>, Error> {
+    pub fn trail(&self, item: u128, row: Option<u16>) -> Result<Vec<Position>, Error> {
         let mut positions = Vec::new();
         for (place, (segment, _)) in self.segments.iter().enumerate() {
             let tables = self.tables(place)?;
-            let (late, written) = segment.tail.trail(item);
+            let (late, written) = segment.tail.trail(item, row);
             let trail = tables.index(segment, written, TRAIL)?;
             for entry in trail.range((item, 0)..=(item, tables.last))? {
-                positions.push(entry?.0.value().1);
+                let (key, rows) = entry?;
+                if spans(rows.value(), row) {
+                    positions.push(key.value().1);
+                }
             }
             join(&mut positions, late, tables.last);
         }

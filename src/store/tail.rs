@@ -3,7 +3,7 @@
 //!
 //! Invariant: what the tables lack stands here before anybody is told of its position. All of it follows from the feed, so
 //! a crash loses nothing: it is made again of the values behind the position up to which the tables are whole.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 
@@ -26,7 +26,7 @@ pub struct Tail(Mutex<Entries>);
 #[derive(Debug, Default)]
 struct Entries {
     feed_of: BTreeSet<(u32, Position)>,
-    trail: BTreeSet<(u128, Position)>,
+    trail: BTreeMap<(u128, Position), (u16, u16)>,
     /// The position of the last value that was noted.
     last: Position,
     /// How often entries went to the tables.
@@ -59,7 +59,10 @@ impl Tail {
         let mut entries = lock(&self.0);
         entries.last = entries.last.max(position);
         entries.feed_of.extend(institution.map(|owner| (codec::institution_number(owner), position)));
-        entries.trail.extend(subjects.filter_map(trailed).map(|item| (item, position)));
+        for (item, first, last) in subjects.filter_map(trailed) {
+            let span = entries.trail.entry((item, position)).or_insert((first, last));
+            *span = (span.0.min(first), span.1.max(last));
+        }
     }
 
     /// Whether it is time to write them.
@@ -85,8 +88,8 @@ impl Tail {
             table.insert(key, ())?;
         }
         let mut table = write.open_table(TRAIL)?;
-        for key in &entries.trail {
-            table.insert(key, ())?;
+        for (key, rows) in &entries.trail {
+            table.insert(key, rows)?;
         }
         write.open_table(ABOUT)?.insert(INDEXED, entries.last)?;
         Ok(())
@@ -112,20 +115,30 @@ impl Tail {
         (entries.feed_of.range(keys).map(|(_, position)| *position).collect(), entries.written)
     }
 
-    /// Values that hold facts of a message or chunk, and [`Self::times_written`].
-    pub fn trail(&self, item: u128) -> (Vec<Position>, u64) {
+    /// Values that may hold facts of a message, or of one row or any of a chunk, and [`Self::times_written`].
+    pub fn trail(&self, item: u128, row: Option<u16>) -> (Vec<Position>, u64) {
         let entries = lock(&self.0);
-        let keys = (item, 0)..=(item, Position::MAX);
-        (entries.trail.range(keys).map(|(_, position)| *position).collect(), entries.written)
+        let told = entries.trail.range((item, 0)..=(item, Position::MAX)).filter(|(_, rows)| spans(**rows, row));
+        (told.map(|((_, position), _)| *position).collect(), entries.written)
     }
 }
 
-/// The message or chunk that a subject's facts are found under. What concerns a broadcast as a whole is told of its own
-/// state.
-fn trailed(subject: &Subject) -> Option<u128> {
+/// Whether rows from one to another may be those that are asked for.
+pub fn spans((first, last): (u16, u16), row: Option<u16>) -> bool {
+    row.is_none_or(|row| (first..=last).contains(&row))
+}
+
+/// The message or chunk that a subject's facts are found under, with its first and last row. What concerns a broadcast as a
+/// whole is told of its own state.
+fn trailed(subject: &Subject) -> Option<(u128, u16, u16)> {
     match subject {
-        Subject::Message(id) => Some(Item::holding(*id).0.key()),
-        Subject::Rows(chunk, _) => Some(chunk.key()),
+        Subject::Message(id) => {
+            let (item, row) = Item::holding(*id);
+            let row = row.unwrap_or_default();
+            Some((item.key(), row, row))
+        }
+        // Rows are told in their order.
+        Subject::Rows(chunk, rows) => Some((chunk.key(), *rows.first()?, *rows.last()?)),
         Subject::Broadcast(_) | Subject::Nobody => None,
     }
 }

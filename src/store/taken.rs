@@ -58,7 +58,7 @@ impl Inner {
             return Ok(Vec::new());
         }
         let mut facts: BTreeMap<MessageId, Vec<Fact>> = BTreeMap::new();
-        for position in look.segments.trail(Item::Chunk(chunk).key())? {
+        for position in look.segments.trail(Item::Chunk(chunk).key(), None)? {
             let Some(packed) = look.segments.facts(position)? else { continue };
             for group in packed.groups {
                 let ids: Vec<MessageId> = match &group.subject {

@@ -62,8 +62,8 @@ fn a_crash_before_the_version_was_written_leaves_a_folder_that_opens() {
 fn another_form_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let cases = [
-        ("estafette data folder\nschema 2\n", "has form 2 and this program knows forms up to 1: start the newer"),
-        ("estafette data folder\nschema 0\n", "has form 0, which no version of estafette has"),
+        ("estafette data folder\nschema 3\n", "has form 3 and this program knows forms up to 2: start the newer"),
+        ("estafette data folder\nschema 1\n", "has form 1, which no release of estafette has"),
         ("estafette data folder\nschema one\n", "is damaged: restore"),
         ("estafette data folder\n", "is damaged: restore"),
     ];

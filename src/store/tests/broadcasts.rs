@@ -35,7 +35,7 @@ pub fn row(key: usize) -> Row {
 }
 
 /// A started broadcast of `chunks` chunks of `rows` rows; the last row's key came before.
-async fn started(store: &Store, broadcast: &Arc<Broadcast>, chunks: u32, rows: usize) {
+pub async fn started(store: &Store, broadcast: &Arc<Broadcast>, chunks: u32, rows: usize) {
     append(store, vec![Entry::Broadcast(Arc::clone(broadcast))]);
     for n in 0..chunks {
         let mut all: Vec<Row> = (0..rows).map(|place| row(n as usize * rows + place)).collect();
@@ -173,8 +173,9 @@ async fn a_closed_window_holds_rows_back_in_memory_on_disk_and_after_a_crash_and
     forget_live(&store);
     for store in [&store, &crashed] {
         assert!(!store.has_opened(here), "nobody found it closed");
-        assert!(drain(store, queue(Channel::SMS, Lane::Bulk), 3).await.is_empty());
-        assert_eq!(drain(store, queue(Channel::SMS, Lane::Urgent), 3).await.len(), 9, "what is urgent is exempt");
+        let of = |broadcast: &Broadcast| queue_of(Channel::SMS, broadcast.lane, broadcast.id.number());
+        assert!(drain(store, of(&closed), 3).await.is_empty());
+        assert_eq!(drain(store, of(&urgent), 3).await.len(), 9, "what is urgent is exempt");
         assert_eq!((store.held(closed.id, here), store.held(closed.id, opens)), (Some(Held::Closed(opens)), None));
         assert_eq!(store.held(urgent.id, here), None);
         let before = Timestamp::from_millis(opens.millis() - 1);

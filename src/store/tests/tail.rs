@@ -18,7 +18,7 @@ fn owner() -> u32 {
 
 /// The positions of each message, and those of its sender.
 fn found(reader: &segment::Reader, ids: &[MessageId]) -> (Vec<Vec<Position>>, Vec<Position>) {
-    let trails = ids.iter().map(|id| reader.trail(id.as_u128()).unwrap()).collect();
+    let trails = ids.iter().map(|id| reader.trail(id.as_u128(), None).unwrap()).collect();
     (trails, reader.feed_of(owner(), 0, usize::MAX).unwrap())
 }
 
@@ -51,7 +51,7 @@ async fn entries_are_found_wherever_they_are() {
     let again = crash(&store, &other.path().join("copy"));
     assert_eq!(found(&again.inner.segments.reader(), &all), told);
     let newest = accept_together(&again, 5_000..5_001);
-    assert_eq!(again.inner.segments.reader().trail(newest[0].as_u128()).unwrap().len(), 1);
+    assert_eq!(again.inner.segments.reader().trail(newest[0].as_u128(), None).unwrap().len(), 1);
     again.close();
     let last = open(settings(&other.path().join("copy")));
     assert!(is_written(&last), "an orderly end leaves nothing to be made again");
@@ -68,4 +68,35 @@ async fn a_closed_segment_lacks_nothing() {
     let closed = store.inner.segments.closed();
     assert!(!closed.is_empty() && closed.iter().all(|segment| segment.tail().is_empty()));
     assert!(found(&store.inner.segments.reader(), &all).0.iter().all(|trail| trail.len() == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_looked_for_only_where_its_part_of_the_chunk_was_told_of() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    let broadcast = broadcasts::broadcast("sms-only", Timestamp::ZERO, 1);
+    // The last of them is settled as a duplicate.
+    broadcasts::started(&store, &broadcast, 1, 91).await;
+    let chunk = broadcast.id.chunk(0);
+    let mut told = BTreeMap::new();
+    for first in [0_u16, 30, 60] {
+        let rows: Vec<u16> = (first..first + 30).collect();
+        let state = store.live(chunk.row(first)).unwrap();
+        let changes = decide(&strategy("sms-only"), NOW, |context| life::begin(&state, context, Channel::SMS));
+        told.insert(first, append(&store, vec![Entry::Rows { chunk, rows, changes }]));
+    }
+    let check = |store: &Store| {
+        let reader = store.inner.segments.reader();
+        let trail = |row| reader.trail(chunk.key(), row).unwrap();
+        for (first, position) in &told {
+            assert_eq!(trail(Some(*first)), [*position]);
+            assert_eq!(trail(Some(first + 29)), [*position]);
+        }
+        assert_eq!(trail(None)[1..], told.values().copied().collect::<Vec<_>>());
+        assert_eq!(trail(Some(90)), trail(None)[..1]);
+    };
+    check(&store);
+    check(&crash(&store, &other.path().join("copy")));
+    store.close();
+    check(&open(settings(dir.path())));
 }
