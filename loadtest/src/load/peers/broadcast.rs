@@ -24,7 +24,7 @@ use crate::load::sender::Sender;
 
 /// Citizens whose receivers the broker remembers surely.
 const REMEMBERED: u64 = 100_000;
-/// Connections of the bare loop that notifies.
+/// Connections of the bare loop that notifies, and callbacks of GovApp at once.
 const CONNECTIONS: usize = 64;
 /// Receivers that it notifies in turn.
 const RECEIVERS: u64 = 1_000;
@@ -103,7 +103,7 @@ async fn once(arguments: &Arguments, rows: &str) -> anyhow::Result<Vec<Sample>> 
     settings.govapp.reachable = 1.0;
     settings.govapp.opened = 0.0;
     (settings.govapp.faults.receipts.delay_min_ms, settings.govapp.faults.receipts.delay_max_ms) = (10, 50);
-    settings.callbacks.batch = arguments.callback_events;
+    (settings.callbacks.batch, settings.callbacks.concurrency) = (arguments.callback_events, CONNECTIONS);
     // Each message reserves room for all receipts that it might have.
     settings.callbacks.waiting = 4_000_000;
     let simulators = Simulators::start(settings.clone()).await?;
