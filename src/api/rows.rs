@@ -152,8 +152,12 @@ fn value(text: &str) -> Result<Box<str>, String> {
     Ok(text.into())
 }
 
-/// Reads a line of NDJSON.
+/// Reads a line of NDJSON: at once when all is well, else member by member to say what is wrong.
 pub fn json(line: &[u8], variables: &[Box<str>], today: Date) -> Result<Row, Wrong> {
+    line::good(line, variables, today).map_or_else(|| by_members(line, variables, today), Ok)
+}
+
+fn by_members(line: &[u8], variables: &[Box<str>], today: Date) -> Result<Row, Wrong> {
     let parsed = Json::parse(line).map_err(|problem| match problem {
         Problem::MalformedJson(what) => (String::new(), format!("not JSON: {}", what.replace("at line 1, ", "at "))),
         other => (String::new(), other.to_string()),
@@ -221,6 +225,8 @@ pub fn weight(row: &Row) -> usize {
     let values: usize = row.values.iter().map(|value| text(value)).sum();
     1 + row.key.as_deref().map_or(0, text) + numbers + 2 + 3 + values
 }
+
+mod line;
 
 #[cfg(test)]
 mod tests {
@@ -298,5 +304,45 @@ mod tests {
             assert_eq!(found, column, "{line}: {detail}");
             assert!(!detail.contains("99073003360"));
         }
+    }
+
+    #[test]
+    fn a_line_that_is_read_at_once_is_what_its_members_say() {
+        let variables = names(&["a", "b"]);
+        let key =
+            [r#""key":"k\u00e9\"1","#, r#""key":null,"#, r#""key":"","#, r#""key":1,"#, r#""key":"x","key":"y","#, ""];
+        let recipient = [
+            r#""recipient":{"mobile":"0470 12 34 56","niss":null},"#,
+            r#""recipient":{"niss":"85073003328","cbe":"0403019261","mobile":"+32470123456"},"#,
+            r#""recipient":{"niss":"85073003329"},"#,
+            r#""recipient":{"niss":null},"#,
+            r#""recipient":{"mobile":"0470123456","mobile":"0470123456"},"#,
+            r#""recipient":{"mobile":"0470123456","other":1},"#,
+            r#""recipient":null,"#,
+            "",
+        ];
+        let language = [r#""language":"nl","#, r#""language":null,"#, r#""language":"xx","#, r#""other":[],"#, ""];
+        let values = [
+            r#""variables":{"b":"2\n","a":"1"}"#,
+            r#""variables":{"a":"1","b":"2","a":"3"}"#,
+            r#""variables":{"a":"1","b":""}"#,
+            r#""variables":{"a":"1"}"#,
+            r#""variables":{"a":"1","b":"2","c":"3"}"#,
+            r#""variables":{"a":"1","b":null}"#,
+            r#""variables":{"a":"1","b":"\u0001"}"#,
+            r#""variables":null"#,
+            r#""variables":{"a":"1","b":"2"},"variables":{}"#,
+        ];
+        let mut good = 0;
+        for (key, recipient) in key.iter().flat_map(|key| recipient.iter().map(move |recipient| (key, recipient))) {
+            for (language, values) in language.iter().flat_map(|l| values.iter().map(move |values| (l, values))) {
+                let line = format!(" {{{key}{recipient}{language}{values}}} ");
+                let at_once = line::good(line.as_bytes(), &variables, TODAY);
+                let members = by_members(line.as_bytes(), &variables, TODAY);
+                assert_eq!(at_once, members.ok(), "{line}");
+                good += usize::from(at_once.is_some());
+            }
+        }
+        assert!(good > 50, "{good}");
     }
 }
