@@ -4,7 +4,7 @@
 //! Invariant: nothing of an upload is stored before all of it arrived, and with `refuse` before
 //! every row of it was found good.
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use actix_web::web;
@@ -24,6 +24,8 @@ use super::problem::{Fault, Problem};
 use super::records::{MAX_RECORD, Records};
 use super::rows::{self, BadRow, Wrong};
 use super::{App, examples};
+
+mod lines;
 
 /// Bytes of rows in a chunk at most.
 const CHUNK_BYTES: usize = 262_000;
@@ -222,15 +224,8 @@ impl Filler {
 
 /// Reads all rows, gives the good ones to `take` and counts; ends early when `take` says false.
 fn read(file: &File, check: &Check, take: &mut dyn FnMut(Row) -> bool) -> Result<Tally, Problem> {
-    let input = BufReader::with_capacity(256 * 1024, file);
     let mut tally = Tally::default();
-    let may = |row: Row| {
-        check.reaches.check(&row.recipient).map_err(|what| ("recipient".to_owned(), what.to_owned()))?;
-        let filled = check.template.check(&row.values, row.language);
-        filled.map_err(|error| (String::new(), format!("with these values {error}")))?;
-        Ok(row)
-    };
-    let mut row = |line: u64, row: Result<Row, Wrong>| match row.and_then(may) {
+    let mut row = |line: u64, row: Result<Row, Wrong>| match row {
         Ok(row) => {
             tally.accepted += 1;
             take(row)
@@ -244,10 +239,20 @@ fn read(file: &File, check: &Check, take: &mut dyn FnMut(Row) -> bool) -> Result
         }
     };
     match check.form {
-        Form::Csv => csv(input, check, &mut row)?,
-        Form::Ndjson => ndjson(input, check, &mut row)?,
+        Form::Csv => csv(BufReader::with_capacity(256 * 1024, file), check, &mut row)?,
+        Form::Ndjson => ndjson(file, check, &mut row)?,
     }
     Ok(tally)
+}
+
+impl Check {
+    /// A row that the key may write to, and whose values the content has room for.
+    fn fit(&self, row: Row) -> Result<Row, Wrong> {
+        self.reaches.check(&row.recipient).map_err(|what| ("recipient".to_owned(), what.to_owned()))?;
+        let filled = self.template.check(&row.values, row.language);
+        filled.map_err(|error| (String::new(), format!("with these values {error}")))?;
+        Ok(row)
+    }
 }
 
 type Take<'t> = &'t mut dyn FnMut(u64, Result<Row, Wrong>) -> bool;
@@ -268,7 +273,7 @@ fn csv(input: impl BufRead, check: &Check, take: Take<'_>) -> Result<(), Problem
             let detail = format!("the row that begins here has more than {MAX_RECORD} bytes: check the quotes");
             Err((String::new(), detail))
         } else {
-            rows::record(&record, &columns, &check.variables, check.today)
+            rows::record(&record, &columns, &check.variables, check.today).and_then(|row| check.fit(row))
         };
         if !take(found.line, row) {
             break;
@@ -277,47 +282,11 @@ fn csv(input: impl BufRead, check: &Check, take: Take<'_>) -> Result<(), Problem
     Ok(())
 }
 
-fn ndjson(mut input: impl BufRead, check: &Check, take: Take<'_>) -> Result<(), Problem> {
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        let whole = read_line(&mut input, &mut line).map_err(|_| Problem::Spool)?;
-        let Some(whole) = whole else { break };
-        if whole && line.trim_ascii().is_empty() {
-            continue;
-        }
-        let row = if whole {
-            rows::json(&line, &check.variables, check.today)
-        } else {
-            Err((String::new(), format!("has more than {MAX_RECORD} bytes: end each row with a line break")))
-        };
-        if !take(number, row) {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Reads a line without its end. `Some(false)`: it was too long, and its rest was passed over.
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<bool>> {
-    let (mut any, mut whole) = (false, true);
-    loop {
-        let available = input.fill_buf()?;
-        if available.is_empty() {
-            return Ok(any.then_some(whole));
-        }
-        any = true;
-        let end = available.iter().position(|byte| *byte == b'\n');
-        let part = &available[..end.unwrap_or(available.len())];
-        if whole && line.len() + part.len() <= MAX_RECORD {
-            line.extend_from_slice(part);
-        } else {
-            whole = false;
-        }
-        let used = part.len() + usize::from(end.is_some());
-        input.consume(used);
-        if end.is_some() {
-            return Ok(Some(whole));
-        }
-    }
+fn ndjson(input: impl Read, check: &Check, take: Take<'_>) -> Result<(), Problem> {
+    let reading = lines::Reading {
+        longest: MAX_RECORD,
+        parse: |line: &[u8]| rows::json(line, &check.variables, check.today).and_then(|row| check.fit(row)),
+        too_long: || Err((String::new(), format!("has more than {MAX_RECORD} bytes: end each row with a line break"))),
+    };
+    lines::each(input, &reading, take).map_err(|_| Problem::Spool)
 }

@@ -69,6 +69,7 @@ impl<'de: 'b, 'b> Deserialize<'de> for Variables<'b> {
 }
 
 /// A text that may be absent, read; nothing when it is there and wrong.
+#[allow(clippy::option_option, reason = "what is absent is well, and what is wrong is not")]
 fn read<T, E>(text: Option<&Text<'_>>, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<Option<T>> {
     text.map(|text| parse(&text.0)).transpose().ok()
 }
