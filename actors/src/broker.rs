@@ -275,10 +275,20 @@ impl Broker {
     }
 
     /// Stores recipients of a broadcast that was not started: at most [`MAX_CHUNK_ROWS`](crate::domain::id::MAX_CHUNK_ROWS)
-    /// of them, behind those that are there.
-    pub async fn fill(&self, broadcast: BroadcastId, rows: Vec<Row>) -> Result<(), Refused> {
-        let _permit = self.0.admission.chunks.enter_late().await.ok_or(OVERLOADED)?;
-        self.order(BroadcastOrder::Fill(broadcast, rows)).await
+    /// of them, behind those that are there. Their place is certain when this has ended; what it gives ends when they are durable, so
+    /// that several can be under way.
+    pub async fn fill(
+        &self,
+        broadcast: BroadcastId,
+        rows: Vec<Row>,
+    ) -> Result<impl Future<Output = Result<(), Refused>> + use<>, Refused> {
+        let permit = self.0.admission.chunks.enter_late().await.ok_or(OVERLOADED)?;
+        let stored = self.give(BroadcastOrder::Fill(broadcast, rows))?;
+        Ok(async move {
+            let stored = stored.await.map_err(|_| Refused::Restarting)?;
+            drop(permit);
+            stored
+        })
     }
 
     /// Starts a broadcast; gives the rows that were settled as duplicates.
@@ -427,8 +437,12 @@ impl Broker {
     }
 
     async fn order(&self, order: BroadcastOrder) -> Result<(), Refused> {
+        self.give(order)?.await.map_err(|_| Refused::Restarting)?
+    }
+
+    fn give(&self, order: BroadcastOrder) -> Result<oneshot::Receiver<Result<(), Refused>>, Refused> {
         let (done, finished) = oneshot::channel();
         self.0.supervisor.tell(Command { order, done })?;
-        finished.await.map_err(|_| Refused::Restarting)?
+        Ok(finished)
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Invariant: nothing of an upload is stored before all of it arrived, and with `refuse` before
 //! every row of it was found good.
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use dashmap::DashMap;
 use estafette_actors::domain::id::{BroadcastId, MAX_CHUNK_ROWS};
 use estafette_actors::domain::submission::Row;
 use estafette_actors::domain::template::Template;
+use estafette_actors::messages::Refused;
 use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
 use jiff::civil::Date;
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -33,6 +36,8 @@ const CHUNK_BYTES: usize = 262_000;
 const PIECE: usize = 1024 * 1024;
 /// Chunks between the one that reads and the one that stores.
 const AHEAD: usize = 2;
+/// Chunks that are being stored: several share a commit, and one that is read meanwhile waits for none.
+const UNDER_WAY: usize = 4;
 
 /// What became of the rows of an upload.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -180,6 +185,9 @@ pub async fn fits(app: &App, file: File) -> Result<File, Problem> {
     if app.parts.broker.journal().room() < bytes { Err(Problem::DiskFull) } else { Ok(file) }
 }
 
+/// Ends when a chunk is stored.
+type Filling = LocalBoxFuture<'static, Result<(), Refused>>;
+
 /// Stores the good rows, behind those that are there.
 pub async fn store(app: &App, id: BroadcastId, mut file: File, check: Check) -> Result<Tally, Problem> {
     let (chunks, mut filled) = mpsc::channel::<Vec<Row>>(AHEAD);
@@ -190,8 +198,17 @@ pub async fn store(app: &App, id: BroadcastId, mut file: File, check: Check) -> 
         chunk.hand_over();
         Ok::<_, Problem>(tally)
     });
+    let mut under_way: VecDeque<Filling> = VecDeque::with_capacity(UNDER_WAY);
     while let Some(rows) = filled.recv().await {
-        app.parts.broker.fill(id, rows).await?;
+        if under_way.len() == UNDER_WAY
+            && let Some(first) = under_way.pop_front()
+        {
+            first.await?;
+        }
+        under_way.push_back(Box::pin(app.parts.broker.fill(id, rows).await?));
+    }
+    for stored in under_way {
+        stored.await?;
     }
     reading.await.map_err(|_| Problem::Spool)?
 }

@@ -105,7 +105,7 @@ async fn broadcast(core: &Core, rows: usize) -> BroadcastId {
         },
         ..Row::default()
     };
-    core.broker.fill(id, (0..rows).map(row).collect()).await.unwrap();
+    core.broker.fill(id, (0..rows).map(row).collect()).await.unwrap().await.unwrap();
     core.broker.start_broadcast(id).await.unwrap();
     id
 }
