@@ -223,12 +223,13 @@ async fn double_early_and_strange_events_come_as_asked() {
     let receiver = receivers(&running, &number(1)).await.remove(0);
     assert_eq!(send(&running, &receiver, &content("mine")).await.0, 201);
     let early = broker.next_now().expect("before the response");
-    assert_eq!(early.body[0]["messageCorrelationId"], "mine");
-    let mut told: Vec<String> = Vec::new();
-    for event in events(&mut broker, 2).await {
-        told.push(event["messageCorrelationId"].as_str().expect("a text").to_owned());
-    }
-    told.sort();
+    // What is told at once may come in one post.
+    let mut all = early.body.as_array().expect("always an array").clone();
+    let left = 3 - all.len();
+    all.extend(events(&mut broker, left).await);
+    let mut told: Vec<&str> = all.iter().filter_map(|event| event["messageCorrelationId"].as_str()).collect();
+    assert_eq!(told.remove(0), "mine");
+    told.sort_unstable();
     assert_eq!(told[0], "mine");
     assert!(told[1].starts_with("stranger-"), "{told:?}");
 }
