@@ -17,7 +17,7 @@ impl KeyedHash {
 
     /// The first 64 bits of HMAC-SHA256 over `domain`, a zero byte and `bytes`. The domain keeps a number that means
     /// two things from having one hash; it holds no zero byte. Two inputs may share a hash: who finds a record
-    /// by it compares the record.
+    /// by it compares the record, or says why it need not.
     pub fn hash(&self, domain: &str, bytes: &[u8]) -> u64 {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(domain.as_bytes());

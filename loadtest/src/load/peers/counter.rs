@@ -3,35 +3,30 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use actix_web::web::{self, Bytes, Data};
-use actix_web::{App, HttpResponse, HttpServer};
-use anyhow::Context;
-use tokio::sync::oneshot;
+use actix_web::HttpResponse;
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+
+use crate::load::served::Served;
 
 /// The endpoint, until it is stopped.
 pub struct Counter {
     /// Where it listens, whatever the path and the method.
     pub address: SocketAddr,
     count: Arc<AtomicU64>,
-    server: ServerHandle,
-    thread: JoinHandle<anyhow::Result<()>>,
+    served: Served,
 }
 
 impl Counter {
-    /// Starts it on a free port of this machine, with a thread of its own.
+    /// Starts it.
     pub async fn start() -> anyhow::Result<Self> {
         let count = Arc::new(AtomicU64::new(0));
-        let (tell, told) = oneshot::channel();
-        let shared = Arc::clone(&count);
-        let thread = std::thread::Builder::new()
-            .name("counter".into())
-            .spawn(move || actix_web::rt::System::new().block_on(serve(shared, tell)))?;
-        let (address, server) = told.await.context("the counting endpoint does not start")?;
-        Ok(Self { address, count, server, thread })
+        let shared = Data::from(Arc::clone(&count));
+        let routes = move |config: &mut ServiceConfig| {
+            config.app_data(shared.clone()).default_service(web::to(take));
+        };
+        let served = Served::start("counter", routes).await?;
+        Ok(Self { address: served.address, count, served })
     }
 
     /// Requests so far.
@@ -41,24 +36,8 @@ impl Counter {
 
     /// Stops it, and fails when it failed meanwhile.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.server.stop(false).await;
-        let joined = tokio::task::spawn_blocking(move || self.thread.join());
-        joined.await?.unwrap_or_else(|_| anyhow::bail!("the thread of the counting endpoint failed"))
+        self.served.stop().await
     }
-}
-
-async fn serve(count: Arc<AtomicU64>, tell: oneshot::Sender<(SocketAddr, ServerHandle)>) -> anyhow::Result<()> {
-    let count = Data::from(count);
-    let server = HttpServer::new(move || App::new().app_data(count.clone()).default_service(web::to(take)))
-        .workers(1)
-        .keep_alive(Duration::from_secs(75))
-        .disable_signals()
-        .shutdown_timeout(1)
-        .bind("127.0.0.1:0")?;
-    let address = server.addrs().first().copied().context("no address was bound")?;
-    let server = server.run();
-    let _ = tell.send((address, server.handle()));
-    Ok(server.await?)
 }
 
 // The body is read, so that the connection can be kept.
