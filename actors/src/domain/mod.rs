@@ -17,6 +17,7 @@ pub mod life;
 pub mod mobile;
 pub mod month;
 pub mod niss;
+pub mod period;
 pub mod price;
 pub mod progress;
 pub mod receipt;
