@@ -29,6 +29,8 @@ pub struct Info {
     pub by_status: [i64; 8],
     /// Appended changes that are not durable yet.
     pub pending: u32,
+    /// The position up to which the disk had it at the start: a replay applies what lies behind.
+    pub on_disk: Position,
     /// The first durable position that the disk lacks.
     pub first: Option<Position>,
     /// The next chunk that a cancellation has to reach.
@@ -47,7 +49,16 @@ impl Info {
             started: None,
             cancelled: None,
         };
-        Self { record, state, by_status: [0; 8], pending: 0, first: None, swept: 0, meter: Meter::default() }
+        Self {
+            record,
+            state,
+            by_status: [0; 8],
+            pending: 0,
+            on_disk: 0,
+            first: None,
+            swept: 0,
+            meter: Meter::default(),
+        }
     }
 
     /// The phase: over when every row of a started one is settled.

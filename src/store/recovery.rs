@@ -168,6 +168,7 @@ impl Inner {
     ) -> Result<Option<Info>, Error> {
         let Some(record) = segments.broadcast(id)? else { return Ok(None) };
         let mut info = Info::new(Arc::new(record));
+        info.on_disk = state.as_of;
         info.state = state;
         let counts = read.open_table(CHUNK_COUNT)?;
         for (chunk, rows) in info.chunks().zip(info.state.rows.clone()) {
@@ -360,7 +361,8 @@ impl Inner {
         }
         for change in changes {
             let Some(mut info) = self.broadcasts.known.get_mut(&id) else { continue };
-            if position > info.state.as_of {
+            // A value of the feed may hold several facts of it.
+            if position > info.on_disk {
                 info.apply(change, at);
                 info.placed(change, position);
                 lock(&self.broadcasts.dirty).insert(id);

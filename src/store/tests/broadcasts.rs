@@ -205,6 +205,27 @@ async fn chunks_are_numbered_as_they_come_and_none_is_stored_behind_a_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn chunks_that_became_durable_together_are_all_there_after_a_crash() {
+    let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
+    let id = broadcast.id;
+    let chunk = |n: usize| Entry::Chunk { broadcast: id, rows: vec![row(2 * n), row(2 * n + 1)] };
+    append(&store, vec![Entry::Broadcast(broadcast)]);
+    append(&store, (0..4).map(chunk).collect());
+    let store = crash(&store, &copy.path().join("once"));
+    let view = Archive::broadcast(&store, None, id).await.unwrap().unwrap();
+    assert_eq!((view.chunks, view.rows), (4, 8), "what was never written late");
+    flush(&store);
+    let then =
+        [Entry::PauseBroadcast(id), Entry::Start { broadcast: id, duplicates: vec![] }, Entry::PauseBroadcast(id)];
+    append(&store, (4..7).map(chunk).chain(then).collect());
+    let store = crash(&store, &copy.path().join("twice"));
+    let view = Archive::broadcast(&store, None, id).await.unwrap().unwrap();
+    assert_eq!((view.chunks, view.rows, view.phase), (7, 14, BroadcastPhase::Paused), "behind what was");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_content_is_stored_once_however_many_it_is_for() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(settings(dir.path()));
