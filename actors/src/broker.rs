@@ -16,13 +16,13 @@ use crate::domain::id::{BroadcastId, Kind, MessageId};
 use crate::domain::inbound::Heard;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{MessageStatus, WaitReason};
-use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
+use crate::domain::submission::{Broadcast, Envelope, Institution};
 use crate::domain::time::Timestamp;
 use crate::intake::Intake;
 use crate::latency::Quantiles;
 use crate::messages::{BroadcastOrder, Cancel, Command, Hear, Progress, Receive, Refused, Steer, Submitted};
 use crate::nursery::{Child, Vitals};
-use crate::ports::{Archive, Clock, Held, Journal, Loaded};
+use crate::ports::{Archive, Clock, Held, Journal, Loaded, PackedRows};
 use crate::registry::Registry;
 use crate::service::Service;
 use crate::supervisor::Supervisor;
@@ -280,7 +280,7 @@ impl Broker {
     pub async fn fill(
         &self,
         broadcast: BroadcastId,
-        rows: Vec<Row>,
+        rows: PackedRows,
     ) -> Result<impl Future<Output = Result<(), Refused>> + use<>, Refused> {
         let permit = self.0.admission.chunks.enter_late().await.ok_or(OVERLOADED)?;
         let stored = self.give(BroadcastOrder::Fill(broadcast, rows))?;

@@ -14,8 +14,8 @@ use crate::domain::life::Outcome;
 use crate::domain::mobile::Mobile;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::MessageStatus;
-use crate::domain::submission::{Broadcast, Envelope, Institution, Row};
-use crate::ports::{ArchiveError, BroadcastPhase, JournalError};
+use crate::domain::submission::{Broadcast, Envelope, Institution};
+use crate::ports::{ArchiveError, BroadcastPhase, JournalError, PackedRows};
 
 /// Why the broker did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -180,7 +180,7 @@ pub enum BroadcastOrder {
     /// Create it.
     Create(Arc<Broadcast>),
     /// Store a chunk of recipients, behind those that are there.
-    Fill(BroadcastId, Vec<Row>),
+    Fill(BroadcastId, PackedRows),
     /// Start it; rows with a key that came before are settled as duplicates.
     Start(BroadcastId, Vec<MessageId>),
     /// Cancel what waits.

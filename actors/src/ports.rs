@@ -29,8 +29,10 @@ use crate::domain::webhook::{Progress, Webhook};
 use crate::latency::Quantiles;
 use crate::messages::Refused;
 
+mod packed;
 mod suppressions;
 
+pub use packed::PackedRows;
 pub use suppressions::{Bar, Suppressed, Suppression, SuppressionError, Suppressions, Unsuppressed};
 
 /// A place in the feed; grows with each value written, from 1.
@@ -102,7 +104,7 @@ pub enum Entry {
         /// Which broadcast; its chunks are numbered as they come.
         broadcast: BroadcastId,
         /// Its rows, at most [`crate::domain::id::MAX_CHUNK_ROWS`] and about 262,000 bytes.
-        rows: Vec<Row>,
+        rows: PackedRows,
     },
     /// The broadcast is started: `duplicates` are rows whose key came before.
     Start {
@@ -154,6 +156,9 @@ pub trait Journal: Send + Sync {
     /// Applies the batch's changes to the live states at once, and hands it to the writer. An
     /// error means that nothing of it was applied; `after` is dropped uncalled then.
     fn append(&self, batch: Batch) -> Result<(), JournalError>;
+
+    /// Puts a row of a broadcast, as the journal keeps it, behind these bytes. Any thread may do it.
+    fn pack(&self, row: &Row, bytes: &mut Vec<u8>);
 
     /// The live state of a message: present from its acceptance, or from [`Archive::load`], until
     /// some seconds after its last change was written. Never reads the disk.

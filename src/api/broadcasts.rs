@@ -178,23 +178,21 @@ pub async fn fill(
         today: submission::today(app.parts.broker.now()),
         reaches: caller.reaches(),
         reported: app.parts.settings.reported_rows,
+        keep,
+        journal: Arc::clone(app.parts.broker.journal()),
     };
-    let file = upload::spool(&app, payload).await?;
+    let (file, tally) = upload::receive(&app, payload, check).await?;
+    if tally.refused > 0 && !keep {
+        return Err(Problem::BadRows(Box::new(Tally { accepted: 0, ..tally })));
+    }
     let app_of_task = app.clone();
     // A task of its own: an upload that arrived whole is stored whole, whoever hangs up.
     let stored = actix_web::rt::spawn(async move {
         let _held = (filling, slot);
-        let mut file = upload::fits(&app_of_task, file).await?;
-        if !keep {
-            let (checked, tally) = upload::check(file, check.clone()).await?;
-            if tally.refused > 0 {
-                return Err(Problem::BadRows(Box::new(Tally { accepted: 0, ..tally })));
-            }
-            file = checked;
-        }
-        upload::store(&app_of_task, id, file, check).await
+        let file = upload::fits(&app_of_task, file).await?;
+        upload::store(&app_of_task, id, file).await
     });
-    let tally = stored.await.map_err(|_| Problem::Restarting)??;
+    stored.await.map_err(|_| Problem::Restarting)??;
     Ok(json(HttpResponse::Ok(), &tally))
 }
 

@@ -216,16 +216,6 @@ fn values(object: &mut Object<'_>, variables: &[Box<str>], faults: &mut Faults) 
     values.into_iter().map(Option::unwrap_or_default).collect()
 }
 
-/// Bytes of a row in a chunk at most, without writing it: lengths take up to three bytes, numbers
-/// up to nine.
-pub fn weight(row: &Row) -> usize {
-    let text = |text: &str| text.len() + 3;
-    let numbers = [row.recipient.niss.is_some(), row.recipient.mobile.is_some(), row.recipient.cbe.is_some()];
-    let numbers: usize = numbers.into_iter().map(|there| if there { 10 } else { 1 }).sum();
-    let values: usize = row.values.iter().map(|value| text(value)).sum();
-    1 + row.key.as_deref().map_or(0, text) + numbers + 2 + 3 + values
-}
-
 mod line;
 
 #[cfg(test)]

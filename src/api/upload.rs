@@ -1,20 +1,21 @@
-//! An upload of recipients: kept in a temporary file while it is checked, then stored chunk by
-//! chunk. Memory is bounded by a few chunks, whatever the length of the upload.
+//! An upload of recipients: read while it arrives, its rows kept in a temporary file as the journal keeps them, then stored
+//! chunk by chunk. Memory is bounded by a few chunks, whatever the length of the upload.
 //!
 //! Invariant: nothing of an upload is stored before all of it arrived, and with `refuse` before
-//! every row of it was found good.
+//! every row of it was found good. Each line is read once.
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use actix_web::web;
-use bytes::BytesMut;
+use bytes::{Buf, Bytes};
 use dashmap::DashMap;
 use estafette_actors::domain::id::{BroadcastId, MAX_CHUNK_ROWS};
 use estafette_actors::domain::submission::Row;
 use estafette_actors::domain::template::Template;
 use estafette_actors::messages::Refused;
+use estafette_actors::ports::{Journal, PackedRows};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use jiff::civil::Date;
@@ -32,8 +33,12 @@ mod lines;
 
 /// Bytes of rows in a chunk at most.
 const CHUNK_BYTES: usize = 262_000;
-/// Bytes gathered before they go to the file.
-const PIECE: usize = 1024 * 1024;
+/// Bytes that arrive between two looks at the room on the disk.
+const STRETCH: u64 = 1024 * 1024;
+/// Pieces of a body between the one that takes them and the one that reads.
+const PIECES: usize = 16;
+/// Records of a CSV that are counted at once.
+const RECORDS: usize = 1_024;
 /// Chunks between the one that reads and the one that stores.
 const AHEAD: usize = 2;
 /// Chunks that are being stored: several share a commit, and one that is read meanwhile waits for none.
@@ -75,6 +80,10 @@ pub struct Check {
     pub reaches: Reaches,
     /// Bad rows described at most.
     pub reported: usize,
+    /// Whether good rows are kept when there are bad ones.
+    pub keep: bool,
+    /// In whose form rows are kept.
+    pub journal: Arc<dyn Journal>,
 }
 
 /// What is being done with drafts just now.
@@ -129,57 +138,48 @@ impl Drop for Marked {
     }
 }
 
-/// Puts a body into a temporary file without a name.
-pub async fn spool(app: &App, mut payload: web::Payload) -> Result<File, Problem> {
+/// Reads a body while it arrives. Gives its good rows, in a temporary file without a name, and what there was.
+pub async fn receive(app: &App, mut payload: web::Payload, check: Check) -> Result<(File, Tally), Problem> {
     let settings = &app.parts.settings;
     let folder = settings.spool.clone();
-    let mut file = blocking(move || tempfile::tempfile_in(folder)).await?;
-    let (mut piece, mut total) = (BytesMut::with_capacity(PIECE), 0_u64);
+    let file = blocking(move || tempfile::tempfile_in(folder)).await?;
+    let (pieces, arriving) = mpsc::channel(PIECES);
+    let reading =
+        tokio::task::spawn_blocking(move || read(Arriving { pieces: arriving, piece: Bytes::new() }, file, &check));
+    let (mut total, mut looked_at) = (0_u64, 0_u64);
     loop {
         let next = tokio::time::timeout(settings.body_timeout, payload.next()).await.map_err(|_| Problem::TooSlow)?;
-        if let Some(bytes) = next {
-            let bytes = bytes.map_err(|_| Problem::BrokenBody)?;
-            total += bytes.len() as u64;
-            if total > settings.upload_bytes {
-                return Err(Problem::TooLarge(settings.upload_bytes));
-            }
-            piece.extend_from_slice(&bytes);
-            if piece.len() < PIECE {
-                continue;
-            }
+        let Some(bytes) = next else { break };
+        let bytes = bytes.map_err(|_| Problem::BrokenBody)?;
+        total += bytes.len() as u64;
+        if total > settings.upload_bytes {
+            return Err(Problem::TooLarge(settings.upload_bytes));
         }
-        let over = piece.len() < PIECE;
         // The spool is on the journal's disk: what was accepted before needs its room.
-        if app.parts.broker.journal().room() == 0 {
-            return Err(Problem::DiskFull);
+        if total >= looked_at + STRETCH {
+            looked_at = total;
+            if app.parts.broker.journal().room() == 0 {
+                return Err(Problem::DiskFull);
+            }
         }
-        let full = std::mem::replace(&mut piece, BytesMut::with_capacity(PIECE));
-        file = blocking(move || file.write_all(&full).map(|()| file)).await?;
-        if over {
-            return Ok(file);
-        }
+        // Who reads may have ended over a header: what still comes is passed over, so that the sender hears of it.
+        let _ = pieces.send(bytes).await;
     }
+    drop(pieces);
+    reading.await.map_err(|_| Problem::Spool)?
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Problem> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Spool)?;
-    done.map_err(|error| {
-        tracing::warn!(%error, "an upload could not be kept in the spool folder");
-        Problem::Spool
-    })
+    done.map_err(unspooled)
 }
 
-/// Checks every row and stores none.
-pub async fn check(mut file: File, check: Check) -> Result<(File, Tally), Problem> {
-    let work = move || {
-        file.seek(SeekFrom::Start(0)).map_err(|_| Problem::Spool)?;
-        let tally = read(&file, &check, &mut |_| true)?;
-        Ok((file, tally))
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Spool)?
+fn unspooled(error: io::Error) -> Problem {
+    tracing::warn!(%error, "an upload could not be kept in the spool folder");
+    Problem::Spool
 }
 
-/// Whether the disk has room for all of an upload: rows take about as many bytes as in it.
+/// Whether the disk has room for the rows of an upload.
 pub async fn fits(app: &App, file: File) -> Result<File, Problem> {
     let (file, bytes) = blocking(move || file.metadata().map(|about| (file, about.len()))).await?;
     if app.parts.broker.journal().room() < bytes { Err(Problem::DiskFull) } else { Ok(file) }
@@ -188,15 +188,18 @@ pub async fn fits(app: &App, file: File) -> Result<File, Problem> {
 /// Ends when a chunk is stored.
 type Filling = LocalBoxFuture<'static, Result<(), Refused>>;
 
-/// Stores the good rows, behind those that are there.
-pub async fn store(app: &App, id: BroadcastId, mut file: File, check: Check) -> Result<Tally, Problem> {
-    let (chunks, mut filled) = mpsc::channel::<Vec<Row>>(AHEAD);
+/// Stores the rows that [`receive`] kept, behind those that are there.
+pub async fn store(app: &App, id: BroadcastId, mut file: File) -> Result<(), Problem> {
+    let (chunks, mut filled) = mpsc::channel(AHEAD);
     let reading = tokio::task::spawn_blocking(move || {
-        file.seek(SeekFrom::Start(0)).map_err(|_| Problem::Spool)?;
-        let mut chunk = Filler { rows: Vec::new(), bytes: 0, chunks };
-        let tally = read(&file, &check, &mut |row| chunk.take(row))?;
-        chunk.hand_over();
-        Ok::<_, Problem>(tally)
+        file.seek(SeekFrom::Start(0))?;
+        let mut kept = BufReader::with_capacity(CHUNK_BYTES, file);
+        while let Some(chunk) = kept_chunk(&mut kept)? {
+            if chunks.blocking_send(chunk).is_err() {
+                break;
+            }
+        }
+        Ok::<_, io::Error>(())
     });
     let mut under_way: VecDeque<Filling> = VecDeque::with_capacity(UNDER_WAY);
     while let Some(rows) = filled.recv().await {
@@ -210,56 +213,132 @@ pub async fn store(app: &App, id: BroadcastId, mut file: File, check: Check) -> 
     for stored in under_way {
         stored.await?;
     }
-    reading.await.map_err(|_| Problem::Spool)?
+    reading.await.map_err(|_| Problem::Spool)?.map_err(unspooled)
 }
 
-/// Gathers rows to chunks.
-struct Filler {
-    rows: Vec<Row>,
-    bytes: usize,
-    chunks: mpsc::Sender<Vec<Row>>,
+/// Puts a chunk into the file: how many rows, how many bytes, and these.
+fn keep_chunk(out: &mut impl Write, chunk: &PackedRows) -> io::Result<()> {
+    out.write_all(&chunk.count().to_le_bytes())?;
+    out.write_all(&(chunk.bytes().len() as u32).to_le_bytes())?;
+    out.write_all(chunk.bytes())
 }
 
-impl Filler {
-    /// Takes a row; false when nobody stores chunks any more.
-    fn take(&mut self, row: Row) -> bool {
-        let weight = rows::weight(&row);
-        let full = self.bytes + weight > CHUNK_BYTES || self.rows.len() == MAX_CHUNK_ROWS;
-        if full && !self.hand_over() {
-            return false;
+/// The next chunk of the file, unless that is over.
+fn kept_chunk(kept: &mut impl BufRead) -> io::Result<Option<PackedRows>> {
+    if kept.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    let (mut count, mut length) = ([0; 2], [0; 4]);
+    kept.read_exact(&mut count)?;
+    kept.read_exact(&mut length)?;
+    let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
+    kept.read_exact(&mut bytes)?;
+    Ok(Some(PackedRows::new(u16::from_le_bytes(count), bytes)))
+}
+
+/// A body, for a thread that waits for it.
+struct Arriving {
+    pieces: mpsc::Receiver<Bytes>,
+    piece: Bytes,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let there = self.fill_buf()?;
+        let length = there.len().min(out.len());
+        out[..length].copy_from_slice(&there[..length]);
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl BufRead for Arriving {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.piece.is_empty()
+            && let Some(piece) = self.pieces.blocking_recv()
+        {
+            self.piece = piece;
         }
-        self.bytes += weight;
-        self.rows.push(row);
-        true
+        Ok(&self.piece)
     }
 
-    fn hand_over(&mut self) -> bool {
-        self.bytes = 0;
-        self.rows.is_empty() || self.chunks.blocking_send(std::mem::take(&mut self.rows)).is_ok()
+    fn consume(&mut self, length: usize) {
+        self.piece.advance(length);
     }
 }
 
-/// Reads all rows, gives the good ones to `take` and counts; ends early when `take` says false.
-fn read(file: &File, check: &Check, take: &mut dyn FnMut(Row) -> bool) -> Result<Tally, Problem> {
-    let mut tally = Tally::default();
-    let mut row = |line: u64, row: Result<Row, Wrong>| match row {
-        Ok(row) => {
-            tally.accepted += 1;
-            take(row)
-        }
-        Err((column, detail)) => {
-            tally.refused += 1;
-            if tally.errors.len() < check.reported {
-                tally.errors.push(BadRow { line, column, detail });
+/// What was read of some lines.
+#[derive(Default)]
+struct Parsed {
+    /// Good rows, packed, one behind the other.
+    rows: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<u32>,
+    wrong: Vec<(u64, Wrong)>,
+}
+
+impl Parsed {
+    fn take(&mut self, line: u64, row: Result<Row, Wrong>, check: &Check) {
+        match row.and_then(|row| check.fit(row)) {
+            Ok(row) => {
+                check.journal.pack(&row, &mut self.rows);
+                self.ends.push(self.rows.len() as u32);
             }
-            true
+            Err(wrong) => self.wrong.push((line, wrong)),
         }
-    };
-    match check.form {
-        Form::Csv => csv(BufReader::with_capacity(256 * 1024, file), check, &mut row)?,
-        Form::Ndjson => ndjson(file, check, &mut row)?,
     }
-    Ok(tally)
+}
+
+/// Keeps the good rows, and counts.
+struct Keeper<'c> {
+    check: &'c Check,
+    tally: Tally,
+    chunk: PackedRows,
+    out: BufWriter<File>,
+}
+
+impl Keeper<'_> {
+    fn take(&mut self, parsed: Parsed) -> io::Result<()> {
+        self.tally.accepted += parsed.ends.len() as u64;
+        self.tally.refused += parsed.wrong.len() as u64;
+        for (line, (column, detail)) in parsed.wrong {
+            if self.tally.errors.len() == self.check.reported {
+                break;
+            }
+            self.tally.errors.push(BadRow { line, column, detail });
+        }
+        if self.tally.refused > 0 && !self.check.keep {
+            // Nothing of it will be stored.
+            return Ok(());
+        }
+        let mut begin = 0;
+        for end in parsed.ends {
+            let row = &parsed.rows[begin..end as usize];
+            if self.chunk.bytes().len() + row.len() > CHUNK_BYTES || usize::from(self.chunk.count()) == MAX_CHUNK_ROWS {
+                keep_chunk(&mut self.out, &self.chunk)?;
+                self.chunk.clear();
+            }
+            self.chunk.push(row);
+            begin = end as usize;
+        }
+        Ok(())
+    }
+}
+
+/// Reads all rows, keeps the good ones, and counts.
+fn read(arriving: Arriving, file: File, check: &Check) -> Result<(File, Tally), Problem> {
+    let out = BufWriter::with_capacity(CHUNK_BYTES, file);
+    let mut keeper = Keeper { check, tally: Tally::default(), chunk: PackedRows::default(), out };
+    match check.form {
+        Form::Csv => csv(arriving, check, &mut keeper)?,
+        Form::Ndjson => ndjson(arriving, check, &mut keeper)?,
+    }
+    let Keeper { tally, chunk, mut out, .. } = keeper;
+    if chunk.count() > 0 {
+        keep_chunk(&mut out, &chunk).map_err(unspooled)?;
+    }
+    let file = out.into_inner().map_err(|error| unspooled(error.into_error()))?;
+    Ok((file, tally))
 }
 
 impl Check {
@@ -272,38 +351,40 @@ impl Check {
     }
 }
 
-type Take<'t> = &'t mut dyn FnMut(u64, Result<Row, Wrong>) -> bool;
-
-fn csv(input: impl BufRead, check: &Check, take: Take<'_>) -> Result<(), Problem> {
+fn csv(input: impl BufRead, check: &Check, keeper: &mut Keeper<'_>) -> Result<(), Problem> {
     let mut records = Records::of(input);
     let mut record = csv::ByteRecord::new();
     let unreadable = |fault: Fault| Problem::InvalidHeader(vec![fault]);
-    let Some(first) = records.next(&mut record).map_err(|_| Problem::Spool)? else {
+    let Some(first) = records.next(&mut record).map_err(unspooled)? else {
         return Err(unreadable(Fault::new("header", "the upload is empty: give a header and rows")));
     };
     if first.is_too_long {
         return Err(unreadable(Fault::new("header", format!("has more than {MAX_RECORD} bytes: check the quotes"))));
     }
     let columns = rows::header(&record, &check.variables).map_err(Problem::InvalidHeader)?;
-    while let Some(found) = records.next(&mut record).map_err(|_| Problem::Spool)? {
+    let mut parsed = Parsed::default();
+    while let Some(found) = records.next(&mut record).map_err(unspooled)? {
         let row = if found.is_too_long {
             let detail = format!("the row that begins here has more than {MAX_RECORD} bytes: check the quotes");
             Err((String::new(), detail))
         } else {
-            rows::record(&record, &columns, &check.variables, check.today).and_then(|row| check.fit(row))
+            rows::record(&record, &columns, &check.variables, check.today)
         };
-        if !take(found.line, row) {
-            break;
+        parsed.take(found.line, row, check);
+        if parsed.ends.len() + parsed.wrong.len() == RECORDS {
+            keeper.take(std::mem::take(&mut parsed)).map_err(unspooled)?;
         }
     }
-    Ok(())
+    keeper.take(parsed).map_err(unspooled)
 }
 
-fn ndjson(input: impl Read, check: &Check, take: Take<'_>) -> Result<(), Problem> {
-    let reading = lines::Reading {
-        longest: MAX_RECORD,
-        parse: |line: &[u8]| rows::json(line, &check.variables, check.today).and_then(|row| check.fit(row)),
-        too_long: || Err((String::new(), format!("has more than {MAX_RECORD} bytes: end each row with a line break"))),
+fn ndjson(input: impl Read, check: &Check, keeper: &mut Keeper<'_>) -> Result<(), Problem> {
+    let too_long = || format!("has more than {MAX_RECORD} bytes: end each row with a line break");
+    let parse = |number: u64, line: Option<&[u8]>, parsed: &mut Parsed| {
+        let row = line
+            .map_or_else(|| Err((String::new(), too_long())), |line| rows::json(line, &check.variables, check.today));
+        parsed.take(number, row, check);
     };
-    lines::each(input, &reading, take).map_err(|_| Problem::Spool)
+    let reading = lines::Reading { longest: MAX_RECORD, parse };
+    lines::each(input, &reading, |parsed| keeper.take(parsed).map(|()| true)).map_err(unspooled)
 }

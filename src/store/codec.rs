@@ -10,7 +10,7 @@ use estafette_actors::domain::life::State;
 use estafette_actors::domain::submission::{Broadcast, Institution};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::domain::window::Window;
-use estafette_actors::ports::{BroadcastPhase, Position};
+use estafette_actors::ports::{BroadcastPhase, PackedRows, Position};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +41,18 @@ pub fn encode<T: Serialize + ?Sized>(record: &T) -> Vec<u8> {
 }
 
 /// Puts a value behind others, without a version of its own.
-fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
+pub fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
     bincode::serde::encode_into_std_write(value, bytes, config())
         .expect("invariant: records are plain data, and writing to memory can't fail");
+}
+
+/// The bytes of a chunk: what [`encode`] makes of all its rows at once.
+pub fn encode_rows(rows: &PackedRows) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(rows.bytes().len() + 4);
+    bytes.push(VERSION);
+    append(&mut bytes, &u64::from(rows.count()));
+    bytes.extend_from_slice(rows.bytes());
+    bytes
 }
 
 /// The bytes of a broadcast's record: as they were before there were windows, with its window behind them where it has one.

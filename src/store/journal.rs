@@ -11,7 +11,7 @@ use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::latency::Quantiles;
-use estafette_actors::ports::{Batch, BroadcastPhase, Entry, Held, Journal, JournalError, JournalFigures};
+use estafette_actors::ports::{Batch, BroadcastPhase, Entry, Held, Journal, JournalError, JournalFigures, PackedRows};
 
 use super::broadcasts::Info;
 use super::live::{Effects, Item, LiveItem};
@@ -32,6 +32,10 @@ pub struct Owner {
 impl Journal for Store {
     fn append(&self, batch: Batch) -> Result<(), JournalError> {
         self.inner.append(batch)
+    }
+
+    fn pack(&self, row: &Row, bytes: &mut Vec<u8>) {
+        codec::append(bytes, row);
     }
 
     fn live(&self, id: MessageId) -> Option<State> {
@@ -233,7 +237,7 @@ impl<'i> Applied<'i> {
                 self.about(broadcast.id, Change::Created);
                 self.puts.push(Put::Broadcast(broadcast));
             }
-            Entry::Chunk { broadcast, rows } => self.chunk(broadcast, rows),
+            Entry::Chunk { broadcast, rows } => self.chunk(broadcast, &rows),
             Entry::Start { broadcast, duplicates } => self.start(broadcast, duplicates),
             Entry::CancelBroadcast(id) => self.cancel(id),
             Entry::PauseBroadcast(id) => {
@@ -313,15 +317,15 @@ impl<'i> Applied<'i> {
         true
     }
 
-    fn chunk(&mut self, id: BroadcastId, rows: Vec<Row>) {
+    fn chunk(&mut self, id: BroadcastId, rows: &PackedRows) {
         let draft = |info: &Info| (info.state.phase == BroadcastPhase::Draft).then_some(info.state.rows.len() as u32);
         let Some(next) = self.inner.broadcasts.known.get(&id).and_then(|info| draft(&info)) else {
             tracing::error!(%id, "only a draft can be filled");
             return;
         };
         let chunk = id.chunk(next);
-        if self.about(chunk.broadcast, Change::Stored { chunk: chunk.n, rows: rows.len() as u16 }) {
-            let bytes = codec::encode(&rows);
+        if self.about(chunk.broadcast, Change::Stored { chunk: chunk.n, rows: rows.count() }) {
+            let bytes = codec::encode_rows(rows);
             self.bytes += bytes.len();
             self.puts.push(Put::Chunk(chunk, bytes));
         }

@@ -8,7 +8,7 @@ use estafette_actors::domain::fact::Change;
 use estafette_actors::domain::id::{BroadcastId, MessageId};
 use estafette_actors::domain::life::State;
 use estafette_actors::domain::status::MessageStatus;
-use estafette_actors::domain::submission::{Broadcast, Envelope};
+use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
 use estafette_actors::intake::Intake;
 use estafette_actors::nursery::{Budget, Child};
 use estafette_actors::ports::{Batch, Journal, JournalError, JournalFigures, SystemClock};
@@ -23,6 +23,10 @@ struct Ahead(Arc<dyn Journal>);
 impl Journal for Ahead {
     fn append(&self, batch: Batch) -> Result<(), JournalError> {
         self.0.append(batch)
+    }
+
+    fn pack(&self, row: &Row, bytes: &mut Vec<u8>) {
+        self.0.pack(row, bytes);
     }
 
     fn live(&self, id: MessageId) -> Option<State> {

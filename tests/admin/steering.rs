@@ -13,7 +13,7 @@ use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::submission::{Broadcast, Lane, Recipient, Row};
 use estafette_actors::nursery::Budget;
-use estafette_actors::ports::Letter;
+use estafette_actors::ports::{Letter, PackedRows};
 use serde_json::json;
 
 use crate::support::{Told, World, taken};
@@ -105,7 +105,8 @@ async fn broadcast(core: &Core, rows: usize) -> BroadcastId {
         },
         ..Row::default()
     };
-    core.broker.fill(id, (0..rows).map(row).collect()).await.unwrap().await.unwrap();
+    let rows: Vec<Row> = (0..rows).map(row).collect();
+    core.broker.fill(id, PackedRows::of(&**core.broker.journal(), &rows)).await.unwrap().await.unwrap();
     core.broker.start_broadcast(id).await.unwrap();
     id
 }

@@ -108,6 +108,10 @@ impl Journal for Takes {
         Ok(())
     }
 
+    fn pack(&self, row: &crate::domain::submission::Row, bytes: &mut Vec<u8>) {
+        serde_json::to_writer(bytes, row).unwrap();
+    }
+
     fn live(&self, _: crate::domain::id::MessageId) -> Option<crate::domain::life::State> {
         None
     }

@@ -21,7 +21,7 @@ use estafette_actors::domain::price::{Money, PriceList, Tariff};
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::{AttemptStatus, MessageStatus};
 use estafette_actors::domain::strategy::{Strategy, built_in};
-use estafette_actors::domain::submission::{Broadcast, Envelope, Institution, Lane, Recipient};
+use estafette_actors::domain::submission::{Broadcast, Envelope, Institution, Lane, Recipient, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::intake::Intake;
 use estafette_actors::nursery::{Budget, Child};
@@ -135,6 +135,10 @@ impl Journal for Memory {
         }
         self.writer.send((position, batch.after)).expect("the thread lives as long as the journal");
         Ok(())
+    }
+
+    fn pack(&self, row: &Row, bytes: &mut Vec<u8>) {
+        serde_json::to_writer(bytes, row).unwrap();
     }
 
     fn live(&self, id: MessageId) -> Option<State> {

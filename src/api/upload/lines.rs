@@ -19,23 +19,21 @@ struct Block {
 }
 
 /// Where blocks go in, and what was read of each comes out.
-type Worker<T> = (SyncSender<Block>, Receiver<Vec<(u64, T)>>);
+type Worker<T> = (SyncSender<Block>, Receiver<T>);
 
 /// How lines are read.
-pub struct Reading<P, L> {
+pub struct Reading<P> {
     /// Bytes of a line at most.
     pub longest: usize,
-    /// Reads one.
+    /// Reads a line with its number, or one that is longer, beside what was read of the others of its block.
     pub parse: P,
-    /// What is said of one that is longer.
-    pub too_long: L,
 }
 
-/// Reads all lines but blank ones, and gives each with its number to `take`, until that says false.
-pub fn each<T: Send>(
+/// Reads all lines but blank ones, and gives what was read of each block to `take`, in their order, until that says false.
+pub fn each<T: Default + Send>(
     input: impl Read,
-    reading: &Reading<impl Fn(&[u8]) -> T + Sync, impl Fn() -> T + Sync>,
-    mut take: impl FnMut(u64, T) -> bool,
+    reading: &Reading<impl Fn(u64, Option<&[u8]>, &mut T) + Sync>,
+    mut take: impl FnMut(T) -> io::Result<bool>,
 ) -> io::Result<()> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let gone = || io::Error::other("a thread that reads lines has ended");
@@ -65,10 +63,8 @@ pub fn each<T: Send>(
             }
             // Never more than two with each, so that nobody waits for one who waits for him.
             while taken < given && (is_over || given - taken >= 2 * threads) {
-                for (line, read) in workers[taken % threads].1.recv().map_err(|_| gone())? {
-                    if !take(line, read) {
-                        return Ok(());
-                    }
+                if !take(workers[taken % threads].1.recv().map_err(|_| gone())?)? {
+                    return Ok(());
                 }
                 taken += 1;
             }
@@ -80,17 +76,17 @@ pub fn each<T: Send>(
 }
 
 impl Block {
-    fn read<T>(&self, reading: &Reading<impl Fn(&[u8]) -> T, impl Fn() -> T>) -> Vec<(u64, T)> {
+    fn read<T: Default>(&self, reading: &Reading<impl Fn(u64, Option<&[u8]>, &mut T)>) -> T {
+        let mut read = T::default();
         if self.is_too_long {
-            return vec![(self.first, (reading.too_long)())];
+            (reading.parse)(self.first, None, &mut read);
         }
-        let lines = (self.first..).zip(self.bytes.split(|byte| *byte == b'\n'));
-        let full = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
-        let read = full.map(|(number, line)| {
-            let is_too_long = line.len() > reading.longest;
-            (number, if is_too_long { (reading.too_long)() } else { (reading.parse)(line) })
-        });
-        read.collect()
+        for (number, line) in (self.first..).zip(self.bytes.split(|byte| *byte == b'\n')) {
+            if !line.trim_ascii().is_empty() {
+                (reading.parse)(number, (line.len() <= reading.longest).then_some(line), &mut read);
+            }
+        }
+        read
     }
 }
 
@@ -167,12 +163,14 @@ mod tests {
         }
     }
 
-    fn lines(text: &[u8], step: usize) -> Vec<(u64, Option<usize>)> {
+    type Told = Vec<(u64, Option<usize>)>;
+
+    fn lines(text: &[u8], step: usize) -> Told {
         let mut all = Vec::new();
-        let reading = Reading { longest: 70_000, parse: |line: &[u8]| Some(line.len()), too_long: || None };
-        each(Dripping(text, step), &reading, |number, read| {
-            all.push((number, read));
-            true
+        let parse = |number, line: Option<&[u8]>, told: &mut Told| told.push((number, line.map(<[u8]>::len)));
+        each(Dripping(text, step), &Reading { longest: 70_000, parse }, |mut told: Told| {
+            all.append(&mut told);
+            Ok(true)
         })
         .unwrap();
         all
@@ -204,13 +202,13 @@ mod tests {
     #[test]
     fn who_has_enough_is_given_no_more() {
         let text = b"line\n".repeat(1_000_000);
-        let reading = Reading { longest: 9, parse: |line: &[u8]| line.len(), too_long: || 0 };
+        let parse = |_, _: Option<&[u8]>, lines: &mut usize| *lines += 1;
         let mut count = 0;
-        each(&*text, &reading, |_, _| {
-            count += 1;
-            count < 70_000
+        each(&*text, &Reading { longest: 9, parse }, |lines: usize| {
+            count += lines;
+            Ok(count < 70_000)
         })
         .unwrap();
-        assert_eq!(count, 70_000);
+        assert!((70_000..70_000 + BLOCK).contains(&count), "{count}");
     }
 }

@@ -4,7 +4,7 @@ use estafette_actors::domain::event::{About, Event, Of, Place, Wanted};
 use estafette_actors::domain::failure::Failure;
 use estafette_actors::domain::status::{MessageStatus, WaitReason};
 use estafette_actors::domain::window::{Clock, Days, Hours, Window};
-use estafette_actors::ports::{BroadcastPhase, Feed, Held};
+use estafette_actors::ports::{BroadcastPhase, Feed, Held, PackedRows};
 use redb::ReadableDatabase;
 
 pub fn broadcast(name: &str, not_before: Timestamp, number: u32) -> Arc<Broadcast> {
@@ -42,7 +42,7 @@ pub async fn started(store: &Store, broadcast: &Arc<Broadcast>, chunks: u32, row
         if n + 1 == chunks {
             all[rows - 1].key = Some("k0".into());
         }
-        append(store, vec![Entry::Chunk { broadcast: broadcast.id, rows: all }]);
+        append(store, vec![Entry::Chunk { broadcast: broadcast.id, rows: PackedRows::of(store, &all) }]);
     }
     let duplicates = store.duplicates(broadcast.id).await.unwrap();
     assert_eq!(duplicates, [broadcast.id.chunk(chunks - 1).row(rows as u16 - 1)]);
@@ -199,7 +199,7 @@ async fn chunks_are_numbered_as_they_come_and_none_is_stored_behind_a_start() {
     let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
     started(&store, &broadcast, 3, 10).await;
     assert_eq!(store.phase(broadcast.id), Some(BroadcastPhase::Started));
-    append(&store, vec![Entry::Chunk { broadcast: broadcast.id, rows: vec![row(77)] }]);
+    append(&store, vec![Entry::Chunk { broadcast: broadcast.id, rows: PackedRows::of(&store, &[row(77)]) }]);
     let view = Archive::broadcast(&store, None, broadcast.id).await.unwrap().unwrap();
     assert_eq!((view.chunks, view.rows), (3, 30));
 }
@@ -210,7 +210,10 @@ async fn chunks_that_became_durable_together_are_all_there_after_a_crash() {
     let store = open(settings(dir.path()));
     let broadcast = broadcast("sms-only", Timestamp::ZERO, 1);
     let id = broadcast.id;
-    let chunk = |n: usize| Entry::Chunk { broadcast: id, rows: vec![row(2 * n), row(2 * n + 1)] };
+    let chunk = |n: usize| {
+        let rows = PackedRows::of(&store, &[row(2 * n), row(2 * n + 1)]);
+        Entry::Chunk { broadcast: id, rows }
+    };
     append(&store, vec![Entry::Broadcast(broadcast)]);
     append(&store, (0..4).map(chunk).collect());
     let store = crash(&store, &copy.path().join("once"));
@@ -267,7 +270,7 @@ async fn a_disk_that_is_nearly_full_takes_nothing_new_and_all_that_goes_on() {
         store.inner.room.look(dir.path());
     };
     look(u64::MAX);
-    let chunk = Entry::Chunk { broadcast: broadcast.id, rows: vec![row(1)] };
+    let chunk = Entry::Chunk { broadcast: broadcast.id, rows: PackedRows::of(&store, &[row(1)]) };
     let batch = |entry| Batch { at: NOW, entries: vec![entry], after: Box::new(|_| ()) };
     assert_eq!((store.room(), store.append(batch(chunk))), (0, Err(JournalError::Full)));
     rows(&store, &broadcast, 0, 0..4, Channel::SMS);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::codec::{
     BroadcastRecord, ChunkRecord, Group, MessageRecord, Packer, decode, decode_broadcast, encode, encode_broadcast,
-    institution_number, institution_of, unpack,
+    encode_rows, institution_number, institution_of, unpack,
 };
 use estafette_actors::domain::fact::Subject;
 use estafette_actors::domain::failure::Failure;
@@ -14,7 +14,7 @@ use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::MessageStatus;
 use estafette_actors::domain::usage::Used;
 use estafette_actors::domain::window::{Clock, Days, Hours, Window};
-use estafette_actors::ports::BroadcastPhase;
+use estafette_actors::ports::{BroadcastPhase, PackedRows};
 
 /// The name of the zone, one pair of hours: its days as bits, from and until in minutes.
 const GOLDEN_WINDOW: &str = "0f4575726f70652f4272757373656c730101fbe001fbb004";
@@ -225,3 +225,13 @@ const GOLDEN_BROADCAST_STATE: &str = "0101010203fb900101050600";
 const GOLDEN_ROWS: &str = "010101016b0001fdc0c35e8f07000000000101010176";
 const GOLDEN_PARKED: &str = "01fd002c165b9301000003736d73010230370200";
 const GOLDEN_ENVELOPE: &str = "01fe01000000000000800070002c165b9301fcfd9505180001fdc0c35e8f070000000008736d732d6f6e6c79010003736d730001fc8051010000000000000000000107426f6e6a6f757200000000000000000100fd000d0c619301000000000001057265662d31fd002c165b93010000010101";
+
+#[test]
+fn rows_that_are_packed_one_by_one_are_what_all_of_them_make_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(settings(dir.path()));
+    for count in [0, 1, 250, 251, 4_064] {
+        let rows: Vec<_> = (0..count).map(super::broadcasts::row).collect();
+        assert_eq!(encode_rows(&PackedRows::of(&store, &rows)), encode(&rows), "{count}");
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Instant;
 use estafette_actors::domain::event::{About, Event, Kind, Tests, Wanted};
 use estafette_actors::domain::inbound::{Heard, Inbound};
 use estafette_actors::domain::window::{Days, Hours, Window};
-use estafette_actors::ports::{Clock, Feed};
+use estafette_actors::ports::{Clock, Feed, PackedRows};
 
 use super::*;
 use crate::store::retention::{Passed, pass};
@@ -123,7 +123,7 @@ async fn a_draft_that_was_cancelled_loses_recipients_and_content_and_keeps_what_
     let window = Some(Arc::new(Window::new("UTC", vec![hours]).unwrap()));
     let draft = Broadcast { window, ..Broadcast::clone(&super::broadcasts::broadcast("sms-only", Timestamp::ZERO, 1)) };
     let draft = Arc::new(draft);
-    let rows = vec![super::broadcasts::row(1)];
+    let rows = PackedRows::of(&store, &[super::broadcasts::row(1)]);
     let chunk = Entry::Chunk { broadcast: draft.id, rows };
     append(&store, vec![Entry::Broadcast(Arc::clone(&draft)), chunk]);
     assert_eq!(store.expired_drafts(Timestamp::from_millis(LATER.millis() - 1), 10), []);

@@ -94,7 +94,8 @@ fn rows_count_each_and_months_channels_and_institutions_stay_apart() {
     let store = open(settings(dir.path()));
     let broadcast = super::broadcasts::broadcast("sms-only", Timestamp::ZERO, 1);
     let chunk = broadcast.id.chunk(0);
-    let rows = (0..6).map(super::broadcasts::row).collect();
+    let rows: Vec<_> = (0..6).map(super::broadcasts::row).collect();
+    let rows = estafette_actors::ports::PackedRows::of(&store, &rows);
     let start = Entry::Start { broadcast: broadcast.id, duplicates: Vec::new() };
     append(
         &store,
