@@ -174,5 +174,8 @@ fn a_period_that_ends_before_it_begins_is_refused_and_the_last_day_there_is_can_
     let mut rows = vec![Period::new(day(1), Some(Date::MAX)).unwrap()];
     assert_eq!(remove(&mut rows, Period::day(Date::MAX)).left.len(), 1);
     let mut rows = vec![Period::always()];
-    assert_eq!(remove(&mut rows, Period::day(Date::MIN)).left, [Period::new(Date::MIN.tomorrow().unwrap(), None).unwrap()]);
+    assert_eq!(
+        remove(&mut rows, Period::day(Date::MIN)).left,
+        [Period::new(Date::MIN.tomorrow().unwrap(), None).unwrap()]
+    );
 }
