@@ -11,6 +11,7 @@ pub mod latency;
 pub mod messages;
 pub mod nursery;
 pub mod ports;
+pub mod register;
 pub mod registry;
 pub mod service;
 pub mod supervisor;

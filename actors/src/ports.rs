@@ -30,6 +30,8 @@ use crate::latency::Quantiles;
 use crate::messages::Refused;
 
 mod packed;
+pub mod register;
+mod suppressions;
 mod suppressions;
 
 pub use packed::PackedRows;

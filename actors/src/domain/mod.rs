@@ -1,21 +1,26 @@
 //! Pure rules: no clock, no random source, no input or output. Whatever they need is passed in.
 pub mod backoff;
 pub mod balance;
+pub mod birth;
 pub mod cbe;
 pub mod channel;
 pub mod content;
+pub mod dossier;
 pub mod event;
 pub mod fact;
 pub mod failure;
 pub mod forecast;
 pub mod html;
 pub mod id;
+pub mod identity;
 pub mod inbound;
 pub mod jwe;
 pub mod language;
 pub mod life;
 pub mod mobile;
 pub mod month;
+pub mod mutation;
+pub mod names;
 pub mod niss;
 pub mod period;
 pub mod price;
