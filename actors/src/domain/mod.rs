@@ -1,6 +1,7 @@
 //! Pure rules: no clock, no random source, no input or output. Whatever they need is passed in.
 pub mod backoff;
 pub mod balance;
+pub mod birth;
 pub mod cbe;
 pub mod channel;
 pub mod content;
