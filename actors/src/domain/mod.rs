@@ -17,6 +17,7 @@ pub mod language;
 pub mod life;
 pub mod mobile;
 pub mod month;
+pub mod names;
 pub mod niss;
 pub mod price;
 pub mod progress;
