@@ -32,7 +32,6 @@ use crate::messages::Refused;
 mod packed;
 pub mod register;
 mod suppressions;
-mod suppressions;
 
 pub use packed::PackedRows;
 pub use suppressions::{Bar, Suppressed, Suppression, SuppressionError, Suppressions, Unsuppressed};
