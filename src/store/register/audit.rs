@@ -65,7 +65,7 @@ pub struct Line {
 
 /// Lines to write.
 #[derive(Debug)]
-pub struct Lines<'l> {
+pub struct Told<'l> {
     /// Who, and why.
     pub access: &'l Access,
     /// What.
@@ -176,7 +176,7 @@ impl Audit {
     }
 
     /// Writes the lines of a change beside it.
-    pub fn write(&self, draft: &mut Draft<'_>, given: &Lines<'_>) -> Result<(), Trouble> {
+    pub fn write(&self, draft: &mut Draft<'_>, given: &Told<'_>) -> Result<(), Trouble> {
         let first = next(draft)?;
         let mut place = first;
         let run = (given.lines.len() >= RUN).then_some(first);

@@ -19,7 +19,7 @@ use futures_util::future::{BoxFuture, ready};
 use jiff::civil::Date;
 
 use super::super::index::KeyedHash;
-use super::audit::{self, Audit, Line, Lines};
+use super::audit::{self, Audit, Line, Told};
 use super::engine::{self, Draft, Engine};
 use super::import::{self, Prepared};
 use super::rows::{self, Row};
@@ -134,7 +134,7 @@ impl Inner {
             let lines = [Line { about, code: 1, outcome: 0 }];
             let (codes, outcomes) = ([code], [outcome]);
             let lines =
-                Lines { access: &access, deed, register: None, codes: &codes, outcomes: &outcomes, lines: &lines };
+                Told { access: &access, deed, register: None, codes: &codes, outcomes: &outcomes, lines: &lines };
             audit.write(draft, &lines)?;
             Ok(told)
         };
@@ -214,7 +214,7 @@ impl ports::Dossiers for Dossiers {
             types.define(draft, access.institution, definition)?;
             let lines = [Line { about: None, code: 1, outcome: 0 }];
             let (access, deed, outcomes) = (&access, Deed::Define, &["done"]);
-            audit.write(draft, &Lines { access, deed, register: None, codes: &codes, outcomes, lines: &lines })
+            audit.write(draft, &Told { access, deed, register: None, codes: &codes, outcomes, lines: &lines })
         };
         self.0.engine.change(decide).boxed()
     }

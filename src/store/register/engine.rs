@@ -330,6 +330,20 @@ impl Engine {
         files::copy(&self.shared, path)
     }
 
+    /// Runs something while neither file is written: so a copy of both is what a kill would leave. For tests and benches.
+    #[doc(hidden)]
+    pub fn between_commits(
+        &self,
+        run: impl FnOnce() + Send + 'static,
+    ) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        self.change(move |_| {
+            let _no_flush = lock(&shared.flushing);
+            run();
+            Ok(())
+        })
+    }
+
     /// Why nothing is written any more, if so.
     pub fn read_only(&self) -> Option<&str> {
         self.shared.read_only.get().map(String::as_str)

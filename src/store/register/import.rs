@@ -6,7 +6,7 @@ use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::period::{Inscribed, Period};
 use estafette_actors::ports::register::{Access, Deed, Import, Trouble};
 
-use super::audit::{Audit, Line, Lines};
+use super::audit::{Audit, Line, Told};
 use super::dossiers::{self, Counted};
 use super::engine::Draft;
 use super::types::Known;
@@ -43,15 +43,14 @@ impl Prepared {
         let (mut ready, mut lines) = (Vec::with_capacity(given.len()), Vec::with_capacity(given.len()));
         let mut about: Option<(Niss, u64)> = None;
         for (place, line) in given.iter().enumerate() {
-            let (number, code) = match places.get(&line.code) {
-                Some(found) => *found,
-                None => {
-                    let number = known.number(&line.code).ok_or(Trouble::NotFound)?;
-                    codes.push(line.code.clone());
-                    let found = (number, codes.len() as u16);
-                    places.insert(line.code.clone(), found);
-                    found
-                }
+            let (number, code) = if let Some(found) = places.get(&line.code) {
+                *found
+            } else {
+                let number = known.number(&line.code).ok_or(Trouble::NotFound)?;
+                codes.push(line.code.clone());
+                let found = (number, codes.len() as u16);
+                places.insert(line.code.clone(), found);
+                found
             };
             let hash = match about {
                 Some((niss, hash)) if niss == line.niss => hash,
@@ -93,7 +92,7 @@ impl Prepared {
         }
         counted.put(draft)?;
         let Self { access, codes, lines, .. } = &self;
-        audit.write(draft, &Lines { access, deed: Deed::Import, register: None, codes, outcomes: OUTCOMES, lines })?;
+        audit.write(draft, &Told { access, deed: Deed::Import, register: None, codes, outcomes: OUTCOMES, lines })?;
         Ok(outcomes.into_iter().flatten().collect())
     }
 }

@@ -6,7 +6,7 @@ use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::register::{Access, Deed, Trouble};
 
-use super::audit::{Audit, Line, Lines};
+use super::audit::{Audit, Line, Told};
 use super::dossiers::{self, Counted};
 use super::engine::Draft;
 use super::rows;
@@ -41,7 +41,7 @@ pub fn replace(
         let register = Some(institution).filter(|one| *one != access.institution);
         let lines = [Line { about, code: 0, outcome: 0 }];
         let deed = Deed::Replace;
-        audit.write(draft, &Lines { access, deed, register, codes: &[], outcomes: &["done"], lines: &lines })?;
+        audit.write(draft, &Told { access, deed, register, codes: &[], outcomes: &["done"], lines: &lines })?;
         touched.push(institution);
     }
     counted.put(draft)?;

@@ -183,7 +183,9 @@ proptest! {
         let clock = Arc::new(Hand(AtomicU64::new(BEGUN)));
         let mut dossiers = at(folder.path(), &clock);
         for owner in 0..2 {
-            CODES.iter().for_each(|code| define(&dossiers, owner, code));
+            for code in CODES {
+ define(&dossiers, owner, code);
+ }
         }
         let (mut model, mut lines) = (Model::new(), 6);
         for step in steps {
@@ -302,7 +304,9 @@ fn a_type_that_is_not_there_is_refused() {
 #[test]
 fn a_large_import_in_any_order_is_what_many_inscriptions_are_and_is_there_after_a_kill() {
     let (folder, dossiers) = some();
-    CODES.iter().for_each(|code| define(&dossiers, 0, code));
+    for code in CODES {
+        define(&dossiers, 0, code);
+    }
     let mut model = Model::new();
     // One that is in the log only when the import comes.
     wait(|| dossiers.inscribe(access(0), niss(7), code("A"), days(3, 5))).unwrap();

@@ -104,19 +104,16 @@ impl Types {
         let owner = owner.0.as_u32();
         let last_key = owner.to_be_bytes();
         let key = [&last_key, definition.code.as_str().as_bytes()].concat();
-        let number = match draft.get(TYPES, &key)? {
-            Some(record) => codec::decode::<Record>(&record).map_err(|_| damaged())?.number,
-            None => {
-                let last = draft.get(TYPES, &last_key)?;
-                let last = last.map_or(Some(0), |last| array(&last).map(u16::from_be_bytes)).ok_or_else(damaged)?;
-                if usize::from(last) >= dossier::TYPES {
-                    return Err(Trouble::Conflict(
-                        "a register has 1000 dossier types at most: change one that there is",
-                    ));
-                }
-                draft.put(TYPES, &last_key, (last + 1).to_be_bytes().as_slice());
-                last + 1
+        let number = if let Some(record) = draft.get(TYPES, &key)? {
+            codec::decode::<Record>(&record).map_err(|_| damaged())?.number
+        } else {
+            let last = draft.get(TYPES, &last_key)?;
+            let last = last.map_or(Some(0), |last| array(&last).map(u16::from_be_bytes)).ok_or_else(damaged)?;
+            if usize::from(last) >= dossier::TYPES {
+                return Err(Trouble::Conflict("a register has 1000 dossier types at most: change one that there is"));
             }
+            draft.put(TYPES, &last_key, (last + 1).to_be_bytes().as_slice());
+            last + 1
         };
         let record = Record { number, definition };
         draft.put(TYPES, &key, codec::encode(&record));

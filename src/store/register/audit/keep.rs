@@ -56,6 +56,8 @@ fn let_go_run(draft: &mut Draft<'_>, run: u64) -> Result<(), Error> {
         keys.push(key.to_vec());
         ControlFlow::Continue(())
     })?;
-    keys.iter().for_each(|key| draft.remove(AUDIT_RUN, key));
+    for key in keys {
+        draft.remove(AUDIT_RUN, &key);
+    }
     Ok(())
 }

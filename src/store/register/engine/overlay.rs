@@ -12,6 +12,9 @@ use super::{Error, Shared, Table, Value};
 /// Entries of a layer that are taken in one go: so long nobody is published.
 const PIECE: usize = if cfg!(test) { 3 } else { 1_024 };
 
+/// Is handed a key and its value, and says whether to go on.
+pub type Each<'e> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'e;
+
 /// By key; none is a key that was removed.
 pub type Map = BTreeMap<Box<[u8]>, Option<Value>>;
 
@@ -100,7 +103,7 @@ pub fn scan(
     table: Table,
     from: &[u8],
     until: Option<&[u8]>,
-    each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    each: &mut Each<'_>,
 ) -> Result<(), Error> {
     let mut from: Box<[u8]> = from.into();
     while until.is_none_or(|until| *from < *until) {
@@ -111,7 +114,7 @@ pub fn scan(
             (None, None) => Bound::Unbounded,
         };
         let mut changed = piece.into_iter().peekable();
-        let mut before = |key: Option<&[u8]>, each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>| {
+        let mut before = |key: Option<&[u8]>, each: &mut Each<'_>| {
             // Gives whether the table's own value of the key is hidden.
             while let Some((next, value)) = changed.next_if(|(next, _)| key.is_none_or(|key| **next <= *key)) {
                 if let Some(value) = value

@@ -144,7 +144,9 @@ proptest! {
                         apply_model(&mut model, &changes);
                         engine.change(move |draft| { apply(draft, &changes); Ok::<_, Error>(()) })
                     }).collect();
-                    asked.into_iter().for_each(|asked| wait(asked).unwrap());
+                    for asked in asked {
+ wait(asked).unwrap();
+ }
                 }
                 Step::Bulk(changes, _) => {
                     apply_model(&mut model, &changes);

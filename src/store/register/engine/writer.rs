@@ -226,7 +226,11 @@ fn decided(work: Decide, draft: &mut Draft<'_>) -> Option<Answer> {
 
 fn finish(outcome: Result<(), Error>, after: Vec<After>, answers: Vec<Answer>) {
     if outcome.is_ok() {
-        after.into_iter().for_each(|call| call());
+        for call in after {
+            call();
+        }
     }
-    answers.into_iter().for_each(|answer| answer(outcome.clone()));
+    for answer in answers {
+        answer(outcome.clone());
+    }
 }

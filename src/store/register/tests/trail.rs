@@ -3,6 +3,9 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+/// Whose, about whom, and what came of it.
+type Told<'t> = (usize, Option<u64>, &'t str);
+
 fn trail(dossiers: &Dossiers, owner: Option<usize>, about: Option<u64>, after: u64) -> Vec<AuditLine> {
     // In small pages, so that each goes on where the one before ended.
     let (mut lines, mut after) = (Vec::<AuditLine>::new(), after);
@@ -58,7 +61,7 @@ fn a_change_takes_along_what_was_noted_before_it() {
 fn lines_of_small_and_large_imports_are_found_by_whose_and_about_whom() {
     let (folder, dossiers) = some();
     (0..2).for_each(|owner| define(&dossiers, owner, "A"));
-    let mut expected: Vec<(usize, Option<u64>, &str)> = vec![(0, None, "done"), (1, None, "done")];
+    let mut expected: Vec<Told> = vec![(0, None, "done"), (1, None, "done")];
     for (owner, count) in [(0, 3), (1, 900), (0, import::STRAIGHT), (1, 400), (0, 1)] {
         let line = |place: usize| (place * 31 % 500) as u64 + 1;
         let lines = (0..count).map(|place| Import { niss: niss(line(place)), code: code("A"), period: days(1, 2) });
@@ -78,20 +81,20 @@ fn lines_of_small_and_large_imports_are_found_by_whose_and_about_whom() {
         assert_eq!((line.position, line.about.is_some(), &*line.outcome), (place as u64 + 1, about.is_some(), *said));
     }
     let number = |line: &AuditLine| line.position;
-    let places = |keep: &dyn Fn(&(usize, Option<u64>, &str)) -> bool, after: u64| -> Vec<u64> {
+    let places = |keep: &dyn Fn(&Told) -> bool, after: u64| -> Vec<u64> {
         (1..).zip(&expected).filter(|(place, line)| *place > after && keep(line)).map(|(place, _)| place).collect()
     };
     let numbers = |lines: Vec<AuditLine>| lines.iter().map(number).collect::<Vec<_>>();
     for after in [0, 2, 300, 4_999] {
         for about in [1, 32, 500, 501] {
-            let about_it = |line: &(usize, Option<u64>, &str)| line.1 == Some(about);
+            let about_it = |line: &Told| line.1 == Some(about);
             assert_eq!(
                 numbers(trail(&dossiers, None, Some(about), after)),
                 places(&about_it, after),
                 "{about} {after}"
             );
         }
-        let about_it = |line: &(usize, Option<u64>, &str)| line.0 == 1 && line.1 == Some(250);
+        let about_it = |line: &Told| line.0 == 1 && line.1 == Some(250);
         assert_eq!(numbers(trail(&dossiers, Some(1), Some(250), after)), places(&about_it, after));
         assert_eq!(numbers(trail(&dossiers, Some(1), None, after)), {
             // A line about another's register is both of theirs.
