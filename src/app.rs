@@ -30,6 +30,7 @@ use crate::events::Cursors;
 use crate::store::index::KeyedHash;
 use crate::store::keys::Keys;
 use crate::store::persons::Persons;
+use crate::store::register::{self, Dossiers};
 use crate::store::suppressions::Lists;
 use crate::store::webhooks::Webhooks;
 use crate::store::{self, Store};
@@ -74,6 +75,8 @@ pub struct Blueprint {
     pub known_recipients: Option<PathBuf>,
     /// Entries that the suppression lists of all institutions hold together.
     pub suppressions: usize,
+    /// The register; none when it is switched off.
+    pub register: Option<register::Settings>,
     /// How senders are told what happened.
     pub announcer: announcer::Settings,
     /// How their endpoints are called.
@@ -99,6 +102,7 @@ impl Blueprint {
             believed: Duration::from_secs(300),
             known_recipients: None,
             suppressions: 1_000_000,
+            register: None,
             announcer: announcer::Settings::default(),
             announce: announce::Settings::default(),
             clock: Arc::new(SystemClock),
@@ -118,6 +122,8 @@ pub struct Core {
     pub hash: KeyedHash,
     /// Seals places in the feed.
     pub cursors: Cursors,
+    /// Who is known to which institution; none when the register is switched off.
+    pub dossiers: Option<Arc<Dossiers>>,
     store: Store,
     lists: Arc<Lists>,
     webhooks: Arc<Webhooks>,
@@ -139,6 +145,9 @@ pub enum Error {
     /// The persons.
     #[error(transparent)]
     Persons(#[from] store::persons::Error),
+    /// The register.
+    #[error(transparent)]
+    Register(#[from] estafette_actors::ports::register::Trouble),
     /// The suppression lists.
     #[error(transparent)]
     Suppressions(#[from] store::suppressions::Error),
@@ -190,6 +199,13 @@ impl Core {
         let list_hash = KeyedHash::new(folder.secret("suppressions").map_err(store::Error::from)?);
         let lists = folder.path().join("suppressions.redb");
         let lists = Arc::new(Lists::open(lists, list_hash, Arc::clone(&clock), blueprint.suppressions)?);
+        let dossiers = match blueprint.register {
+            Some(settings) => {
+                let secret = folder.secret(register::SECRET).map_err(store::Error::from)?;
+                Some(Arc::new(Dossiers::open(settings, secret, Arc::clone(&clock))?))
+            }
+            None => None,
+        };
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let archive: Arc<dyn Archive> = Arc::new(store.clone());
 
@@ -271,6 +287,7 @@ impl Core {
             keys,
             hash,
             cursors,
+            dossiers,
             store,
             lists,
             webhooks,
@@ -336,6 +353,9 @@ impl Core {
         futures_util::future::join_all(closing).await;
         for arbiter in &self.arbiters {
             arbiter.stop();
+        }
+        if let Some(dossiers) = self.dossiers {
+            let _ = tokio::task::spawn_blocking(move || dossiers.close()).await;
         }
         let store = self.store;
         if tokio::task::spawn_blocking(move || store.close()).await.is_err() {

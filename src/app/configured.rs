@@ -12,6 +12,7 @@ use estafette_actors::ports::{SystemClock, Transport};
 
 use super::{Blueprint, Faces, hearing};
 use crate::config::{Config, Mistake};
+use crate::store::register;
 use crate::{announce, api, channels, config, store};
 
 /// A blueprint and its faces.
@@ -71,6 +72,18 @@ impl Configured {
         store.keep.content = config.journal.retention;
         store.keep.content_of = config.institutions.iter().map(|known| (known.id, known.retention)).collect();
         store.keep.receipts = config.journal.receipts;
+        let register = config.register.map(|given| {
+            let mut register = register::Settings::new(&config.data_folder);
+            register.engine.cache_bytes = given.cache_bytes;
+            register.engine.flush_after = given.flush_after;
+            register.engine.most_unwritten = given.unwritten_bytes;
+            register.engine.waiting = given.waiting_changes;
+            register.engine.keep_free = config.journal.keep_free;
+            register.audit_within = given.audit_within;
+            register.audit_waiting = given.audit_waiting;
+            register.audit_kept = given.audit_kept;
+            register
+        });
         let deliveries = config.delivery.iter().map(|(channel, given)| {
             let limits = Limits {
                 rate: given.rate,
@@ -108,6 +121,7 @@ impl Configured {
             believed: config.believed,
             known_recipients: config.registry_file.clone(),
             suppressions: config.suppressions,
+            register,
             announcer: announcer::Settings {
                 each: config.webhooks.each,
                 concurrency: config.webhooks.concurrency,

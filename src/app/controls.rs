@@ -25,6 +25,7 @@ use super::Configured;
 use crate::channels::Changing;
 use crate::config::{self, Applies, Config, Difference, Keys, Source};
 use crate::store::persons::Persons;
+use crate::store::register::{self, Dossiers};
 use crate::store::suppressions::Lists;
 use crate::store::webhooks::{FILE, Webhooks};
 use crate::store::{Store, backup};
@@ -61,6 +62,7 @@ pub struct Data {
     pub(super) persons: Arc<Persons>,
     pub(super) lists: Arc<Lists>,
     pub(super) webhooks: Arc<Webhooks>,
+    pub(super) dossiers: Option<Arc<Dossiers>>,
     /// Where backups go.
     pub(super) backups: Option<PathBuf>,
 }
@@ -71,8 +73,13 @@ impl Data {
         let persons = |path: &Path| self.persons.copy_to(path).map_err(|error| error.to_string());
         let lists = |path: &Path| self.lists.copy_to(path).map_err(|error| error.to_string());
         let webhooks = |path: &Path| self.webhooks.copy_to(path).map_err(|error| error.to_string());
-        let beside: [backup::Beside<'_>; 3] =
-            [("persons.redb", &persons), ("suppressions.redb", &lists), (FILE, &webhooks)];
+        let mut beside: Vec<backup::Beside<'_>> =
+            vec![("persons.redb", &persons), ("suppressions.redb", &lists), (FILE, &webhooks)];
+        let dossiers = self.dossiers.as_ref();
+        let dossiers = dossiers.map(|all| |path: &Path| all.copy_to(path).map_err(|error| error.to_string()));
+        if let Some(dossiers) = &dossiers {
+            beside.push((register::FILE, dossiers));
+        }
         let made = self.store.backup(folder, name, &beside).map_err(|error| error.to_string())?;
         tracing::info!(name, position = made.position, files = made.files.len(), "a backup was made");
         Ok(made)

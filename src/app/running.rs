@@ -140,6 +140,7 @@ impl Running {
                 persons: Arc::clone(&core.persons),
                 lists: Arc::clone(&core.lists),
                 webhooks: Arc::clone(&core.webhooks),
+                dossiers: core.dossiers.clone(),
                 backups: faces.backups,
             },
             stop,

@@ -15,8 +15,8 @@ use estafette_actors::nursery::Budget;
 use estafette_actors::ports::Polling;
 
 use super::checked::{
-    Actors, Admin, Admission, Config, Delivery, Events, Http, Journal, Log, LogFormat, Lookup, Messages, Secret,
-    Webhooks,
+    Actors, Admin, Admission, Config, Delivery, Events, Http, Journal, Log, LogFormat, Lookup, Messages, Register,
+    Secret, Webhooks,
 };
 use super::{Mistake, raw};
 
@@ -160,6 +160,7 @@ impl<'m> Checker<'m> {
             channels: raw.channels,
             prices: self.prices(&raw.prices),
             registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
+            register: self.register(&raw.register),
             believed: self.seconds("registry.unreachable_seconds", raw.registry.unreachable_seconds, 1, DAY),
             simulated: raw.sandbox.simulated,
             sandbox: raw.sandbox.channels,
@@ -312,6 +313,19 @@ impl<'m> Checker<'m> {
             unwritten_states: self.count("journal.unwritten_states", raw.unwritten_states, 1_024, 10_000_000),
             waiting_batches: self.count("journal.waiting_batches", raw.waiting_batches, 16, 65_536),
         }
+    }
+
+    fn register(&mut self, raw: &raw::Register) -> Option<Register> {
+        let register = Register {
+            cache_bytes: self.count("register.cache_mib", raw.cache_mib, 4, 65_536) << 20,
+            flush_after: self.millis("register.flush_after_ms", raw.flush_after_ms, 10, 60_000),
+            unwritten_bytes: self.count("register.unwritten_mib", raw.unwritten_mib, 1, 4_096) << 20,
+            waiting_changes: self.count("register.waiting_changes", raw.waiting_changes, 16, 65_536),
+            audit_within: self.millis("register.audit_within_ms", raw.audit_within_ms, 1, 10_000),
+            audit_waiting: self.count("register.audit_waiting", raw.audit_waiting, 1_024, 10_000_000),
+            audit_kept: Duration::from_secs(self.within("register.audit_days", raw.audit_days, 1, 36_525) * DAY),
+        };
+        raw.enabled.then_some(register)
     }
 
     fn delivery(&mut self, table: &str, raw: &raw::Delivery) -> Delivery {

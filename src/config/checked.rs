@@ -52,6 +52,8 @@ pub struct Config {
     pub prices: PriceList,
     /// A file with known recipients.
     pub registry_file: Option<PathBuf>,
+    /// Who is known to which institution; none when it is switched off.
+    pub register: Option<Register>,
     /// How long a channel's "not reachable" is believed.
     pub believed: Duration,
     /// Whether every channel is a simulator.
@@ -191,6 +193,25 @@ pub struct Journal {
     pub unwritten_states: usize,
     /// Batches that wait for the writer at most.
     pub waiting_batches: usize,
+}
+
+/// The register.
+#[derive(Clone, Copy, Debug)]
+pub struct Register {
+    /// The page cache.
+    pub cache_bytes: usize,
+    /// Changes reach their tables so long after they happened.
+    pub flush_after: Duration,
+    /// Bytes of changes that have not reached them at most.
+    pub unwritten_bytes: usize,
+    /// Changes that wait for the writer at most.
+    pub waiting_changes: usize,
+    /// Consultations are in the audit trail so long after they happened.
+    pub audit_within: Duration,
+    /// Lines of it that wait to be written at most.
+    pub audit_waiting: usize,
+    /// They are kept so long.
+    pub audit_kept: Duration,
 }
 
 /// What is looked up.

@@ -40,6 +40,8 @@ pub struct Raw {
     pub prices: BTreeMap<String, Price>,
     /// Known recipients.
     pub registry: Registry,
+    /// Who is known to which institution.
+    pub register: Register,
     /// The sandbox.
     pub sandbox: Sandbox,
     /// Suppression lists.
@@ -238,6 +240,20 @@ pub struct Registry {
     pub unreachable_seconds: u64,
 }
 
+/// `[register]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Register {
+    pub enabled: bool,
+    pub cache_mib: u64,
+    pub flush_after_ms: u64,
+    pub unwritten_mib: u64,
+    pub waiting_changes: u64,
+    pub audit_within_ms: u64,
+    pub audit_waiting: u64,
+    pub audit_days: u64,
+}
+
 /// `[sandbox]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -335,6 +351,7 @@ impl Default for Raw {
             channels: BTreeMap::new(),
             prices: prices.map(|(name, price)| (name.to_owned(), price)).into(),
             registry: Registry::default(),
+            register: Register::default(),
             sandbox: Sandbox::default(),
             suppressions: Suppressions::default(),
             backup: Backup::default(),
@@ -402,6 +419,21 @@ impl Default for Journal {
             parked_receipts: 100_000,
             unwritten_states: 131_072,
             waiting_batches: 4_096,
+        }
+    }
+}
+
+impl Default for Register {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            cache_mib: 64,
+            flush_after_ms: 1_000,
+            unwritten_mib: 64,
+            waiting_changes: 4_096,
+            audit_within_ms: 100,
+            audit_waiting: 65_536,
+            audit_days: 3_653,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod folder;
 pub mod index;
 pub mod keys;
 pub mod persons;
+pub mod register;
 pub mod suppressions;
 pub mod webhooks;
 

@@ -51,6 +51,7 @@ async fn a_restored_backup_is_served_with_its_keys_messages_and_lists() {
     let other = tempfile::tempdir().unwrap();
     let into = other.path().join("data");
     let evening = backups.join("evening");
+    assert!(evening.join("register.redb").exists(), "the register goes along");
     let restore = ["journal", "restore", evening.to_str().unwrap(), "--data", into.to_str().unwrap()];
     let restored = estafette(&restore);
     assert!(restored.status.success(), "{}", said(&restored));

@@ -1,0 +1,107 @@
+//! The register on disk: who is known to which institution, in which role, when, and who looked.
+//!
+//! Two files: `register.redb` has the tables, `register.log.redb` what they lack; [`engine`] keeps them. [`dossiers`] is the port,
+//! [`rows`] the form of a person's rows, [`types`] the dossier types, [`audit`] the trail.
+pub mod engine;
+
+mod audit;
+mod dossiers;
+mod import;
+mod page;
+mod replace;
+mod rows;
+mod types;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use estafette_actors::ports::register::Trouble;
+
+pub use self::dossiers::Dossiers;
+use self::engine::Table;
+
+/// The tables. Their places are part of the format: a new one goes to the end, and none leaves.
+pub const TABLES: &[&str] = &[
+    "dossier_rows",
+    "dossier_counts",
+    "dossier_types",
+    "register_next",
+    "audit",
+    "audit_of",
+    "audit_about",
+    "audit_run",
+];
+
+/// Institution and NISS -> the rows of the person, of all types: see [`rows`].
+const ROWS: Table = Table(0);
+/// Institution and type -> rows.
+const COUNTS: Table = Table(1);
+/// Institution and code -> the type; institution alone -> the last number given to a type of its.
+const TYPES: Table = Table(2);
+/// Numbers that are given out, by name.
+const NEXT: Table = Table(3);
+/// Position of the first line -> lines of the audit trail: see [`audit`].
+const AUDIT: Table = Table(4);
+/// Institution and position of the first line -> nothing.
+const AUDIT_OF: Table = Table(5);
+/// Bucket of positions, hash and position of a line -> position of its record.
+const AUDIT_ABOUT: Table = Table(6);
+/// An import, hash and page -> hashes and places in the import.
+const AUDIT_RUN: Table = Table(7);
+
+/// The name of the files.
+const NAME: &str = "register";
+/// The file that a backup takes.
+pub const FILE: &str = "register.redb";
+/// The data folder's secret with which the trail hashes a NISS.
+pub const SECRET: &str = "register";
+/// Rows of one person in one register at most.
+pub const PERSON_ROWS: usize = 1_000;
+
+/// Where the register lies, and its bounds.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The files' own.
+    pub engine: engine::Settings,
+    /// How late consultations are in the trail.
+    pub audit_within: Duration,
+    /// How long the trail is kept.
+    pub audit_kept: Duration,
+    /// Lines that wait to be written at most: with more, nothing is consulted.
+    pub audit_waiting: usize,
+}
+
+impl Settings {
+    /// The usual bounds.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            engine: engine::Settings::new(dir, NAME, TABLES),
+            audit_within: Duration::from_millis(100),
+            audit_kept: Duration::from_secs(3_653 * 24 * 3_600),
+            audit_waiting: 65_536,
+        }
+    }
+}
+
+impl From<engine::Error> for Trouble {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Overloaded => Self::Overloaded,
+            engine::Error::ReadOnly(reason) => Self::ReadOnly(reason),
+            engine::Error::Full => Self::ReadOnly(error.to_string()),
+            other => Self::Unreadable(other.to_string()),
+        }
+    }
+}
+
+/// A record that this program can't read.
+fn damaged() -> Trouble {
+    Trouble::Unreadable("a record is damaged: restore the register from a backup".to_owned())
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests;
