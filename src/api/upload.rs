@@ -28,7 +28,7 @@ use super::records::{MAX_RECORD, Records};
 use super::rows::{self, BadRow, Wrong};
 use super::{App, examples};
 
-mod lines;
+pub(super) mod lines;
 
 /// Bytes of rows in a chunk at most.
 const CHUNK_BYTES: usize = 262_000;
@@ -250,7 +250,7 @@ fn read(file: &File, check: &Check, take: &mut dyn FnMut(Row) -> bool) -> Result
         Err((column, detail)) => {
             tally.refused += 1;
             if tally.errors.len() < check.reported {
-                tally.errors.push(BadRow { line, column, detail });
+                tally.errors.push(BadRow { line, column, detail, code: None });
             }
             true
         }
