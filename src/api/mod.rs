@@ -283,6 +283,11 @@ impl App {
         })
     }
 
+    /// The register, unless it is switched off.
+    pub fn kept(&self) -> Option<Register> {
+        self.parts.register.clone()
+    }
+
     /// Ends every stream of events, so that the server can stop: readers come again elsewhere or later.
     pub fn end_streams(&self) {
         self.streams.close();

@@ -100,7 +100,7 @@ fn event(line: &[u8], niss_today: Date, today: Date) -> Result<Happened, Wrong> 
         match on {
             None => wire::missing(&object, "on", "give the day on which it happened, YYYY-MM-DD", &mut faults),
             Some(on) if on > today => {
-                object.fault("on", "a day to come: give the day on which it happened", &mut faults)
+                object.fault("on", "a day to come: give the day on which it happened", &mut faults);
             }
             Some(_) => {}
         }
@@ -178,7 +178,7 @@ pub async fn tell(
         body.go_through(&source, |notes| Report { notes, ..Report::default() }, act).await
     });
     let mut report = report.await.map_err(|_| Problem::Restarting)??;
-    let tally = std::mem::take(&mut report.notes.tally);
+    let tally = report.notes.finish();
     let report = Report { refused: tally.refused, errors: tally.errors, ..report };
     Ok(json(HttpResponse::Ok(), &report))
 }

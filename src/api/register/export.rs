@@ -1,9 +1,10 @@
 //! `GET /v1/register/rows/export`: one's own rows, streamed page by page: memory holds one page, whatever the length.
 use std::fmt::Write;
+use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use estafette_actors::ports::register::{Deed, DossierRow, PAGE_MAX, Question, Trouble};
 use futures_util::{StreamExt, stream};
 
@@ -35,7 +36,12 @@ fn write(form: Form, rows: &[DossierRow]) -> Bytes {
     text.into()
 }
 
-refuses!(Exporting: sets::KEYED, sets::REGISTER, sets::READING, &[Kind::InvalidQuery, Kind::NotAcceptable]);
+refuses!(
+    Exporting: sets::KEYED,
+    sets::REGISTER,
+    sets::READING,
+    &[Kind::InvalidQuery, Kind::NotAcceptable, Kind::Overloaded],
+);
 
 /// Your rows: all, of a type, with a day in a period, or on a day; NDJSON, or CSV by `Accept`. What comes can be imported again.
 /// An answer that ends well is whole.
@@ -60,33 +66,31 @@ refuses!(Exporting: sets::KEYED, sets::REGISTER, sets::READING, &[Kind::InvalidQ
 )]
 #[get("/v1/register/rows/export")]
 pub async fn export(request: HttpRequest, app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let register = app.register()?.clone();
+    let register = app.register()?;
     let access = access_to_persons(&request, &caller)?;
     let form = form(&request)?;
     let question = Question { limit: PAGE_MAX, ..filter(query(&request)?)? };
     let owner = caller.institution();
+    // What can't be read at all is told as a problem; behind that the answer has begun.
+    let page = register.dossiers().rows(owner, question.clone()).await?;
     register.dossiers().note(access, Deed::Export, None, question.code.clone(), "done");
-    let head = match form {
-        Form::Ndjson => Bytes::new(),
-        Form::Csv => Bytes::from_static(b"niss,type,begin,end\r\n"),
+    let mut head = match form {
+        Form::Ndjson => BytesMut::new(),
+        Form::Csv => BytesMut::from(&b"niss,type,begin,end\r\n"[..]),
     };
-    let pieces = stream::unfold(Some(question), move |question| {
-        let dossiers = std::sync::Arc::clone(register.dossiers());
+    head.extend_from_slice(&write(form, &page.rows));
+    let dossiers = Arc::clone(register.dossiers());
+    let pieces = stream::try_unfold(page.next, move |next| {
+        let (dossiers, question) = (Arc::clone(&dossiers), question.clone());
         async move {
-            let question = question?;
+            let Some(place) = next else { return Ok(None) };
             // A read that fails breaks the answer off: an export that ends well is whole.
-            match dossiers.rows(owner, question.clone()).await {
-                Ok(page) => {
-                    let next = page.next.map(|place| Question { after: Some(place), ..question });
-                    Some((Ok(write(form, &page.rows)), next))
-                }
-                Err(error) => {
-                    tracing::error!(%error, "an export of a register broke off");
-                    Some((Err(error), None))
-                }
-            }
+            let page = dossiers.rows(owner, Question { after: Some(place), ..question }).await;
+            let page = page.inspect_err(|error| tracing::error!(%error, "an export of a register broke off"))?;
+            Ok::<_, Trouble>(Some((write(form, &page.rows), page.next)))
         }
     });
+    let head = head.freeze();
     let first = stream::iter((!head.is_empty()).then_some(Ok::<_, Trouble>(head)));
     // An empty piece would end the answer early.
     let body = first.chain(pieces).filter(|piece| {

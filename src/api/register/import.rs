@@ -15,8 +15,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::bulk::{self, Batch, Body, Fields, Source, Told, Wrong, apart, missing};
-use super::refused::{INVALID, Refused};
+use super::bulk::{self, Batch, Body, Fields, Source, Told, Wrong, apart, missing, read};
+use super::refused::Refused;
 use super::wire::{day, name, sex};
 use super::{access_to_persons, examples, schemas};
 use crate::api::App;
@@ -81,7 +81,7 @@ impl Report {
     }
 
     fn finished(mut self) -> Self {
-        let tally = std::mem::take(&mut self.told.tally);
+        let tally = self.told.finish();
         Self { refused: tally.refused, errors: tally.errors, ..self }
     }
 }
@@ -90,15 +90,7 @@ fn inscription(fields: &Fields<'_>, today: Date) -> Result<Inscription, Wrong> {
     let [niss, code, begin, end, surname, given_names, birth, sex_given] = fields.as_slice() else {
         return Err(Wrong::new("", "has other fields than the header"));
     };
-    fn read<T, E: ToString>(
-        field: &'static str,
-        text: Option<&str>,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, Wrong> {
-        text.map(parse).transpose().map_err(|error| Wrong::new(field, error))
-    }
-    let niss = niss.as_deref().ok_or_else(|| missing("niss"))?;
-    let niss = Niss::parse(niss, today).map_err(|error| Wrong::new("niss", error).coded(Some(INVALID)))?;
+    let niss = bulk::niss("niss", niss.as_deref(), today)?.ok_or_else(|| missing("niss"))?;
     let code = read("type", code.as_deref(), Code::parse)?.ok_or_else(|| missing("type"))?;
     let begin = read("begin", begin.as_deref(), day)?.ok_or_else(|| missing("begin"))?;
     let end = read("end", end.as_deref(), day)?;

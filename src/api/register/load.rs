@@ -3,14 +3,12 @@ use actix_web::{HttpRequest, HttpResponse, put, web};
 use estafette_actors::domain::birth::BirthDate;
 use estafette_actors::domain::identity::{Identity, Registered, Standing};
 use estafette_actors::domain::language::Language;
-use estafette_actors::domain::niss::Niss;
 use estafette_actors::ports::register::Trouble;
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::bulk::{self, Batch, Body, Fields, Source, Told, Wrong, apart, missing};
-use super::refused::INVALID;
+use super::bulk::{self, Batch, Body, Fields, Source, Told, Wrong, apart, missing, read};
 use super::wire::{day, name, sex};
 use super::{access_to_persons, examples, schemas};
 use crate::api::App;
@@ -56,19 +54,8 @@ impl AsMut<Told> for Report {
 }
 
 fn person(fields: &Fields<'_>, today: Date) -> Result<Registered, Wrong> {
-    fn read<T, E: ToString>(
-        field: &'static str,
-        text: Option<&str>,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, Wrong> {
-        text.map(parse).transpose().map_err(|error| Wrong::new(field, error))
-    }
-    let number = |field, text: Option<&str>| {
-        let read = text.map(|text| Niss::parse(text, today)).transpose();
-        read.map_err(|error| Wrong::new(field, error).coded(Some(INVALID)))
-    };
     let at = |place: usize| fields.get(place).and_then(Option::as_deref);
-    let niss = number("niss", at(0))?.ok_or_else(|| missing("niss"))?;
+    let niss = bulk::niss("niss", at(0), today)?.ok_or_else(|| missing("niss"))?;
     let identity = Identity {
         surname: read("surname", at(1), name)?.ok_or_else(|| missing("surname"))?,
         given_names: read("given_names", at(2), name)?.unwrap_or_default(),
@@ -77,7 +64,7 @@ fn person(fields: &Fields<'_>, today: Date) -> Result<Registered, Wrong> {
         language: read("language", at(5), Language::parse)?,
         deceased: read("deceased", at(6), day)?,
     };
-    let replaced_by = number("replaced_by", at(7))?;
+    let replaced_by = bulk::niss("replaced_by", at(7), today)?;
     let cancelled = match at(8) {
         None | Some("false") => false,
         Some("true") => true,
@@ -171,7 +158,7 @@ pub async fn load(
         body.go_through(&source, |told| Report { told, ..Report::default() }, act).await
     });
     let mut report = report.await.map_err(|_| Problem::Restarting)??;
-    let tally = std::mem::take(&mut report.told.tally);
+    let tally = report.told.finish();
     let report = Report { refused: tally.refused, errors: tally.errors, ..report };
     Ok(json(HttpResponse::Ok(), &report))
 }

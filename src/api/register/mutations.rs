@@ -124,7 +124,7 @@ impl VoucherView {
             until: voucher.until,
             count: voucher.count,
             bytes: voucher.bytes,
-            sha256: voucher.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: voucher.sha256.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}")),
             made_at: voucher.made.to_string(),
             confirmed_at: voucher.confirmed.map(|at| at.to_string()),
             href: format!("/v1/register/mutations/{}", voucher.sequence),

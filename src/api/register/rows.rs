@@ -22,8 +22,6 @@ use crate::api::submission::today;
 use crate::events::Cursors;
 
 const DEFAULT_PAGE: u64 = 100;
-/// Pages of the store that one call looks through at most while it finds nothing.
-const LOOKS: usize = 16;
 
 /// What an inscription did.
 #[derive(Debug, Serialize, ToSchema)]
@@ -327,14 +325,7 @@ pub async fn consult(
     let access = access_to_persons(&request, &caller)?;
     let cursors = &app.parts.events.cursors;
     let (owner, question) = question(&body.0, today(app.parts.broker.now()), caller.institution(), cursors)?;
-    let (mut found, remarks) = register.consult(&access, owner, question.clone()).await?;
-    // A page reads a bounded number of rows: of some that read many and found none, one is made.
-    for _ in 1..LOOKS {
-        if !found.rows.is_empty() || found.next.is_none() {
-            break;
-        }
-        found = register.dossiers().rows(owner, Question { after: found.next, ..question.clone() }).await?;
-    }
+    let (found, remarks) = register.consult(&access, owner, question).await?;
     let next = found.next.map(|place| cursors.write_rows(caller.institution(), &packed(&place)));
     let rows = found.rows.iter().map(RowView::of).collect();
     Ok(json(HttpResponse::Ok(), &Page { owner: owner.to_string(), rows, remarks: notes(remarks), next }))
