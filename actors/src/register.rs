@@ -166,21 +166,22 @@ impl Register {
         };
         self.usable(access.institution, &code, period).map_err(refused)?;
         let (person, mut remarks) = self.follow(niss).await.map_err(refused)?;
-        let differing = names::compare(&claim, &person.identity);
-        if !differing.is_empty() {
-            return Err(refused(Refusal::Mismatch(differing)));
-        }
-        if let Some(died) = person.identity.deceased {
-            if died < period.begin() {
-                return Err(refused(Refusal::Deceased));
-            }
-            remarks.push(Remark::Deceased(died));
-        }
+        remarks.extend(Self::judge(&person, &claim, period).map_err(refused)?);
         let outcome = self.dossiers.inscribe(access.clone(), person.niss, code, period).await?;
         if matches!(outcome, Inscribed::Covered(_)) {
             remarks.push(Remark::Covered);
         }
         Ok(Done { outcome, niss: person.niss, remarks })
+    }
+
+    /// Whether what is said of a person is so, and the period is one in which they lived.
+    pub fn judge(person: &Registered, claim: &Claim, period: Period) -> Result<Option<Remark>, Refusal> {
+        let differing = names::compare(claim, &person.identity);
+        match person.identity.deceased {
+            _ if !differing.is_empty() => Err(Refusal::Mismatch(differing)),
+            Some(died) if died < period.begin() => Err(Refusal::Deceased),
+            died => Ok(died.map(Remark::Deceased)),
+        }
     }
 
     /// Removes all rows of a person in a role, or the days of a period.
@@ -254,7 +255,11 @@ impl Register {
 
     /// Creates a BCSS number, unless somebody alike is known.
     pub async fn create(&self, access: &Access, person: NewPerson) -> Result<Created, Refusal> {
-        Ok(self.persons.create(access.clone(), person).await?)
+        let created = self.persons.create(access.clone(), person).await?;
+        if matches!(created, Created::Alike(_)) {
+            self.dossiers.note(access.clone(), Deed::Create, None, None, "alike");
+        }
+        Ok(created)
     }
 
     /// Corrects the data behind a BCSS number.
@@ -264,10 +269,13 @@ impl Register {
         niss: Niss,
         correction: Correction,
     ) -> Result<Done<Identity>, Refusal> {
-        let (person, remarks) = self.follow(niss).await?;
-        if person.niss.kind() != Kind::Bcss {
-            return Err(Refusal::NotBcss);
-        }
+        let found = self.follow(niss).await.and_then(|found| match found.0.niss.kind() {
+            Kind::Bcss => Ok(found),
+            Kind::NationalRegister => Err(Refusal::NotBcss),
+        });
+        let (person, remarks) = found.inspect_err(|refusal| {
+            self.dossiers.note(access.clone(), Deed::Correct, Some(niss), None, refusal.kind());
+        })?;
         let outcome = self.persons.correct(access.clone(), person.niss, correction).await?;
         Ok(Done { outcome, niss: person.niss, remarks })
     }

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::connection::Session;
 use super::reply::{Reply, Version};
-use super::{Desk, Role, broadcasts, dead, docs, info, limits, messages, monitor, program, usage};
+use super::{Desk, Role, broadcasts, dead, docs, info, limits, messages, monitor, program, register, usage};
 
 /// A command.
 pub struct Command {
@@ -133,7 +133,7 @@ pub static ALL: &[Command] = &[
     command(
         "messages",
         "find",
-        "Messages to a recipient, newest first: ids and statuses",
+        "Messages to a recipient, newest first; of a NISS also the rows that registers have of the person",
         &[one_of("kind", &[token("niss", "NISS"), token("mobile", "MOBILE"), token("cbe", "CBE")]), text("value")],
         (2, 2),
         messages::find,
@@ -147,6 +147,14 @@ pub static ALL: &[Command] = &[
         &[may("channel", Kind::Text), AFTER],
         (0, 3),
         dead::dead,
+    ),
+    command(
+        "register",
+        "register",
+        "Rows of each register by type, files that wait to be confirmed, and how the rows are kept",
+        &[],
+        (0, 0),
+        register::register,
     ),
     command("broadcasts", "broadcasts", "Broadcasts, newest first", &[AFTER], (0, 2), broadcasts::broadcasts),
     altering_beyond(

@@ -1,10 +1,20 @@
 //! What an operator may ask of the program as a whole. The port hands it to whoever put the
 //! program together; it knows neither configuration files nor the store.
+use estafette_actors::domain::submission::Institution;
+use estafette_actors::register::Register;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// What came of it, or why it can't be done, in words.
 pub type Outcome = Result<Value, String>;
+
+/// The register, and the institutions whose rows it may have.
+pub struct Kept {
+    /// The handle.
+    pub register: Register,
+    /// Those that the configuration names.
+    pub institutions: Vec<Institution>,
+}
 
 /// The program as a whole. The default of everything is that it can't be done here.
 pub trait Control: Send + Sync {
@@ -28,6 +38,11 @@ pub trait Control: Send + Sync {
     /// Copies what is on disk, as of one moment, into the folder of backups.
     fn backup(&self, _name: String) -> BoxFuture<'static, Outcome> {
         Box::pin(async { Err("this broker makes no backups".to_owned()) })
+    }
+
+    /// The register; none where it is switched off.
+    fn register(&self) -> Option<Kept> {
+        None
     }
 
     /// What lies in the journal.

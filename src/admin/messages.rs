@@ -2,7 +2,8 @@
 //!
 //! Invariant: identifiers and contents of recipients are taken as questions and never given as
 //! answers: whoever sees the screen sees ids, statuses and kinds. What is told of a message is durable: it comes from
-//! the archive's view, never from the live state, which may be ahead of the disk.
+//! the archive's view, never from the live state, which may be ahead of the disk. The one exception is a number that took the
+//! place of the one that was asked about: an operator is told it (`register.rs`).
 use estafette_actors::delivery::Limit as Binding;
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::fact::Change;
@@ -15,9 +16,9 @@ use estafette_actors::ports::{Filter, Loaded, MessageView};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::Desk;
 use super::commands::Call;
 use super::reply::Reply;
+use super::{Desk, register};
 
 /// Messages that FIND shows, and look-ups that it makes for them.
 const MOST_FOUND: usize = 100;
@@ -260,8 +261,8 @@ fn identifier(desk: &Desk, kind: &str, value: &str) -> Result<Identifier, Reply>
 /// `FIND niss|mobile|cbe value`.
 pub fn find(call: Call<'_>) -> BoxFuture<'_, Reply> {
     answered(async move {
-        let recipient = Some(identifier(call.desk, &call.words[0], &call.words[1])?);
-        let mut filter = Filter { recipient, limit: MOST_FOUND, ..Filter::default() };
+        let recipient = identifier(call.desk, &call.words[0], &call.words[1])?;
+        let mut filter = Filter { recipient: Some(recipient), limit: MOST_FOUND, ..Filter::default() };
         let mut found = Vec::new();
         for _ in 0..MOST_PAGES {
             let listing = call.desk.broker.archive().list(None, filter.clone()).await.map_err(Reply::error)?;
@@ -280,7 +281,11 @@ pub fn find(call: Call<'_>) -> BoxFuture<'_, Reply> {
                 ("accepted_at", Reply::text(loaded.envelope.accepted_at.to_string())),
             ])
         });
-        Ok(Reply::List(rows.collect()))
+        let in_registers = match recipient {
+            Identifier::Niss(niss) => register::rows(call.desk, call.session, niss).await?,
+            Identifier::Mobile(_) | Identifier::Cbe(_) => Vec::new(),
+        };
+        Ok(Reply::List(rows.chain(in_registers).collect()))
     })
 }
 

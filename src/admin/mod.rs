@@ -15,6 +15,7 @@ mod limits;
 mod messages;
 mod monitor;
 mod program;
+mod register;
 mod reply;
 mod request;
 mod usage;
@@ -31,7 +32,7 @@ use tokio::task::JoinSet;
 
 use crate::config;
 
-pub use control::{Control, Nothing, Outcome};
+pub use control::{Control, Kept, Nothing, Outcome};
 
 /// How the port behaves.
 pub type Settings = config::Admin;

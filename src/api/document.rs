@@ -19,8 +19,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::caller::open_to_test_keys;
 use super::problem::{self, Details, Problem, allow};
 use super::{
-    broadcasts, callbacks, check, events, health, limits, listing, messages, receivers, recipients, report, schemas,
-    suppressions, usage, webhooks,
+    broadcasts, callbacks, check, events, health, limits, listing, messages, receivers, recipients, register, report,
+    schemas, suppressions, usage, webhooks,
 };
 use crate::events::schemas as event_schemas;
 
@@ -58,6 +58,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(suppressions::suppress)
         .service(suppressions::list)
         .service(suppressions::remove)
+        .configure(register::routes)
         .service(health::alive)
         .service(health::ready)
         .service(health::metrics);
@@ -81,6 +82,7 @@ pub fn routes(config: &mut ServiceConfig) {
         (name = "webhooks", description = "Where you are called when something happened"),
         (name = "callbacks", description = "Receipts from the channels"),
         (name = "knowing beforehand", description = "Strategies, limits, a dry run, usage and cost"),
+        (name = "register", description = "Who is known to which institution, in which role, when"),
         (name = "operation", description = "Health and metrics"),
     ),
 )]
@@ -97,6 +99,7 @@ impl Modify for Shared {
         }
         components.schemas.extend(schemas::all());
         components.schemas.extend(event_schemas::all());
+        components.schemas.extend(register::schemas::all());
         components.examples.extend(problem::examples().map(|(slug, example)| (slug.to_owned(), example.into())));
     }
 }

@@ -4,6 +4,7 @@
 //! It reads any JSON and knows no field of ours.
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -19,8 +20,8 @@ pub enum Json<'b> {
     Null,
     /// A truth value.
     Bool(bool),
-    /// A number.
-    Number,
+    /// A number; which one, where it is whole and not negative.
+    Number(Option<u64>),
     /// A string, borrowed where it has no escapes.
     Text(Cow<'b, str>),
     /// An array.
@@ -50,16 +51,16 @@ impl<'de> Deserialize<'de> for Json<'de> {
                 Ok(Json::Bool(value))
             }
 
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Json::Number)
+            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(Json::Number(u64::try_from(value).ok()))
             }
 
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Json::Number)
+            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(Json::Number(Some(value)))
             }
 
             fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Json::Number)
+                Ok(Json::Number(None))
             }
 
             fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
@@ -100,7 +101,7 @@ impl<'b> Json<'b> {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a truth value",
-            Self::Number => "a number",
+            Self::Number(_) => "a number",
             Self::Text(_) => "a string",
             Self::Array(_) => "an array",
             Self::Object(_) => "an object",
@@ -127,6 +128,13 @@ impl Faults {
     pub fn add(&mut self, pointer: impl Into<String>, detail: impl fmt::Display) {
         if self.0.len() < MAX_FAULTS {
             self.0.push(Fault::new(pointer, detail.to_string()));
+        }
+    }
+
+    /// Notes a fault that has a code of the BCSS.
+    pub fn add_coded(&mut self, pointer: impl Into<String>, detail: impl fmt::Display, code: &'static str) {
+        if self.0.len() < MAX_FAULTS {
+            self.0.push(Fault { code: Some(code), ..Fault::new(pointer, detail.to_string()) });
         }
     }
 
@@ -208,6 +216,29 @@ impl<'b> Object<'b> {
             Json::Bool(value) => Some(value),
             other => {
                 self.fault(name, format_args!("must be true or false and is {}", other.kind()), faults);
+                None
+            }
+        }
+    }
+
+    /// Takes out a whole number within bounds.
+    pub fn whole(&mut self, name: &str, bounds: RangeInclusive<u64>, faults: &mut Faults) -> Option<u64> {
+        match self.take(name)? {
+            Json::Number(Some(number)) if bounds.contains(&number) => Some(number),
+            _ => {
+                let (least, most) = (bounds.start(), bounds.end());
+                self.fault(name, format_args!("must be a whole number from {least} to {most}"), faults);
+                None
+            }
+        }
+    }
+
+    /// Takes out an array.
+    pub fn array(&mut self, name: &str, faults: &mut Faults) -> Option<Vec<Json<'b>>> {
+        match self.take(name)? {
+            Json::Array(items) => Some(items),
+            other => {
+                self.fault(name, format_args!("must be an array and is {}", other.kind()), faults);
                 None
             }
         }

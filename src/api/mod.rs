@@ -19,6 +19,7 @@ use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::Transport;
+use estafette_actors::register::Register;
 use estafette_actors::registry::Person;
 
 mod answer;
@@ -42,6 +43,7 @@ mod rate;
 mod receivers;
 mod recipients;
 mod records;
+mod register;
 mod report;
 mod rows;
 mod schemas;
@@ -151,6 +153,8 @@ pub struct InstitutionProfile {
     pub strategies: Option<Vec<Box<str>>>,
     /// Days for which personal content is kept after settlement.
     pub retention_days: u16,
+    /// The legal context of what it asks of the register, when a request names none.
+    pub legal_context: Option<Box<str>>,
     /// Whether its keys may do what is the operator's.
     pub operator: bool,
 }
@@ -203,6 +207,8 @@ pub struct Parts {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Hashes Idempotency-Keys and requests.
     pub hash: Hash,
+    /// The register; none where it is switched off.
+    pub register: Option<Register>,
 }
 
 /// What the configuration says of senders and of what they may use: changed while the program runs.
@@ -275,6 +281,11 @@ impl App {
             remember,
             parts,
         })
+    }
+
+    /// The register, unless it is switched off.
+    pub fn kept(&self) -> Option<Register> {
+        self.parts.register.clone()
     }
 
     /// Ends every stream of events, so that the server can stop: readers come again elsewhere or later.

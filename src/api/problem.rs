@@ -13,6 +13,7 @@ use estafette_actors::ports::{ArchiveError, FeedError, JournalError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::register::{Found, Refused as RegisterRefused};
 use super::upload::Tally;
 
 mod described;
@@ -36,12 +37,16 @@ pub struct Fault {
     pub pointer: String,
     /// What is wrong and what to do.
     pub detail: String,
+    /// The code of the BCSS for it, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "MSG00008")]
+    pub code: Option<&'static str>,
 }
 
 impl Fault {
     /// A fault at a place.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into() }
+        Self { pointer: pointer.into(), detail: detail.into(), code: None }
     }
 }
 
@@ -68,6 +73,17 @@ pub struct Details<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Tally, required = false)]
     rows: Option<&'p Tally>,
+    /// The code of the BCSS for it, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    code: Option<&'static str>,
+    /// The number of the file that is to be confirmed next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    next: Option<u64>,
+    /// Those who look like the same person.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    alike: &'p [Found],
 }
 
 /// Why a request is refused.
@@ -187,6 +203,9 @@ pub enum Problem {
     /// The disk is nearly full.
     #[error("the disk of the broker is nearly full: nothing more is accepted until the operator has made room")]
     DiskFull,
+    /// What the register refuses.
+    #[error("{}", .0.detail)]
+    Register(Box<RegisterRefused>),
     /// The suppression lists hold no more.
     #[error("the suppression lists hold as many entries as they may: take some off, or ask the operator for more room")]
     ListFull,
@@ -243,6 +262,7 @@ impl Problem {
             Self::Spool => Kind::Spool,
             Self::DiskFull => Kind::DiskFull,
             Self::ListFull => Kind::ListFull,
+            Self::Register(refused) => refused.kind,
         }
     }
 
@@ -250,6 +270,7 @@ impl Problem {
     pub fn faults(&self) -> &[Fault] {
         match self {
             Self::InvalidRequest(faults) | Self::InvalidQuery(faults) | Self::InvalidHeader(faults) => faults,
+            Self::Register(refused) => &refused.errors,
             _ => &[],
         }
     }
@@ -266,6 +287,10 @@ impl Problem {
     /// What is written of it.
     fn details(&self) -> Details<'_> {
         let kind = self.kind();
+        let refused = match self {
+            Self::Register(refused) => Some(&**refused),
+            _ => None,
+        };
         Details {
             kind: kind.urn(),
             title: kind.about().title,
@@ -276,6 +301,9 @@ impl Problem {
                 Self::BadRows(tally) => Some(tally),
                 _ => None,
             },
+            code: refused.and_then(|refused| refused.code),
+            next: refused.and_then(|refused| refused.next),
+            alike: refused.map_or(&[], |refused| &refused.alike),
         }
     }
 }

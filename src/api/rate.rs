@@ -202,6 +202,7 @@ mod tests {
             sender_names: Vec::new(),
             strategies: None,
             retention_days: 7,
+            legal_context: None,
             operator: false,
         };
         let known = |per_second, burst, of| Known {

@@ -36,14 +36,15 @@ pub struct Outcome {
     step: Option<u8>,
 }
 
+/// In which form rows are written.
 #[derive(Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     Ndjson,
     Csv,
 }
 
 /// The first acceptable of the two forms.
-fn form(request: &HttpRequest) -> Result<Form, Problem> {
+pub(super) fn form(request: &HttpRequest) -> Result<Form, Problem> {
     let Some(accept) = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
         return Ok(Form::Ndjson);
     };

@@ -27,6 +27,9 @@ pub struct BadRow {
     pub column: String,
     /// What is wrong and what to do.
     pub detail: String,
+    /// The code of the BCSS for it, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
 }
 
 /// What is wrong in a row: the column, and what to do.

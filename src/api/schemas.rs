@@ -167,12 +167,12 @@ schemas! {
 }
 
 /// A text of a form that has a name of its own.
-fn form(format: &str, pattern: &str) -> ObjectBuilder {
+pub(super) fn form(format: &str, pattern: &str) -> ObjectBuilder {
     text().format(Some(SchemaFormat::Custom(format.to_owned()))).pattern(Some(pattern)).min_length(Some(1))
 }
 
 /// One line of so many characters at most.
-fn line(limit: usize) -> ObjectBuilder {
+pub(super) fn line(limit: usize) -> ObjectBuilder {
     text().min_length(Some(1)).max_length(Some(limit)).pattern(Some(PLAIN))
 }
 
@@ -185,12 +185,12 @@ fn reasons() -> [&'static str; status::WaitReason::ALL.len() + failure::Failure:
 }
 
 /// A schema, or null: what is null counts as absent.
-fn or_null(schema: impl Into<RefOr<Schema>>) -> Schema {
+pub(super) fn or_null(schema: impl Into<RefOr<Schema>>) -> Schema {
     AnyOfBuilder::new().item(schema).item(Object::with_type(Type::Null)).build().into()
 }
 
 /// An object of these members only; those that are not required may be null.
-fn members(all: &[(&str, &str)], required: &[&str]) -> ObjectBuilder {
+pub(super) fn members(all: &[(&str, &str)], required: &[&str]) -> ObjectBuilder {
     let object = ObjectBuilder::new().schema_type(Type::Object);
     let object = object.additional_properties(Some(AdditionalProperties::FreeForm(false)));
     all.iter().fold(object, |object, (name, schema)| {

@@ -29,7 +29,7 @@ use super::records::{MAX_RECORD, Records};
 use super::rows::{self, BadRow, Wrong};
 use super::{App, examples};
 
-mod lines;
+pub(super) mod lines;
 
 /// Bytes of rows in a chunk at most.
 const CHUNK_BYTES: usize = 262_000;
@@ -138,18 +138,17 @@ impl Drop for Marked {
     }
 }
 
-/// Reads a body while it arrives. Gives its good rows, in a temporary file without a name, and what there was.
-pub async fn receive(app: &App, mut payload: web::Payload, check: Check) -> Result<(File, Tally), Problem> {
+/// Takes a body in, piece by piece, within the bounds of uploads.
+async fn arrive(
+    app: &App,
+    mut payload: web::Payload,
+    mut take: impl AsyncFnMut(Bytes) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     let settings = &app.parts.settings;
-    let folder = settings.spool.clone();
-    let file = blocking(move || tempfile::tempfile_in(folder)).await?;
-    let (pieces, arriving) = mpsc::channel(PIECES);
-    let reading =
-        tokio::task::spawn_blocking(move || read(Arriving { pieces: arriving, piece: Bytes::new() }, file, &check));
     let (mut total, mut looked_at) = (0_u64, 0_u64);
     loop {
         let next = tokio::time::timeout(settings.body_timeout, payload.next()).await.map_err(|_| Problem::TooSlow)?;
-        let Some(bytes) = next else { break };
+        let Some(bytes) = next else { return Ok(()) };
         let bytes = bytes.map_err(|_| Problem::BrokenBody)?;
         total += bytes.len() as u64;
         if total > settings.upload_bytes {
@@ -162,11 +161,41 @@ pub async fn receive(app: &App, mut payload: web::Payload, check: Check) -> Resu
                 return Err(Problem::DiskFull);
             }
         }
+        take(bytes).await?;
+    }
+}
+
+/// A temporary file without a name.
+async fn temporary(app: &App) -> Result<File, Problem> {
+    let folder = app.parts.settings.spool.clone();
+    blocking(move || tempfile::tempfile_in(folder)).await
+}
+
+/// Reads a body while it arrives. Gives its good rows, in a temporary file, and what there was.
+pub async fn receive(app: &App, payload: web::Payload, check: Check) -> Result<(File, Tally), Problem> {
+    let file = temporary(app).await?;
+    let (pieces, arriving) = mpsc::channel(PIECES);
+    let arriving = Arriving { pieces: arriving, piece: Bytes::new() };
+    let reading = tokio::task::spawn_blocking(move || read(arriving, file, &check));
+    arrive(app, payload, async |bytes| {
         // Who reads may have ended over a header: what still comes is passed over, so that the sender hears of it.
         let _ = pieces.send(bytes).await;
-    }
+        Ok(())
+    })
+    .await?;
     drop(pieces);
     reading.await.map_err(|_| Problem::Spool)?
+}
+
+/// Puts a body into a temporary file as it is.
+pub async fn spool(app: &App, payload: web::Payload) -> Result<File, Problem> {
+    let mut file = temporary(app).await?;
+    let (pieces, arriving) = mpsc::channel(PIECES);
+    let mut arriving = Arriving { pieces: arriving, piece: Bytes::new() };
+    let writing = tokio::task::spawn_blocking(move || io::copy(&mut arriving, &mut file).map(|_| file));
+    arrive(app, payload, async |bytes| pieces.send(bytes).await.map_err(|_| Problem::Spool)).await?;
+    drop(pieces);
+    writing.await.map_err(|_| Problem::Spool)?.map_err(unspooled)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Problem> {
@@ -305,7 +334,7 @@ impl Keeper<'_> {
             if self.tally.errors.len() == self.check.reported {
                 break;
             }
-            self.tally.errors.push(BadRow { line, column, detail });
+            self.tally.errors.push(BadRow { line, column, detail, code: None });
         }
         if self.tally.refused > 0 && !self.check.keep {
             // Nothing of it will be stored.

@@ -146,6 +146,7 @@ impl Configured {
             strategies: (!known.strategies.is_empty())
                 .then(|| known.strategies.iter().map(|name| name.as_str().into()).collect()),
             retention_days: (known.retention.as_secs() / 86_400) as u16,
+            legal_context: known.legal_context.as_deref().map(Into::into),
             operator: known.operator,
         });
         let rates =

@@ -162,6 +162,11 @@ impl admin::Control for Arc<Controls> {
         Ok(())
     }
 
+    fn register(&self) -> Option<admin::Kept> {
+        let institutions = self.api.known().institutions.iter().map(|profile| profile.institution).collect();
+        Some(admin::Kept { register: self.api.kept()?, institutions })
+    }
+
     fn configuration(&self) -> admin::Outcome {
         let known = self.config.as_ref().ok_or("this broker was started without a configuration")?;
         let shown = known.lock().unwrap_or_else(PoisonError::into_inner).1.shown();

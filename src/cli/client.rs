@@ -68,6 +68,24 @@ impl Client {
         }
     }
 
+    /// Sends, and gives a good answer as it comes; a bad one is told as it was said.
+    pub async fn stream(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
+        let api = &self.target.api;
+        let answer = request.send().await.with_context(|| format!("no broker answers at {api}; is it running?"))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = answer.bytes().await.context("the answer broke off")?;
+        Self::good(status, serde_json::from_slice(&body).unwrap_or(Value::Null))?;
+        bail!("the broker answered {status}")
+    }
+
+    /// Sends, and gives the bytes of a good answer.
+    pub async fn bytes(&self, request: reqwest::RequestBuilder) -> anyhow::Result<bytes::Bytes> {
+        self.stream(request).await?.bytes().await.context("the answer broke off")
+    }
+
     fn good(status: StatusCode, value: Value) -> anyhow::Result<Value> {
         if status.is_success() {
             return Ok(value);

@@ -17,6 +17,7 @@ mod client;
 mod demo;
 mod journal;
 mod key;
+mod register;
 mod seal;
 mod send;
 mod serve;
@@ -52,6 +53,8 @@ enum Command {
     Send(send::Arguments),
     /// Send a file of recipients, CSV or NDJSON
     Broadcast(broadcast::Arguments),
+    /// Keep the register: who is known to the institution, in which role, when
+    Register(register::Arguments),
     /// Show where a message or a broadcast stands
     Status(status::Arguments),
 }
@@ -80,6 +83,7 @@ impl Cli {
             Command::Key(arguments) => key::run(arguments),
             Command::Send(arguments) => send::run(arguments),
             Command::Broadcast(arguments) => broadcast::run(arguments),
+            Command::Register(arguments) => register::run(arguments),
             Command::Status(arguments) => status::run(arguments),
         };
         match done {

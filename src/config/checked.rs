@@ -354,6 +354,8 @@ pub struct Institution {
     pub retention: Duration,
     /// Requests a second, where it has a limit of its own.
     pub requests: Option<NonZeroU32>,
+    /// The legal context of what it asks of the register, when a request names none.
+    pub legal_context: Option<String>,
     /// Whether it runs this broker, and may see all.
     pub operator: bool,
 }

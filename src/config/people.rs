@@ -6,6 +6,7 @@ use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::language::Language;
 use estafette_actors::domain::strategy::{self, Condition, OnUnknown, Order, Otherwise, Step, Strategy, Success};
 use estafette_actors::domain::submission;
+use estafette_actors::ports::register::CONTEXT_LENGTH;
 
 use super::check::{Checker, DAY};
 use super::checked::Institution;
@@ -64,6 +65,10 @@ impl Checker<'_> {
                 sender_names.push(one.name.trim().to_owned());
             }
             let days = self.within(&key("retention_days"), one.retention_days, 3, 90);
+            let legal_context = &one.legal_context;
+            if legal_context.len() > CONTEXT_LENGTH || !legal_context.bytes().all(|byte| byte.is_ascii_graphic()) {
+                self.wrong(&key("legal_context"), format!("give at most {CONTEXT_LENGTH} visible ASCII characters"));
+            }
             let requests = self.rate(&key("requests_per_second"), one.requests_per_second);
             if let Some(id) = id {
                 institutions.push(Institution {
@@ -75,6 +80,7 @@ impl Checker<'_> {
                     strategies: one.strategies.clone(),
                     retention: Duration::from_secs(days * DAY),
                     requests,
+                    legal_context: Some(legal_context.clone()).filter(|context| !context.is_empty()),
                     operator: one.operator,
                 });
             }

@@ -303,6 +303,7 @@ pub struct Institution {
     pub strategies: Vec<String>,
     pub retention_days: u64,
     pub requests_per_second: u64,
+    pub legal_context: String,
     pub operator: bool,
 }
 
@@ -567,6 +568,7 @@ impl Default for Institution {
             strategies: Vec::new(),
             retention_days: 7,
             requests_per_second: 0,
+            legal_context: String::new(),
             operator: false,
         }
     }

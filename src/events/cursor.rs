@@ -3,7 +3,8 @@
 //! It is opaque: the place in it is sealed with a key of the data folder and bound to its
 //! institution, so that it tells nothing of others' traffic, and a forged or borrowed one is
 //! recognised. The same place always gives the same text: receivers drop repetitions by it. Where a listing of
-//! messages goes on is sealed likewise: the last record looked at may be another institution's.
+//! messages goes on is sealed likewise: the last record looked at may be another institution's. And where rows of a register go
+//! on, since it names a citizen.
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -14,11 +15,15 @@ use estafette_actors::domain::submission::Institution;
 
 const PREFIX: &str = "evt_";
 const PAGE_PREFIX: &str = "page_";
+const ROWS_PREFIX: &str = "rows_";
 const PLACE: usize = 12;
+/// Bytes that are masked at once.
+const BLOCK: usize = 32;
 const TAG: usize = 12;
 /// What tags are for, so that none is taken for another.
 const OF_EVENT: &[u8] = b"tag";
 const OF_PAGE: &[u8] = b"page";
+const OF_ROWS: &[u8] = b"rows";
 /// Characters of a cursor.
 pub const LENGTH: usize = PREFIX.len() + (PLACE + TAG) * 4 / 3;
 
@@ -58,6 +63,33 @@ impl Cursors {
     pub fn read_page(&self, owner: Institution, text: &str) -> Option<MessageId> {
         let plain = self.opened(PAGE_PREFIX, OF_PAGE, owner, text)?;
         Some(MessageId::from_u128(u128::from_be_bytes(plain)))
+    }
+
+    /// The text of where a list of rows goes on: any bytes, which it hides, for one institution.
+    pub fn write_rows(&self, owner: Institution, plain: &[u8]) -> String {
+        let tag = self.tag(OF_ROWS, owner, plain);
+        let mut sealed = tag.to_vec();
+        sealed.extend(self.masked_long(&tag, plain));
+        format!("{ROWS_PREFIX}{}", URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The bytes of such a text, if it was written here for this institution.
+    pub fn read_rows(&self, owner: Institution, text: &str) -> Option<Vec<u8>> {
+        let sealed = URL_SAFE_NO_PAD.decode(text.strip_prefix(ROWS_PREFIX)?).ok()?;
+        let (tag, masked) = sealed.split_at_checked(TAG)?;
+        let plain = self.masked_long(tag, masked);
+        verify_slices_are_equal(&self.tag(OF_ROWS, owner, &plain), tag).ok()?;
+        Some(plain)
+    }
+
+    /// As [`Self::masked`], block by block.
+    fn masked_long(&self, tag: &[u8], plain: &[u8]) -> Vec<u8> {
+        let blocks = plain.chunks(BLOCK).zip(0_u32..);
+        let masked = blocks.flat_map(|(block, number)| {
+            let mask: [u8; BLOCK] = self.derive(&[b"rows mask", tag, &number.to_be_bytes()]);
+            mask.into_iter().zip(block).map(|(mask, byte)| mask ^ byte)
+        });
+        masked.collect()
     }
 
     fn sealed<const N: usize>(&self, prefix: &str, of: &[u8], owner: Institution, plain: &[u8; N]) -> String {
@@ -140,6 +172,11 @@ mod tests {
         assert_eq!(cursors.read_page(institution("0206731645"), &text), None);
         assert_eq!(cursors.read(owner, &text), None);
         assert_eq!(cursors.read(owner, &text.replace("page_", "evt_")), None);
+        let place = vec![7; 45];
+        let rows = cursors.write_rows(owner, &place);
+        assert_eq!(cursors.read_rows(owner, &rows), Some(place));
+        assert_eq!(cursors.read_rows(institution("0206731645"), &rows), None);
+        assert_eq!(cursors.read_rows(owner, &text), None);
         let sealed = URL_SAFE_NO_PAD.decode(text.strip_prefix("page_").unwrap()).unwrap();
         let id = id.as_u128().to_be_bytes();
         assert!(id.windows(3).all(|part| sealed.windows(3).all(|other| other != part)), "part of the id is plain");

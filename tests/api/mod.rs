@@ -14,6 +14,7 @@ use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::{Feed, FeedError, FeedPage, Position, Transport};
+use estafette_actors::register::Register;
 use estafette_actors::registry::Person;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -87,6 +88,7 @@ fn profile(cbe: &str) -> InstitutionProfile {
         sender_names: vec!["An institution".into()],
         strategies: None,
         retention_days: 7,
+        legal_context: None,
         operator: false,
     }
 }
@@ -104,7 +106,23 @@ impl Face {
         Self::with(broker, transports, events, Settings { body_bytes: 4096, ..Settings::default() })
     }
 
+    /// With a register.
+    pub fn keeping(broker: Broker, register: Register, settings: Settings) -> Self {
+        let events = Source { feed: Arc::new(NoFeed), cursors: Cursors::new(&[7; 32]) };
+        Self::whole(broker, Vec::new(), events, settings, Some(register))
+    }
+
     pub fn with(broker: Broker, transports: Vec<Arc<dyn Transport>>, events: Source, settings: Settings) -> Self {
+        Self::whole(broker, transports, events, settings, None)
+    }
+
+    fn whole(
+        broker: Broker,
+        transports: Vec<Arc<dyn Transport>>,
+        events: Source,
+        settings: Settings,
+        register: Option<Register>,
+    ) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let told: Arc<Mutex<Vec<Person>>> = Arc::default();
         let parts = Parts {
@@ -124,6 +142,7 @@ impl Face {
                 hasher.write(bytes);
                 hasher.finish()
             }),
+            register,
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

@@ -231,6 +231,11 @@ pub trait Dossiers: Send + Sync {
     /// How many rows there are of each type. Counted as they change, not when asked.
     fn counts(&self, owner: Institution) -> Vec<(Code, u64)>;
 
+    /// What an operator wants to know of how they are kept: names and numbers, such as of bytes that wait to be merged.
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// Writes down what was read; durable a moment later.
     fn note(&self, access: Access, deed: Deed, about: Option<Niss>, code: Option<Code>, outcome: &'static str);
 

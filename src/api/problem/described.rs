@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::kinds::{Again, Kind};
 use super::{Fault, MEDIA_TYPE, Problem};
+use crate::api::register;
 use crate::api::rows::BadRow;
 use crate::api::upload::Tally;
 
@@ -21,6 +22,11 @@ pub mod sets {
 
     /// Every operation that asks for a key.
     pub const KEYED: &[Kind] = &[Kind::Unauthorized, Kind::TestKey, Kind::RateLimited];
+    /// Those of the register.
+    pub const REGISTER: &[Kind] =
+        &[Kind::RegisterOff, Kind::InvalidCorrelationId, Kind::LegalContext, Kind::UnknownInstitution];
+    /// Those that ask the authentic source of persons.
+    pub const SOURCE: &[Kind] = &[Kind::SourceAway, Kind::SourceRefuses];
     /// Those that look into the institution's configuration.
     pub const PROFILED: &[Kind] = &[Kind::UnknownInstitution];
     /// Those that take a body of some type.
@@ -99,7 +105,7 @@ fn sample(kind: Kind) -> Problem {
         Kind::InvalidRequest => Problem::InvalidRequest(faults("/recipient/niss", column())),
         Kind::InvalidHeader => Problem::InvalidHeader(faults("var.NAME", "missing: the content has this variable")),
         Kind::BadRows => {
-            let row = BadRow { line: 3, column: "niss".to_owned(), detail: column().to_owned() };
+            let row = BadRow { line: 3, column: "niss".to_owned(), detail: column().to_owned(), code: None };
             Problem::BadRows(Box::new(Tally { accepted: 0, refused: 1, errors: vec![row] }))
         }
         Kind::IdempotencyMismatch => Problem::IdempotencyMismatch,
@@ -112,6 +118,7 @@ fn sample(kind: Kind) -> Problem {
         Kind::Spool => Problem::Spool,
         Kind::DiskFull => Problem::DiskFull,
         Kind::ListFull => Problem::ListFull,
+        other => register::sample(other),
     }
 }
 

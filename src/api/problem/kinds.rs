@@ -69,6 +69,11 @@ kinds! {
     InvalidIdempotencyKey, BAD_REQUEST, "invalid-idempotency-key", "Not an Idempotency-Key", Again::Mended,
         "The Idempotency-Key is empty, too long, given twice, or has other than visible ASCII characters.",
         "Send one key of 1 to 255 visible ASCII characters.";
+    LegalContext, BAD_REQUEST, "legal-context", "A legal context is needed", Again::Mended,
+        "`Legal-Context` is missing where something about persons is asked of the register, or is no 1 to 64 visible ASCII characters.",
+        "Name the legal context in which it is done, or ask the operator for a default.";
+    InvalidCorrelationId, BAD_REQUEST, "invalid-correlation-id", "Not a reference of a request", Again::Mended,
+        "`X-Correlation-Id` has other than 1 to 64 visible ASCII characters.", "Send a shorter one, or none.";
     CallbackForm, BAD_REQUEST, "callback-form", "Not a callback of this provider", Again::Mended,
         "A callback carries the secret and is not in the provider's form.", "Compare it with the provider's description.";
     Unauthorized, UNAUTHORIZED, "unauthorized", "A key is needed", Again::Mended,
@@ -82,6 +87,9 @@ kinds! {
         "The key is valid and its institution is not in the configuration.", "Ask the operator.";
     OperatorOnly, FORBIDDEN, "operator-only", "For operators only", Again::Mended,
         "What was asked for is the operator's.", "Ask the operator.";
+    NoRight, FORBIDDEN, "no-right", "Not yours to consult", Again::Mended,
+        "The rows of another's register were asked for, and that one gave you no right to consult those of this type, or is not known.",
+        "Ask the owner of the register for the right.";
     UnknownPath, NOT_FOUND, "unknown-path", "Nothing is here", Again::Mended,
         "No operation has this path.", "See `/docs`.";
     NotFound, NOT_FOUND, "not-found", "Not found", Again::Mended,
@@ -90,6 +98,8 @@ kinds! {
         "No channel of this provider takes callbacks here.", "Use a `provider` of `GET /v1/limits`.";
     UnknownWebhook, NOT_FOUND, "unknown-webhook", "No such webhook", Again::Mended,
         "No webhook of yours has this name.", "Check the name: `GET /v1/webhooks` lists them.";
+    RegisterOff, NOT_FOUND, "register-off", "No register is kept here", Again::Mended,
+        "The register is switched off in the configuration.", "Ask the operator.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", Again::Mended,
         "The path is known, with other methods.", "Use one that `Allow` names.";
     NotAcceptable, NOT_ACCEPTABLE, "not-acceptable", "No acceptable form of the answer", Again::Mended,
@@ -99,11 +109,19 @@ kinds! {
     IdempotencyInProgress, CONFLICT, "idempotency-in-progress", "The same request is in progress", Again::After(1),
         "The first request with this Idempotency-Key is not answered yet.", "Ask again: the answer is the first one's.";
     Conflict, CONFLICT, "conflict", "Not possible in this state", Again::Mended,
-        "The message or broadcast is in a state that forbids it.", "Look at its state; `detail` says what is missing.";
+        "The message, the broadcast or what else is meant is in a state that forbids it.", "Look at its state; `detail` says what is missing.";
     UploadInProgress, CONFLICT, "upload-in-progress", "Being filled or started", Again::After(1),
         "A start meets an upload that has not ended, or an upload or a start meets a start.", "Send it after the other request.";
     TooManyWebhooks, CONFLICT, "too-many-webhooks", "Too many webhooks", Again::Mended,
         "You have as many webhooks as `GET /v1/limits` allows.", "Remove one.";
+    Alike, CONFLICT, "alike", "Somebody alike is known", Again::Mended,
+        "A number was to be created for somebody who looks like those in `alike`; none was.",
+        "Use the number of the one who is meant, or create it with `although_alike`.";
+    OutOfOrder, CONFLICT, "out-of-order", "Another file comes first", Again::Mended,
+        "Files of mutations are confirmed in their order, and one before this is not; or there is none of this number yet.",
+        "Fetch and confirm the file of `next` first.";
+    TooManyRows, CONFLICT, "too-many-rows", "Too many rows of one person", Again::Mended,
+        "A register keeps a bounded number of rows of one person.", "Remove some first.";
     CursorTooOld, GONE, "cursor-too-old", "The events are not kept any more", Again::Mended,
         "What followed the place in the feed was kept for `events_kept_s` and is gone.",
         "Begin anew with `after=oldest`, and look your messages up.";
@@ -123,6 +141,23 @@ kinds! {
     IdempotencyMismatch, UNPROCESSABLE_ENTITY, "idempotency-mismatch", "The Idempotency-Key belongs to another request",
         Again::Mended, "The key was used before for a request that means something else.",
         "Use a new key for a new message.";
+    UnknownNiss, UNPROCESSABLE_ENTITY, "unknown-niss", "The NISS is not known", Again::Mended,
+        "The authentic source doesn't know the number.", "Check it; look the person up by name, or create a number.";
+    CancelledNiss, UNPROCESSABLE_ENTITY, "cancelled-niss", "The NISS was cancelled", Again::Mended,
+        "The number stands for nobody.", "Look the person up by name.";
+    Deceased, UNPROCESSABLE_ENTITY, "deceased", "The person died before that", Again::Mended,
+        "The period begins after the person's death.", "Check the period.";
+    PersonMismatch, UNPROCESSABLE_ENTITY, "person-mismatch", "The person is another", Again::Mended,
+        "What is given of the person differs from the authentic source in what `errors` names.",
+        "Check the number and those parts: correct them, or leave them out.";
+    UnknownType, UNPROCESSABLE_ENTITY, "unknown-type", "No such dossier type", Again::Mended,
+        "Your register has no dossier type of this code.", "Define it first: `PUT /v1/register/types/{code}`.";
+    TypeNotValid, UNPROCESSABLE_ENTITY, "type-not-valid", "The dossier type is not valid then", Again::Mended,
+        "The period has days on which the dossier type may not be used.", "See its validity: `GET /v1/register/types/{code}`.";
+    NotBcss, UNPROCESSABLE_ENTITY, "not-bcss", "Not a BCSS number", Again::Mended,
+        "Data behind a number of the National Register can't be corrected here.", "Tell the National Register.";
+    SourceRefuses, UNPROCESSABLE_ENTITY, "source-refuses", "The authentic source refuses", Again::Mended,
+        "The authentic source of persons takes it not as given.", "Do what `detail` says.";
     RateLimited, TOO_MANY_REQUESTS, "rate-limited", "Too many requests", Again::After(1),
         "Your institution makes more requests than it may: `RateLimit` and `GET /v1/limits` tell how many those are.",
         "Wait as long as `Retry-After` says; space requests evenly.";
@@ -139,6 +174,8 @@ kinds! {
     ReadOnly, SERVICE_UNAVAILABLE, "read-only", "Nothing can be written", Again::After(60),
         "The disk failed a write: nothing is accepted until the operator mended it.",
         "Send it again later, with the same Idempotency-Key.";
+    SourceAway, SERVICE_UNAVAILABLE, "source-away", "The authentic source doesn't answer", Again::After(60),
+        "The authentic source of persons is elsewhere and doesn't answer.", "Send it again: it changes nothing twice.";
     Spool, INSUFFICIENT_STORAGE, "spool", "No room for the upload", Again::Perhaps,
         "The upload can't be kept while it is checked.", "Try again, then tell the operator.";
     DiskFull, INSUFFICIENT_STORAGE, "disk-full", "The disk is nearly full", Again::After(60),

@@ -14,6 +14,7 @@ fn profile() -> InstitutionProfile {
         sender_names: vec!["X".into(), "8686".into()],
         strategies: Some(vec!["sms-only".into(), "govapp-first".into(), "cheapest".into()]),
         retention_days: 7,
+        legal_context: None,
         operator: false,
     }
 }

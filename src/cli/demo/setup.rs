@@ -153,6 +153,7 @@ fn faces(folder: &Path) -> anyhow::Result<Faces> {
             sender_names: vec!["Demo institution".into()],
             strategies: None,
             retention_days: 7,
+            legal_context: None,
             operator: true,
         }],
         strategies: built_in().into_iter().map(Arc::new).collect(),

@@ -1,0 +1,164 @@
+//! `PUT /v1/register/persons`: what the operator tells the embedded authentic source, CSV or NDJSON.
+use actix_web::{HttpRequest, HttpResponse, put, web};
+use estafette_actors::domain::birth::BirthDate;
+use estafette_actors::domain::identity::{Identity, Registered, Standing};
+use estafette_actors::domain::language::Language;
+use estafette_actors::ports::register::Trouble;
+use jiff::civil::Date;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::bulk::{self, Batch, Body, Fields, Source, Told, Wrong, apart, missing, read};
+use super::wire::{day, name, sex};
+use super::{access_to_persons, examples, schemas};
+use crate::api::App;
+use crate::api::answer::json;
+use crate::api::caller::Caller;
+use crate::api::listing::query;
+use crate::api::problem::{Kind, Problem, refuses, sets};
+use crate::api::rows::BadRow;
+use crate::api::submission::today;
+
+const COLUMNS: &[&str] =
+    &["niss", "surname", "given_names", "birth_date", "sex", "language", "deceased", "replaced_by", "cancelled"];
+
+/// What became of the lines of a load of persons.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = RegisterLoaded, example = examples::loaded)]
+pub struct Report {
+    /// Lines taken.
+    accepted: u64,
+    /// Lines not taken.
+    refused: u64,
+    /// Numbers that were not known before.
+    new: u64,
+    /// Numbers of which something changed; what changed becomes mutations.
+    changed: u64,
+    /// The first thousand of those not taken, by line.
+    errors: Vec<BadRow>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    told: Told,
+}
+
+impl AsRef<Told> for Report {
+    fn as_ref(&self) -> &Told {
+        &self.told
+    }
+}
+
+impl AsMut<Told> for Report {
+    fn as_mut(&mut self) -> &mut Told {
+        &mut self.told
+    }
+}
+
+fn person(fields: &Fields<'_>, today: Date) -> Result<Registered, Wrong> {
+    let at = |place: usize| fields.get(place).and_then(Option::as_deref);
+    let niss = bulk::niss("niss", at(0), today)?.ok_or_else(|| missing("niss"))?;
+    let identity = Identity {
+        surname: read("surname", at(1), name)?.ok_or_else(|| missing("surname"))?,
+        given_names: read("given_names", at(2), name)?.unwrap_or_default(),
+        birth: read("birth_date", at(3), BirthDate::parse)?.ok_or_else(|| missing("birth_date"))?,
+        sex: read("sex", at(4), sex)?,
+        language: read("language", at(5), Language::parse)?,
+        deceased: read("deceased", at(6), day)?,
+    };
+    let replaced_by = bulk::niss("replaced_by", at(7), today)?;
+    let cancelled = match at(8) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Wrong::new("cancelled", "give true or false")),
+    };
+    let standing = match (replaced_by, cancelled) {
+        (Some(_), true) => {
+            return Err(Wrong::new("cancelled", "a replaced number is not cancelled too: give one of both"));
+        }
+        (Some(by), false) if by == niss => {
+            return Err(Wrong::new("replaced_by", "a number can't take its own place: give the other one"));
+        }
+        (Some(by), false) => Standing::ReplacedBy(by),
+        (None, true) => Standing::Cancelled,
+        (None, false) => Standing::InUse,
+    };
+    Ok(Registered { niss, standing, identity })
+}
+
+refuses!(
+    Loading: sets::KEYED,
+    sets::REGISTER,
+    sets::BODY,
+    sets::WRITING,
+    sets::READING,
+    sets::GROWING,
+    &[Kind::InvalidQuery, Kind::InvalidHeader, Kind::BadRows, Kind::OperatorOnly, Kind::Spool, Kind::SourceAway],
+);
+
+/// Tells the authentic source that is kept here of persons: NDJSON, or CSV with a header of `niss`, `surname`, `birth_date`, and
+/// as wanted `given_names`, `sex`, `language`, `deceased`, `replaced_by` and `cancelled`. What a line leaves out is so no more.
+///
+/// The operator's. Some thousands of lines in a commit. With `on_error=refuse` one bad line refuses all of it; with `keep` the
+/// others are taken. The same may be sent again: what did not change changes nothing.
+#[utoipa::path(
+    operation_id = "put_persons",
+    tag = "register",
+    params(
+        ("on_error" = Option<crate::api::schemas::OnError>, Query, description = "What one bad line does; `refuse` by default"),
+        ("Legal-Context" = Option<schemas::LegalContext>, Header, description = "Needed, unless the operator gave you a default"),
+        ("X-Correlation-Id" = Option<schemas::LegalContext>, Header, description = "Your own reference of the request, for the audit trail"),
+    ),
+    request_body(
+        content(
+            (String = "application/x-ndjson", example = json!(examples::persons_ndjson())),
+            (String = "text/csv", example = json!(examples::persons_csv())),
+        ),
+        description = "One person a line",
+    ),
+    responses((status = 200, description = "On disk, with a report by line", body = Report), Loading),
+    security(("key" = ["operator"])),
+)]
+#[put("/v1/register/persons")]
+pub async fn load(
+    request: HttpRequest,
+    app: web::Data<App>,
+    caller: Caller,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    caller.operator()?;
+    let register = app.register()?.clone();
+    let access = access_to_persons(&request, &caller)?;
+    let (on_error, others) = bulk::on_error(query(&request)?)?;
+    bulk::none_left(others, "on_error")?;
+    let form = bulk::form(&request, true)?;
+    let body = Body::arrive(&app, payload, form, on_error).await?;
+    let today = today(app.parts.broker.now());
+    let source = Source::columns(COLUMNS, &["niss", "surname", "birth_date"], move |fields| person(fields, today));
+    // A task of its own: what arrived whole is taken whole, whoever hangs up.
+    let report = actix_web::rt::spawn(async move {
+        let act = async |batch: Batch<Registered>, is_done: bool, report: &mut Report| {
+            let lines = report.told.good(batch);
+            if !is_done {
+                return Ok(());
+            }
+            let put = async |persons: Vec<Registered>| {
+                let count = persons.len() as u64;
+                register.persons().put(access.clone(), persons).await.map(|(new, changed)| (count, new, changed))
+            };
+            let refuses = |trouble: &Trouble| matches!(trouble, Trouble::Refused(_));
+            let bad = apart(lines, refuses, put, |(count, new, changed)| {
+                report.accepted += count;
+                report.new += new;
+                report.changed += changed;
+            });
+            for (line, wrong) in bad.await? {
+                report.told.bad(line, wrong);
+            }
+            Ok(())
+        };
+        body.go_through(&source, |told| Report { told, ..Report::default() }, act).await
+    });
+    let mut report = report.await.map_err(|_| Problem::Restarting)??;
+    let tally = report.told.finish();
+    let report = Report { refused: tally.refused, errors: tally.errors, ..report };
+    Ok(json(HttpResponse::Ok(), &report))
+}

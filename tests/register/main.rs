@@ -1,0 +1,17 @@
+//! The register over real sockets, kept in memory: REST, the command and the admin port.
+#![allow(clippy::unwrap_used)] // a failed step fails the test
+#[path = "../../actors/tests/support/mod.rs"]
+mod support;
+
+#[path = "../api/mod.rs"]
+mod api;
+
+mod admin;
+mod audit;
+mod bulk;
+mod command;
+mod desk;
+mod memory;
+mod mutations;
+mod persons;
+mod rows;
