@@ -13,6 +13,7 @@ use estafette_actors::broker::{Admission, Broker, Gate, Inner, Mint, Words};
 use estafette_actors::delivery::{self, Delivery, Desk};
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::dossier::Code;
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::submission::Institution;
@@ -20,6 +21,7 @@ use estafette_actors::intake::Intake;
 use estafette_actors::messages::Refused;
 use estafette_actors::nursery::{Budget, Child};
 use estafette_actors::ports::{Archive, Clock, Ear, Feed, Journal, SystemClock, Transport};
+use estafette_actors::register::Demands;
 use estafette_actors::registry::Registry;
 use estafette_actors::service::Service;
 use estafette_actors::supervisor::{Parts, Supervisor};
@@ -77,6 +79,8 @@ pub struct Blueprint {
     pub suppressions: usize,
     /// The register; none when it is switched off.
     pub register: Option<register::Settings>,
+    /// The dossier types of which a strategy demands one, by its name.
+    pub demands: HashMap<Box<str>, Vec<Code>>,
     /// How senders are told what happened.
     pub announcer: announcer::Settings,
     /// How their endpoints are called.
@@ -103,6 +107,7 @@ impl Blueprint {
             known_recipients: None,
             suppressions: 1_000_000,
             register: None,
+            demands: HashMap::new(),
             announcer: announcer::Settings::default(),
             announce: announce::Settings::default(),
             clock: Arc::new(SystemClock),
@@ -213,6 +218,9 @@ impl Core {
         let (deciding, delivering) = (Arbiter::new(), Arbiter::new());
         let registry = Registry::start(&deciding.handle(), blueprint.budget, blueprint.believed)
             .with_suppressions(Arc::clone(&lists) as _);
+        if let Some(dossiers) = &dossiers {
+            registry.demand(Demands::new(Arc::clone(dossiers) as _, blueprint.demands));
+        }
         let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));
         let transports: Vec<Arc<Changing>> = changing.collect();
         let service = Arc::new(Service::default());

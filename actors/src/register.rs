@@ -4,6 +4,10 @@
 //! periods (`domain/period.rs`) or names (`domain/names.rs`) and touches no disk: the ports do.
 use std::sync::Arc;
 
+mod demand;
+
+pub use demand::Demands;
+
 use jiff::civil::Date;
 
 use crate::domain::dossier::{self, Code, DossierType, Rights};

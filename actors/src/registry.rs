@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message};
 use actix_rt::ArbiterHandle;
+use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::domain::cbe::Cbe;
 use crate::domain::channel::Channel;
+use crate::domain::failure::Failure;
 use crate::domain::language::Language;
 use crate::domain::life::Reach;
 use crate::domain::mobile::Mobile;
@@ -23,6 +25,7 @@ use crate::domain::time::Timestamp;
 use crate::messages::Refused;
 use crate::nursery::{Budget, Child, Vitals};
 use crate::ports::{Suppressions, Unsuppressed};
+use crate::register::Demands;
 
 /// What is known of one recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +95,7 @@ pub struct Registry {
     snapshot: Arc<Snapshot>,
     child: Child<Keeper>,
     suppressions: Arc<dyn Suppressions>,
+    demands: Arc<ArcSwapOption<Demands>>,
     /// How long a channel's "not reachable" is believed.
     believed: Duration,
 }
@@ -103,7 +107,7 @@ impl Registry {
         let child = Child::named("registry");
         let shared = Arc::clone(&snapshot);
         child.start(arbiter, budget, 1_024, move |_| Keeper { snapshot: Arc::clone(&shared) });
-        Self { snapshot, child, suppressions: Arc::new(Unsuppressed), believed }
+        Self { snapshot, child, suppressions: Arc::new(Unsuppressed), demands: Arc::default(), believed }
     }
 
     /// With the lists of those to whom a sender may not write.
@@ -111,6 +115,11 @@ impl Registry {
     pub fn with_suppressions(mut self, suppressions: Arc<dyn Suppressions>) -> Self {
         self.suppressions = suppressions;
         self
+    }
+
+    /// What strategies demand of the register from now on.
+    pub fn demand(&self, demands: Demands) {
+        self.demands.store(Some(Arc::new(demands)));
     }
 
     /// The lists of those to whom a sender may not write.
@@ -185,13 +194,24 @@ impl Registry {
         }
     }
 
-    /// As [`Self::reach`], and whether this sender may write to the recipient there at all. What the
+    /// As [`Self::reach`], and whether this sender may write to the recipient there at all, with this strategy. What the
     /// registry adds to a recipient counts too: a number that said STOP is not reached by its NISS.
-    pub fn reach_of(&self, sender: Institution, recipient: &Recipient, channel: Channel, now: Timestamp) -> Reach {
-        match self.suppressions.bar(sender, &self.resolve(recipient), channel) {
-            Some(bar) => Reach::Barred(bar.failure()),
-            None => self.reach(recipient, channel, now),
+    pub fn reach_of(
+        &self,
+        (sender, strategy): (Institution, &str),
+        recipient: &Recipient,
+        channel: Channel,
+        now: Timestamp,
+    ) -> Reach {
+        let whole = self.resolve(recipient);
+        if let Some(bar) = self.suppressions.bar(sender, &whole, channel) {
+            return Reach::Barred(bar.failure());
         }
+        let demands = self.demands.load();
+        if demands.as_ref().is_some_and(|demands| !demands.are_met(sender, strategy, whole.niss, now)) {
+            return Reach::Barred(Failure::NotInRegister);
+        }
+        self.reach(recipient, channel, now)
     }
 
     /// Its figures.

@@ -116,7 +116,9 @@ impl Supervisor {
         let now = self.parts.clock.now();
         let registry = &self.parts.registry;
         let reach = |channel: Channel| match self.desk(channel) {
-            Some(_) => registry.reach_of(envelope.institution, &envelope.recipient, channel, now),
+            Some(_) => {
+                registry.reach_of((envelope.institution, &envelope.strategy.name), &envelope.recipient, channel, now)
+            }
             // A channel that this installation doesn't have reaches nobody.
             None => life::Reach::No,
         };

@@ -240,8 +240,9 @@ pub async fn check(app: web::Data<App>, caller: Caller, body: JsonBody) -> Resul
         let channel = step.channel;
         let desk = broker.desk(channel);
         // A channel that this installation doesn't have reaches nobody.
-        let reach =
-            desk.map_or(Reach::No, |_| registry.reach_of(caller.institution(), &single.recipient, channel, rules.now));
+        let reach = desk.map_or(Reach::No, |_| {
+            registry.reach_of((caller.institution(), &terms.strategy.name), &single.recipient, channel, rules.now)
+        });
         let parts = if channel == Channel::SMS { sms.parts } else { 1 };
         let price = caller.known.prices.price(channel.as_str(), parts);
         let is_skipped =

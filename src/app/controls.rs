@@ -15,6 +15,7 @@ use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::Transport;
+use estafette_actors::register::Demands;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -142,6 +143,9 @@ impl Controls {
         self.broker.service().set_threshold(blueprint.urgent_within);
         self.backoff.store(Arc::new(blueprint.backoff));
         self.prices.store(Arc::new(blueprint.prices));
+        if let Some(dossiers) = &self.data.dossiers {
+            self.broker.registry().demand(Demands::new(Arc::clone(dossiers) as _, blueprint.demands));
+        }
         self.api.know(faces.known());
         self.admin.store(Arc::new(faces.admin));
         telemetry::set_level(&config.log.level);

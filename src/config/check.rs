@@ -171,6 +171,7 @@ impl<'m> Checker<'m> {
             drain: self.seconds("shutdown.drain_seconds", raw.shutdown.drain_seconds, 0, 300),
             keys: super::Keys::default(),
             institutions: self.institutions(&raw.institution, &strategies),
+            demands: self.demands(&raw.strategy, raw.register.enabled),
             strategies,
         }
     }

@@ -1,6 +1,6 @@
 //! The configuration as the program uses it: real durations, counts that are not zero, domain
 //! types. Whoever holds a [`Config`] checks nothing again.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use estafette_actors::delivery::PerRecipient;
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
+use estafette_actors::domain::dossier::Code;
 use estafette_actors::domain::language::Language;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
@@ -70,6 +71,8 @@ pub struct Config {
     pub institutions: Vec<Institution>,
     /// Strategies, the built-in ones first; names are unique.
     pub strategies: Vec<Strategy>,
+    /// The dossier types of which a strategy demands one, by its name.
+    pub demands: HashMap<Box<str>, Vec<Code>>,
     /// The folder that backups go to.
     pub backup_folder: PathBuf,
     /// What stops the program: how long what is under way may take to end.

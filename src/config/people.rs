@@ -1,8 +1,9 @@
 //! Checks of institutions and strategies: the parts of the configuration that are lists.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use estafette_actors::domain::cbe::Cbe;
+use estafette_actors::domain::dossier::Code;
 use estafette_actors::domain::language::Language;
 use estafette_actors::domain::strategy::{self, Condition, OnUnknown, Order, Otherwise, Step, Strategy, Success};
 use estafette_actors::domain::submission;
@@ -113,6 +114,23 @@ impl Checker<'_> {
             }
         }
         strategies
+    }
+
+    /// Of which dossier types each strategy demands one.
+    pub(super) fn demands(&mut self, raw: &[raw::Strategy], has_register: bool) -> HashMap<Box<str>, Vec<Code>> {
+        let mut demands = HashMap::new();
+        for (place, one) in raw.iter().enumerate().filter(|(_, one)| !one.require_dossier.is_empty()) {
+            let key = format!("strategy.{place}.require_dossier");
+            if !has_register {
+                self.wrong(&key, "needs the register: set register.enabled, or leave it out");
+            }
+            let codes: Result<Vec<Code>, _> = one.require_dossier.iter().map(|code| Code::parse(code)).collect();
+            match codes {
+                Ok(codes) => drop(demands.insert(one.name.clone().into(), codes)),
+                Err(error) => self.wrong(&key, error.to_string()),
+            }
+        }
+        demands
     }
 
     fn step(&mut self, table: &str, raw: &raw::Step) -> Option<Step> {

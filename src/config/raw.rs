@@ -314,6 +314,7 @@ pub struct Strategy {
     pub name: String,
     pub on_unknown: String,
     pub order: String,
+    pub require_dossier: Vec<String>,
     pub step: Vec<Step>,
 }
 
@@ -576,7 +577,13 @@ impl Default for Institution {
 
 impl Default for Strategy {
     fn default() -> Self {
-        Self { name: String::new(), on_unknown: "fail".into(), order: "given".into(), step: Vec::new() }
+        Self {
+            name: String::new(),
+            on_unknown: "fail".into(),
+            order: "given".into(),
+            require_dossier: Vec::new(),
+            step: Vec::new(),
+        }
     }
 }
 

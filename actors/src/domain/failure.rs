@@ -32,11 +32,13 @@ pub enum Failure {
     OutcomeUnknown,
     /// A row whose key came before in its broadcast: the first one counts.
     DuplicateRow,
+    /// The strategy demands that the sender has the recipient in its register, and it has not.
+    NotInRegister,
 }
 
 impl Failure {
     /// Every failure, in the order in which they are stored (see [`Self::code`]).
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Unreachable,
         Self::Suppressed,
         Self::RejectedByChannel,
@@ -50,6 +52,7 @@ impl Failure {
         Self::Cancelled,
         Self::OutcomeUnknown,
         Self::DuplicateRow,
+        Self::NotInRegister,
     ];
 
     /// Whether the same step may succeed when it is tried again later.
@@ -83,6 +86,7 @@ impl Failure {
             Self::Cancelled => "cancelled",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::DuplicateRow => "duplicate_row",
+            Self::NotInRegister => "not_in_register",
         }
     }
 }
