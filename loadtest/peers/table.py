@@ -59,6 +59,9 @@ ROWS = {
         ("estafette", f"{ESTAFETTE}, to the last callback settled", SYNCED, None, None),
         ("estafette, handed over", f"{ESTAFETTE}, to the last hand-over", SYNCED, None, None),
         ("raw", "bare loop on the same GovApp, 64 connections", "", "estafette", None),
+        ("estafette, one call to many", f"{ESTAFETTE}, one call to many, to the last callback settled", SYNCED, None, None),
+        ("estafette, one call to many, handed over", f"{ESTAFETTE}, one call to many, to the last hand-over", SYNCED, None, None),
+        ("raw, one call to many", "bare loop on the same GovApp, 250 receivers a call", "", "estafette, one call to many", None),
     ]),
 }
 KINDS = {"raw": RAW, "estafette": OWN}
@@ -178,7 +181,7 @@ def drawing(found):
         title, _, known = ROWS[row]
         shown = [side for side in known if side[0] in sides]
         most = max(max(sides[side[0]].values()) for side in shown)
-        others = max(max(sides[side[0]].values()) for side in shown if side[0] != "raw")
+        others = max(max(sides[side[0]].values()) for side in shown if side[0].split(",")[0] != "raw")
         most = min(most, 2 * others)
         parts.append(f'<text x="16" y="{y}" class="title">{escape(title)}</text>')
         y += 10

@@ -182,6 +182,11 @@ impl Simulators {
         self.world.desk(channel).read(Book::count)
     }
 
+    /// In how many requests that recorded something a channel took its messages.
+    pub fn calls(&self, channel: Channel) -> u64 {
+        self.world.desk(channel).calls()
+    }
+
     /// What a channel took after sequence `after`, at most `limit` entries, of one reference where one is given.
     pub fn ledger(&self, channel: Channel, reference: Option<&str>, after: u64, limit: usize) -> Page {
         self.world.desk(channel).page(reference, after, limit)
@@ -274,8 +279,8 @@ fn routes(app: &mut web::ServiceConfig, world: Data<World>) {
         .configure(|app| {
             let path = |rest: &str| format!("/govapp/api/v1/pushNotifications/notifications{rest}");
             app.route(&path("/receivers"), web::get().to(govapp::receivers))
-                .route(&path("/receivers/{id}/notifications"), web::post().to(govapp::to_one))
-                .service(web::resource(path("")).get(govapp::notifications).post(govapp::to_many))
+                .route(&path("/receivers/{id}/notifications"), web::post().to(govapp::sending::to_one))
+                .service(web::resource(path("")).get(govapp::notifications).post(govapp::sending::to_many))
                 .route("/govapp/callback", web::put().to(govapp::set_callback));
         })
         .route("/ebox/oauth/token", web::post().to(ebox::token::issue))

@@ -1,7 +1,8 @@
 //! GovApp: notifications to the receivers (devices) of a citizen.
 //!
 //! A letter goes to each active receiver, under one correlation id: our reference. Nobody without a
-//! receiver is sent anything. Invariant: the letter counts as sent when one receiver's copy was taken,
+//! receiver is sent anything. Letters that say the same go in one call to many, each under its own reference
+//! and with its own outcome. Invariant: the letter counts as sent when one receiver's copy was taken,
 //! and as unknown when one may have been. What is kept of receivers is bounded and short-lived, and
 //! never the absence of one: a citizen who installs the app is reached at once.
 use std::sync::Arc;
@@ -17,15 +18,21 @@ use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{CallbackError, CallbackRequest, Inquiry, Letter, Received, ReceiverKey, Transport};
 use futures_util::future::{self, BoxFuture};
 use reqwest::{Method, RequestBuilder};
-use serde::Deserialize;
 use uuid::Uuid;
+
+use gathering::{Gathering, Told};
 
 use super::expiring::Expiring;
 use super::http::{Effect, Peer, Trouble, failed};
 use super::settings::{Checks, Secret, Table, address, span};
 use super::{Error, http};
 
+mod calls;
+mod gathering;
+mod settings;
 mod wire;
+
+pub use settings::Settings;
 
 const NAME: &str = "govapp";
 /// Devices of one citizen that are notified; more is a mistake of the platform.
@@ -36,51 +43,6 @@ const PAGE: usize = 100;
 const HEARD_FOR: Duration = Duration::from_secs(60);
 /// Citizens whose receivers are remembered.
 const REMEMBERED: usize = 100_000;
-
-/// `[channels.govapp]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// The platform's address, up to and without `/api/v1`.
-    pub base_url: String,
-    /// Its bearer token.
-    pub token: Secret,
-    /// Time limit of each request, in milliseconds. Default 5,000. A letter takes up to three requests one after the
-    /// other, which together must stay below `attempt_timeout_seconds` of `[delivery.govapp]`.
-    #[serde(default = "five_seconds")]
-    pub timeout_ms: u64,
-    /// How long a citizen's receivers are remembered, in milliseconds; 0 asks each time. Default 60,000.
-    #[serde(default = "a_minute")]
-    pub receivers_cache_ms: u64,
-    /// What the platform sends in `x-callback-secret`; without it callbacks are refused.
-    #[serde(default)]
-    pub callback_secret: Option<Secret>,
-    /// Whether notifications are asked for regularly. Only needed when callbacks can't reach us. Default false.
-    #[serde(default)]
-    pub poll: bool,
-    /// How old a notification may be for its events to be still asked for, in milliseconds. Default one day.
-    #[serde(default = "a_day")]
-    pub poll_back_ms: u64,
-    /// Pages of 100 notifications read in one poll at most. Default 100.
-    #[serde(default = "hundred")]
-    pub poll_pages: usize,
-}
-
-fn five_seconds() -> u64 {
-    5_000
-}
-
-fn a_minute() -> u64 {
-    60_000
-}
-
-fn a_day() -> u64 {
-    24 * 3_600_000
-}
-
-fn hundred() -> usize {
-    100
-}
 
 /// Makes the channel from its table.
 pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
@@ -96,6 +58,7 @@ struct Inner {
     token: Secret,
     callback_secret: Option<Secret>,
     receivers: Expiring<Identifier, Arc<[Uuid]>>,
+    gathering: Gathering,
     poll: Option<(Duration, usize)>,
 }
 
@@ -108,16 +71,20 @@ impl GovApp {
         checks.note(settings.token.check(NAME, "token"));
         checks.note(settings.callback_secret.as_ref().map_or(Ok(()), |secret| secret.check(NAME, "callback_secret")));
         let back = checks.note(span(NAME, "poll_back_ms", settings.poll_back_ms));
+        let within = checks.note(settings.within());
+        let most = checks.note(settings.most());
         let peer = base.as_deref().zip(timeout).map(|(base, timeout)| Peer::new(NAME, base, timeout));
         let peer = peer.and_then(|peer| checks.note(peer));
-        let (base, peer, back) =
-            checks.made(base.zip(peer).zip(back).map(|((base, peer), back)| (base, peer, back)))?;
+        let gathering = most.zip(within).map(|(most, within)| Gathering::new(most, within));
+        let parts = base.zip(peer).zip(back.zip(gathering));
+        let ((base, peer), (back, gathering)) = checks.made(parts)?;
         Ok(Self(Arc::new(Inner {
             peer,
             base: format!("{base}/api/v1/pushNotifications/notifications"),
             token: settings.token,
             callback_secret: settings.callback_secret,
             receivers: Expiring::new(Duration::from_millis(settings.receivers_cache_ms), REMEMBERED),
+            gathering,
             poll: settings.poll.then_some((back, settings.poll_pages.max(1))),
         })))
     }
@@ -139,7 +106,10 @@ impl Transport for GovApp {
 
     fn inquire(&self, letter: Letter) -> BoxFuture<'static, Inquiry> {
         let inner = Arc::clone(&self.0);
-        Box::pin(async move { inner.inquire(&letter).await })
+        Box::pin(async move {
+            inner.gathering.ended(letter.reference).await;
+            inner.inquire(&letter).await
+        })
     }
 
     fn can_tell(&self) -> &'static str {
@@ -199,7 +169,7 @@ impl Inner {
         self.peer.request(method, &format!("{}{path}", self.base)).bearer_auth(self.token.expose())
     }
 
-    async fn send(&self, letter: &Letter) -> Outcome {
+    async fn send(self: &Arc<Self>, letter: &Letter) -> Outcome {
         let (who, receivers) = match self.find(letter).await {
             Ok(Some(found)) => found,
             Ok(None) => return failed(Failure::Unreachable),
@@ -207,9 +177,14 @@ impl Inner {
         };
         let sealed = &letter.envelope.content.sealed;
         let outcome = if sealed.is_empty() {
-            let notification = wire::Notification::of(letter);
-            let copies = receivers.iter().map(|receiver| self.notify(*receiver, &notification));
-            best(future::join_all(copies).await)
+            match self.together(letter, &receivers).await {
+                Told::Outcome(outcome) => outcome,
+                Told::Alone => {
+                    let notification = wire::Notification::of(&letter.envelope, letter.reference.to_string());
+                    let copies = receivers.iter().map(|receiver| self.notify(*receiver, &notification));
+                    best(future::join_all(copies).await)
+                }
+            }
         } else {
             // To devices of this citizen only, and to each what only it can read.
             let theirs = sealed.iter().filter(|(to, _)| receivers.contains(&Uuid::from_u128(to.0)));
@@ -296,9 +271,7 @@ impl Inner {
         };
         match created {
             Ok(created) => Outcome::Is(AttemptStatus::Sent, Some(created.id)),
-            // The receiver was there at the look-up and is not active any more.
-            Err(Trouble::Status { status, .. }) if status.as_u16() == 404 => failed(Failure::Unreachable),
-            Err(trouble) => trouble.outcome(Effect::Post),
+            Err(trouble) => refused(&trouble),
         }
     }
 
@@ -350,6 +323,15 @@ impl Inner {
 fn known_to_govapp(recipient: &Recipient) -> Vec<Identifier> {
     let mobile = recipient.mobile.map(Identifier::Mobile);
     mobile.into_iter().chain(recipient.niss.map(Identifier::Niss)).collect()
+}
+
+/// What it says of a letter that its notification was not taken, or may not have been.
+fn refused(trouble: &Trouble) -> Outcome {
+    match trouble {
+        // The receiver was there at the look-up and is not active any more.
+        Trouble::Status { status, .. } if status.as_u16() == 404 => failed(Failure::Unreachable),
+        trouble => trouble.outcome(Effect::Post),
+    }
 }
 
 /// What the outcomes of several copies say of the letter: sent if one was, unknown if one may have been.

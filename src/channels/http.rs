@@ -115,6 +115,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the request was refused for what it says, so that nothing of it was taken and others may well be.
+    pub fn blames_request(&self) -> bool {
+        self.status().is_some_and(|status| matches!(status, 400..=499) && !matches!(status, 401 | 403 | 408 | 429))
+    }
+
     /// The status, when there was one.
     pub fn status(&self) -> Option<u16> {
         match self {

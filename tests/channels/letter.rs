@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::content::Content;
-use estafette_actors::domain::id::{AttemptRef, MessageId};
+use estafette_actors::domain::id::{AttemptRef, BroadcastId, MessageId};
 use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::niss::Niss;
@@ -50,6 +50,20 @@ pub fn saying(recipient: Recipient, text: &str) -> Letter {
 pub fn valid_for(letter: Letter, span: Duration) -> Letter {
     let valid_until = SystemClock.now().plus(span);
     Letter { envelope: Arc::new(Envelope { valid_until, ..Envelope::clone(&letter.envelope) }), ..letter }
+}
+
+/// Rows of one broadcast, which all have the content of the first letter.
+pub fn rows(recipients: impl IntoIterator<Item = Recipient>) -> Vec<Letter> {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+    let shared = letter(mobile(MOBILE));
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let chunk = BroadcastId::new(shared.envelope.accepted_at, 0, number).chunk(0);
+    let row = |(index, recipient)| {
+        let id = chunk.row(index);
+        let envelope = Envelope { id, recipient, lane: Lane::Bulk, ..Envelope::clone(&shared.envelope) };
+        Letter { reference: AttemptRef::first(id, 0), recipient, envelope: Arc::new(envelope), ..shared.clone() }
+    };
+    (0..).zip(recipients).map(row).collect()
 }
 
 pub fn of(recipient: Recipient, content: Content) -> Letter {

@@ -8,6 +8,7 @@ mod ebox;
 mod example;
 mod file;
 mod govapp;
+mod govapp_many;
 mod letter;
 mod ringring;
 #[cfg(feature = "sandbox")]

@@ -1,7 +1,7 @@
 //! What the channels took, beside what the broker says of it.
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use estafette_loadtest::ledger::{Entry, Outcome};
+use estafette_loadtest::ledger::{Channel, Entry, Outcome};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -78,6 +78,9 @@ pub async fn agree(world: &World, channels: &Channels) -> anyhow::Result<()> {
         "crash: the channels took {taken} references, {twice} of them more than once, all marked; \
          of SMS {WEB} {web}, {PARTS} {parts}, {WHOLE} {whole}"
     );
+    let entries = |channel| channels.first.count(channel).total;
+    let (notified, calls) = (entries(Channel::Govapp), channels.first.calls(Channel::Govapp));
+    eprintln!("crash: {notified} notifications over GovApp in {calls} calls");
     Ok(())
 }
 

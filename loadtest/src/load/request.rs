@@ -73,6 +73,25 @@ impl Requests {
         Self((0..DISTINCT).map(one).collect())
     }
 
+    /// The same, to so many receivers in each call.
+    pub fn notifications_to_many(
+        address: SocketAddr,
+        token: &str,
+        receivers: &[String],
+        most: usize,
+        body: &serde_json::Value,
+    ) -> Self {
+        let one = |(call, receivers): (usize, &[String])| {
+            let own = |(place, id): (usize, &String)| json!({ "id": id, "messageCorrelationId": format!("direct-{call}-{place}") });
+            let mut body = body.clone();
+            body["messageCorrelationId"] = json!(format!("direct-{call}"));
+            body["receivers"] = receivers.iter().enumerate().map(own).collect();
+            let path = "/govapp/api/v1/pushNotifications/notifications";
+            post(address, path, &format!("Authorization: Bearer {token}\r\n"), &body)
+        };
+        Self(receivers.chunks_exact(most).enumerate().map(one).collect())
+    }
+
     /// The one of this turn.
     pub fn get(&self, turn: usize) -> &[u8] {
         &self.0[turn % self.0.len()]

@@ -59,6 +59,8 @@ pub(crate) enum Refusal {
 #[derive(Default)]
 struct Counters {
     requests: AtomicU64,
+    /// Of them, those that brought something into the ledger.
+    calls: AtomicU64,
     refused: AtomicU64,
     lost: AtomicU64,
 }
@@ -67,6 +69,7 @@ struct Counters {
 #[derive(Serialize)]
 pub(crate) struct Figures {
     requests: u64,
+    calls: u64,
     refused: u64,
     lost: u64,
     ledger: Count,
@@ -211,7 +214,7 @@ impl Desk {
     pub(crate) fn record<'a>(&self, facts: impl Iterator<Item = Fact<'a>>) -> Vec<u64> {
         let mut keeper = lock(&self.keeper);
         let Keeper { book, file } = &mut *keeper;
-        let sequences = facts
+        let sequences: Vec<u64> = facts
             .map(|fact| {
                 if let Some(file) = file {
                     file.push(&fact);
@@ -219,6 +222,7 @@ impl Desk {
                 book.record(fact)
             })
             .collect();
+        self.counters.calls.fetch_add(u64::from(!sequences.is_empty()), Relaxed);
         if let Some(Err(error)) = file.as_mut().map(LedgerFile::flush) {
             tracing::error!(channel = self.channel.name(), %error, "the ledger on disk is incomplete: free space and start again");
         }
@@ -242,9 +246,15 @@ impl Desk {
         }
     }
 
+    /// Requests that brought something into the ledger.
+    pub(crate) fn calls(&self) -> u64 {
+        self.counters.calls.load(Relaxed)
+    }
+
     pub(crate) fn figures(&self) -> Figures {
         Figures {
             requests: self.counters.requests.load(Relaxed),
+            calls: self.calls(),
             refused: self.counters.refused.load(Relaxed),
             lost: self.counters.lost.load(Relaxed),
             ledger: self.read(Book::count),

@@ -155,14 +155,57 @@ async fn events_of_many_receivers_come_in_few_posts() {
         ids.extend(receivers(&running, &number(index)).await);
     }
     let mut body = content("all");
-    body["receiverIds"] = json!(ids);
+    body["receivers"] = ids.iter().map(|id| json!({ "id": id })).collect();
     let (status, created) = ask(running.client.post(running.url(BASE)).json(&body)).await;
     assert_eq!((status, created["notifications"].as_array().map(Vec::len)), (StatusCode::CREATED, Some(100)));
     assert_eq!(events(&mut broker, 300).await.len(), 300);
     let page = running.ledger("govapp", "all").await;
     assert_eq!((page.total, page.duplicates), (100, 0));
+    assert_eq!(running.get("/stats").await["govapp"]["calls"], 1);
     let posts = running.get("/stats").await["callbacks"]["posts"].as_u64().expect("a number");
     assert!(posts <= 60, "{posts} posts");
+}
+
+#[actix_web::test]
+async fn each_of_many_receivers_has_its_own_correlation_id_and_its_own_error() {
+    let mut broker = Broker::start();
+    let mut settings = all_reachable(&broker);
+    settings.govapp.opened = 0.0;
+    let running = Running::start(settings).await;
+    let refusing = format!("phoneNumber={}", &Behaviour::Reject.mobile(0)[1..]);
+    let [mut one, mut two] = [receivers(&running, &number(1)).await, receivers(&running, &number(2)).await];
+    let [one, two, refusing] = [one.remove(0), two.remove(0), receivers(&running, &refusing).await.remove(0)];
+    let gone = "018f0000-0000-7000-8000-000000000000";
+    let to = |id: &str, own: &str| json!({ "id": id, "messageCorrelationId": own });
+    let many = |to: Value| {
+        let mut body = content("call");
+        body["receivers"] = to;
+        ask(running.client.post(running.url(BASE)).json(&body))
+    };
+    let (status, told) = many(json!([to(&one, "a"), to(gone, "b"), to(&refusing, "c"), { "id": two }])).await;
+    assert_eq!(status, 201, "{told}");
+    let list = |name: &str, value: &str| -> Vec<(String, Value)> {
+        let list = told[name].as_array().expect("a list").iter();
+        list.map(|one| (one["receiverId"].as_str().expect("an id").to_owned(), one[value].clone())).collect()
+    };
+    let created = list("notifications", "id");
+    assert_eq!(created.iter().map(|(to, _)| to).collect::<Vec<_>>(), [&one, &two]);
+    assert_eq!(list("errors", "status"), [(gone.to_owned(), json!(404)), (refusing.clone(), json!(422))]);
+    let mut events = events(&mut broker, 2).await;
+    events.sort_by_key(|event| event["messageCorrelationId"].to_string());
+    for (event, (own, (receiver, id))) in events.iter().zip(["a", "call"].iter().zip(&created)) {
+        assert_eq!((&event["messageCorrelationId"], &event["notificationId"]), (&json!(own), id));
+        assert_eq!(event["receiverId"], json!(receiver));
+    }
+    for (own, taken) in [("a", 1), ("b", 0), ("c", 0), ("call", 1)] {
+        assert_eq!(running.ledger("govapp", own).await.entries.len(), taken, "{own}");
+    }
+    let (status, told) = many(json!([to(gone, "d")])).await;
+    assert_eq!((status, &told["notifications"]), (StatusCode::CREATED, &json!([])));
+    for wrong in [json!([]), json!([{ "id": "x" }]), json!(["018f0000-0000-7000-8000-000000000000"])] {
+        assert_eq!(many(wrong.clone()).await.0, 400, "{wrong}");
+    }
+    assert_eq!(running.get("/stats").await["govapp"]["calls"], 1);
 }
 
 #[actix_web::test]

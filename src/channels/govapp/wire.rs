@@ -1,5 +1,6 @@
 //! GovApp's JSON. Sources: the platform's published sender interface; the body of a notification is
-//! ours (title, body and languages by ISO 639-1 code).
+//! ours (title, body and languages by ISO 639-1 code), and so is what a call to many says of each receiver:
+//! `receivers`, each with its own correlation id, and in the answer `notifications` and `errors`.
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -10,10 +11,12 @@ use estafette_actors::domain::jwe::{self, Jwe};
 use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::receipt::{About, Receipt};
 use estafette_actors::domain::status::AttemptStatus;
+use estafette_actors::domain::submission::Envelope;
 use estafette_actors::ports::{Letter, ReceiverKey};
+use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::channels::wording;
+use crate::channels::{Trouble, wording};
 
 /// The answer to a look-up of receivers.
 #[derive(Default, Deserialize)]
@@ -44,7 +47,7 @@ impl Receiver {
     }
 }
 
-/// What is sent to a receiver.
+/// What is sent to a receiver, or to many.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Notification<'a> {
@@ -59,13 +62,25 @@ pub(super) struct Notification<'a> {
     pub(super) languages: Vec<&'static str>,
     /// RFC 3339, UTC.
     pub(super) available_until_date: String,
+    /// Of a call to many, the call's own.
     pub(super) message_correlation_id: String,
+    /// Of a call to many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) receivers: Vec<To<'a>>,
+}
+
+/// One of many receivers, with what its events are to be told under.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct To<'a> {
+    pub(super) id: uuid::Uuid,
+    pub(super) message_correlation_id: &'a str,
 }
 
 impl<'a> Notification<'a> {
-    /// The letter in all its languages.
-    pub(super) fn of(letter: &'a Letter) -> Self {
-        let content: &Content = &letter.envelope.content;
+    /// The content in all its languages.
+    pub(super) fn of(envelope: &'a Envelope, message_correlation_id: String) -> Self {
+        let content: &Content = &envelope.content;
         let public_title = wording::titles(content);
         let mut private_body = BTreeMap::new();
         for language in public_title.languages() {
@@ -77,13 +92,12 @@ impl<'a> Notification<'a> {
             public_title,
             private_body,
             encrypted_body: None,
-            available_until_date: letter.envelope.valid_until.to_string(),
-            message_correlation_id: letter.reference.to_string(),
+            available_until_date: envelope.valid_until.to_string(),
+            message_correlation_id,
+            receivers: Vec::new(),
         }
     }
-}
 
-impl<'a> Notification<'a> {
     /// What is encrypted for one receiver, with the titles given or a neutral one: only these travel in clear, and never a
     /// text that is meant for other channels.
     pub(super) fn sealed(letter: &'a Letter, jwe: &'a Jwe) -> Self {
@@ -95,6 +109,7 @@ impl<'a> Notification<'a> {
             encrypted_body: Some(jwe.as_str()),
             available_until_date: letter.envelope.valid_until.to_string(),
             message_correlation_id: letter.reference.to_string(),
+            receivers: Vec::new(),
         }
     }
 }
@@ -103,6 +118,43 @@ impl<'a> Notification<'a> {
 #[derive(Deserialize)]
 pub(super) struct Created {
     pub(super) id: Box<str>,
+}
+
+/// The answer to a call to many.
+#[derive(Deserialize)]
+pub(super) struct ManyCreated {
+    pub(super) notifications: Vec<CreatedFor>,
+    #[serde(default)]
+    pub(super) errors: Vec<ErrorFor>,
+}
+
+/// The notification of one of many receivers.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreatedFor {
+    pub(super) id: Box<str>,
+    pub(super) receiver_id: uuid::Uuid,
+}
+
+/// Why one of many receivers was not notified: as a call to it alone would have been answered.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ErrorFor {
+    pub(super) receiver_id: uuid::Uuid,
+    status: u16,
+    #[serde(default)]
+    code: Option<Box<str>>,
+}
+
+impl ErrorFor {
+    /// The same as the answer to one.
+    pub(super) fn trouble(&self) -> Trouble {
+        let body = self.code.as_ref().map(|code| serde_json::json!({ "code": code }).to_string().into_bytes());
+        match StatusCode::from_u16(self.status) {
+            Ok(status) => Trouble::Status { status, retry_after: None, body: body.unwrap_or_default() },
+            Err(_) => Trouble::Unreadable,
+        }
+    }
 }
 
 /// A page of notifications.

@@ -13,7 +13,7 @@ use estafette_loadtest::{Settings, Simulators, mobile};
 use serde_json::{Value, json};
 
 use super::counter::Counter;
-use super::rows::{Format, TEXT};
+use super::rows::{Format, SHARED_TEXT, TEXT};
 use super::sample::{Report, Sample};
 use super::submit::{Until, submit, wait};
 use super::{parse, through};
@@ -28,6 +28,8 @@ const REMEMBERED: u64 = 100_000;
 const CONNECTIONS: usize = 64;
 /// Receivers that it notifies in turn.
 const RECEIVERS: u64 = 1_000;
+/// Receivers in one of its calls to many: as many as attempts are under way at a channel by default.
+const MANY: usize = 250;
 /// How long nothing may move before a run gives up.
 const STALL: Duration = Duration::from_secs(30);
 
@@ -54,6 +56,9 @@ pub struct Arguments {
     /// Rows; to GovApp at most 100,000.
     #[arg(long, default_value_t = 100_000)]
     rows: u64,
+    /// The text is the same for all, and goes over GovApp in calls to many receivers; without it each row has its own words.
+    #[arg(long)]
+    shared: bool,
     /// Events in one callback of GovApp at most.
     #[arg(long, default_value_t = 1)]
     callback_events: usize,
@@ -75,13 +80,19 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "--rows {}: to GovApp at most {REMEMBERED}, for as many receivers the broker remembers",
         arguments.rows
     );
-    let rows = arguments.format.rows(arguments.rows);
+    ensure!(!arguments.shared || arguments.to == To::Govapp, "--shared is for --to govapp");
+    let rows = if arguments.shared {
+        arguments.format.shared_rows(arguments.rows)
+    } else {
+        arguments.format.rows(arguments.rows)
+    };
     let title = format!(
-        "a broadcast of {} rows, {} bytes each in {:?}, to {:?}, {} rounds",
+        "a broadcast of {} rows, {} bytes each in {:?}, to {:?}{}, {} rounds",
         arguments.rows,
         rows.len() as u64 / arguments.rows,
         arguments.format,
         arguments.to,
+        if arguments.shared { ", one call to many" } else { "" },
         arguments.rounds
     );
     let mut report = Report::new(title, arguments.json);
@@ -115,7 +126,7 @@ async fn once(arguments: &Arguments, rows: &str) -> anyhow::Result<Vec<Sample>> 
                 Sample::of("raw", count, took)
             }
             To::Smpp => through::bare(arguments.rows, true, &simulators, &settings).await?,
-            To::Govapp => notify(arguments.rows, &simulators, &settings).await?,
+            To::Govapp => notify(arguments.rows, arguments.shared, &simulators, &settings).await?,
         };
         let mut samples = vec![raw];
         samples.extend(broker(arguments, rows, &simulators, &settings).await?);
@@ -126,8 +137,9 @@ async fn once(arguments: &Arguments, rows: &str) -> anyhow::Result<Vec<Sample>> 
     samples
 }
 
-/// The bare loop to GovApp: notifications over kept connections, to receivers that are known, and callbacks to an endpoint that counts.
-async fn notify(rows: u64, simulators: &Simulators, settings: &Settings) -> anyhow::Result<Sample> {
+/// The bare loop to GovApp: notifications over kept connections, to receivers that are known, each by a call of its own or in calls to
+/// many, and callbacks to an endpoint that counts.
+async fn notify(rows: u64, shared: bool, simulators: &Simulators, settings: &Settings) -> anyhow::Result<Sample> {
     let (address, token) = (simulators.address(), settings.govapp.token.as_deref().unwrap_or("load"));
     let mut receivers = Vec::new();
     let mut connection = Connection::open(address).await?;
@@ -143,18 +155,24 @@ async fn notify(rows: u64, simulators: &Simulators, settings: &Settings) -> anyh
         "publicTitle": { "fr": "Votre rendez-vous" }, "privateBody": { "fr": TEXT }, "languages": ["fr"],
         "availableUntilDate": "2099-12-31",
     });
-    let requests = Arc::new(Requests::notifications(address, token, &receivers, &body));
+    let (requests, each) = if shared {
+        (Requests::notifications_to_many(address, token, &receivers, MANY, &body), MANY as u64)
+    } else {
+        (Requests::notifications(address, token, &receivers, &body), 1)
+    };
+    let (requests, calls) = (Arc::new(requests), rows.div_ceil(each));
+    let rows = calls * each;
     let counter = Counter::start().await?;
     simulators.set_govapp_callback(Some(&format!("http://{}/", counter.address)), &settings.govapp.callback_secret)?;
     let before = counter.count();
     let begun = Instant::now();
-    submit(address, &requests, CONNECTIONS, 0, Until::Count(rows), 201).await?;
+    submit(address, &requests, CONNECTIONS, 0, Until::Count(calls), 201).await?;
     let callbacks = rows.div_ceil(settings.callbacks.batch as u64);
     wait("callbacks", before + callbacks, || counter.count(), || Ok(())).await?;
     let took = begun.elapsed();
     simulators.set_govapp_callback(None, "")?;
     counter.stop().await?;
-    Ok(Sample::of("raw", rows, took))
+    Ok(Sample::of(if shared { "raw, one call to many" } else { "raw" }, rows, took))
 }
 
 async fn broker(
@@ -188,12 +206,21 @@ async fn broker(
         samples.push(Sample::of("estafette", count, stored));
     } else {
         let channel = if arguments.to == To::Smpp { Channel::Smsc } else { Channel::Govapp };
-        let before = simulators.count(channel).total;
+        let (before, calls_before) = (simulators.count(channel).total, simulators.calls(channel));
         sender.start(&broadcast).await?;
         wait("hand-overs", before + count, || simulators.count(channel).total, || own.still_there()).await?;
-        samples.push(Sample::of("estafette, handed over", count, begun.elapsed()));
+        let [handed_over, settled] = if arguments.shared {
+            ["estafette, one call to many, handed over", "estafette, one call to many"]
+        } else {
+            ["estafette, handed over", "estafette"]
+        };
+        samples.push(Sample::of(handed_over, count, begun.elapsed()));
         delivered(&sender, &broadcast, count, &mut own).await?;
-        samples.push(Sample::of("estafette", count, begun.elapsed()));
+        samples.push(Sample::of(settled, count, begun.elapsed()));
+        if arguments.to == To::Govapp {
+            let calls = simulators.calls(channel) - calls_before;
+            ensure!(arguments.shared == (calls < count), "{count} rows went in {calls} calls");
+        }
         let twice = simulators.count(channel).total - before - count;
         ensure!(twice == 0, "{twice} messages were handed over twice");
     }
@@ -205,7 +232,8 @@ async fn broker(
 async fn upload(arguments: &Arguments, rows: &str, own: &Own, sender: &Sender) -> anyhow::Result<(String, Instant)> {
     let broadcast = match arguments.to {
         To::Govapp => {
-            let content = json!({ "title": { "fr": "Votre rendez-vous" }, "text": { "fr": TEXT } });
+            let text = if arguments.shared { SHARED_TEXT } else { TEXT };
+            let content = json!({ "title": { "fr": "Votre rendez-vous" }, "text": { "fr": text } });
             sender.create(&json!({ "strategy": "govapp-only", "content": content })).await?
         }
         To::None | To::Smpp => {

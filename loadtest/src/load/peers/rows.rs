@@ -1,4 +1,4 @@
-//! The recipients of a broadcast with two variables each, as the bytes of an upload, made before the clock runs.
+//! The recipients of a broadcast, with two variables each or with the same text for all, as the bytes of an upload, made before the clock runs.
 //!
 //! Invariant: both forms hold the same rows, and no recipient comes twice below thirty million rows.
 
@@ -18,6 +18,9 @@ pub enum Format {
 /// The texts that the variables stand in, in French; they fit into one SMS.
 pub const TEXT: &str =
     "Bonjour {{NAME}}, votre rendez-vous est le {{DAY}} a 10 h. Repondez STOP pour ne plus rien recevoir.";
+/// A text that is the same for all.
+pub const SHARED_TEXT: &str =
+    "Bonjour, nos bureaux sont fermes le 2 janvier. Repondez STOP pour ne plus rien recevoir.";
 const NAMES: [&str; 8] = ["Marie", "Luc", "Fatima", "Jan", "Sofie", "Ahmed", "Nathalie", "Pieter"];
 
 impl Format {
@@ -29,7 +32,26 @@ impl Format {
         }
     }
 
-    /// `count` rows.
+    /// `count` rows of whom nothing is said but the language.
+    pub fn shared_rows(self, count: u64) -> String {
+        let mut rows = String::with_capacity(count as usize * 96);
+        if self == Self::Csv {
+            rows.push_str("key,mobile,language\n");
+        }
+        for row in 0..count {
+            let mobile = mobile::generate(row);
+            // A String takes all.
+            let _ = match self {
+                Self::Ndjson => {
+                    writeln!(rows, r#"{{"key":"r{row:09}","recipient":{{"mobile":"{mobile}"}},"language":"fr"}}"#)
+                }
+                Self::Csv => writeln!(rows, "r{row:09},{mobile},fr"),
+            };
+        }
+        rows
+    }
+
+    /// `count` rows with their variables.
     pub fn rows(self, count: u64) -> String {
         let mut rows = String::with_capacity(count as usize * 128);
         if self == Self::Csv {
