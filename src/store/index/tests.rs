@@ -191,10 +191,13 @@ fn entries_are_found_while_they_move_to_the_disk() {
                 index.seal().unwrap();
             }
         });
-        for n in 0..5_000_u64 {
+        let mut n = 0_u64;
+        // However slowly the disk takes them: until some have moved.
+        while n < 5_000 || index.figures().runs < 2 {
+            n += 1;
             index.insert(n, 7, 0).unwrap();
             // Both the one just made and one that is moving or has moved.
-            let both = [n, n / 2].map(|hash| index.lookup(hash, u128::MAX));
+            let both = [n, n.div_ceil(2)].map(|hash| index.lookup(hash, u128::MAX));
             if both.iter().any(|found| !matches!(found.as_deref(), Ok([7]))) {
                 done.store(true, std::sync::atomic::Ordering::Relaxed);
                 panic!("lost after {n}: {both:?}");
@@ -202,5 +205,4 @@ fn entries_are_found_while_they_move_to_the_disk() {
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
-    assert!(index.figures().runs > 1, "the test moved something");
 }
