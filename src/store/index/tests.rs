@@ -191,7 +191,6 @@ fn entries_are_found_while_they_move_to_the_disk() {
                 index.seal().unwrap();
             }
         });
-    assert!(index.figures().runs > 1, "the test moved something");
         let mut n = 0_u64;
         // However slowly the disk takes them: until some have moved.
         while n < 5_000 || (index.figures().runs < 2 && n < 1_000_000) {
