@@ -41,7 +41,8 @@ fn mutations() -> Vec<Mutation> {
     };
     let all = vec![Field::Surname, Field::GivenNames, Field::BirthDate, Field::Sex, Field::Language, Field::Deceased];
     let says = [("employer", "0403019261"), ("text", "a \"b\" <c>\r\n\u{1}"), ("x&y", "")];
-    let says: BTreeMap<Box<str>, Box<str>> = says.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let says: BTreeMap<Box<str>, Box<str>> =
+        says.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
     vec![
         one(Change::Replaced { by: niss("17073003384") }),
         one(Change::Restored { from: niss("17073003384") }),
@@ -105,5 +106,8 @@ fn days_and_birth_dates_are_written_as_the_schema_has_them() {
     assert_eq!(date(Date::MIN), "0001-01-01");
     assert_eq!(date(jiff::civil::date(2026, 1, 2)), "2026-01-02");
     let written = |text: &str| birth(BirthDate::parse(text).unwrap());
-    assert_eq!([written("1985"), written("1985-07"), written("1985-07-30")], ["1985-00-00", "1985-07-00", "1985-07-30"]);
+    assert_eq!(
+        [written("1985"), written("1985-07"), written("1985-07-30")],
+        ["1985-00-00", "1985-07-00", "1985-07-30"]
+    );
 }

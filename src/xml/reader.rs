@@ -190,7 +190,9 @@ impl<'s> Reader<'s> {
                 }
                 Event::Comment(_) => {}
                 Event::Decl(declaration) if first => declared(&declaration)?,
-                Event::Decl(_) => return Err(Error::Malformed("an XML declaration stands elsewhere than at the beginning")),
+                Event::Decl(_) => {
+                    return Err(Error::Malformed("an XML declaration stands elsewhere than at the beginning"));
+                }
                 Event::PI(_) => return Err(Error::Instruction),
                 Event::DocType(_) => return Err(Error::DocumentType),
                 Event::Empty(_) => return Err(Error::Malformed("an element is neither begun nor ended")),

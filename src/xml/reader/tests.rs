@@ -9,9 +9,17 @@ fn read(bytes: &[u8]) -> Result<String, At<Error>> {
     loop {
         match reader.next()? {
             Token::Open(tag) => {
-                all.push_str(&format!("<{}{}", tag.name.space.map_or(String::new(), |it| format!("{{{it}}}")), tag.name.local));
+                all.push_str(&format!(
+                    "<{}{}",
+                    tag.name.space.map_or(String::new(), |it| format!("{{{it}}}")),
+                    tag.name.local
+                ));
                 for (name, value) in tag.attributes {
-                    all.push_str(&format!(" {}{}={value}", name.space.map_or(String::new(), |it| format!("{{{it}}}")), name.local));
+                    all.push_str(&format!(
+                        " {}{}={value}",
+                        name.space.map_or(String::new(), |it| format!("{{{it}}}")),
+                        name.local
+                    ));
                 }
                 all.push('>');
             }
@@ -30,10 +38,7 @@ fn error(text: &str) -> Error {
 fn a_document_is_read_with_its_namespaces_references_and_sections() {
     let text = "\u{FEFF}<?xml version='1.0' encoding='UTF-8'?>\n<!-- a --><a xmlns='urn:a' xmlns:b=\"urn:b\" b:c='&lt;&#65;'>\
         x&amp;&#x42;<![CDATA[<&]]><b:d/><e xmlns=''/>\r\n</a>\n";
-    assert_eq!(
-        read(text.as_bytes()).unwrap(),
-        "<{urn:a}a {urn:b}c=<A>x&B<&<{urn:b}d></><e></>\n</>"
-    );
+    assert_eq!(read(text.as_bytes()).unwrap(), "<{urn:a}a {urn:b}c=<A>x&B<&<{urn:b}d></><e></>\n</>");
 }
 
 #[test]
@@ -51,20 +56,51 @@ fn no_document_type_and_no_entity_is_read_however_it_is_written() {
     for text in ["<a>&b;</a>", "<a>&nbsp;</a>", "<a b='&c;'/>"] {
         assert_eq!(error(text), Error::Entity, "{text}");
     }
-    let laughs: String = (1..10)
-        .map(|it| format!("<!ENTITY l{it} \"{}\">", format!("&l{};", it - 1).repeat(10)))
-        .collect();
+    let laughs: String =
+        (1..10).map(|it| format!("<!ENTITY l{it} \"{}\">", format!("&l{};", it - 1).repeat(10))).collect();
     assert_eq!(error(&format!("<!DOCTYPE l [<!ENTITY l0 \"ha\">{laughs}]><l>&l9;</l>")), Error::DocumentType);
 }
 
 #[test]
 fn what_is_not_well_formed_is_refused() {
     for text in [
-        "", " ", "a", "<a>", "<a></b>", "</a>", "<a/><b/>", "<a/>x", "x<a/>", "<a><b></a></b>", "<a b='1' b='2'/>",
-        "<a b=1/>", "<a b/>", "<a b='<'/>", "<a>&</a>", "<a>& b</a>", "<a>]]></a>", "<a><!-- -- --></a>", "<a:b/>",
-        "<a b:c='1'/>", "<1a/>", "<a 1b='1'/>", "<a:b:c xmlns:a='d'/>", "< a/>", "<a", "<a><![CDATA[</a>", "<a><!-- </a>",
-        "<a xmlns:b=''/>", "<a xmlns:xml='urn:b'/>", "<a xmlns:xmlns='urn:b'/>", "<a>&#0;</a>", "<a>&#xFFFE;</a>",
-        "<a b='&#1;'/>", "<a>\u{1}</a>", "<a xmlns:b='u' xmlns:c='u' b:d='1' c:d='2'/>", "<a/>&amp;", " <?xml version='1.0'?><a/>",
+        "",
+        " ",
+        "a",
+        "<a>",
+        "<a></b>",
+        "</a>",
+        "<a/><b/>",
+        "<a/>x",
+        "x<a/>",
+        "<a><b></a></b>",
+        "<a b='1' b='2'/>",
+        "<a b=1/>",
+        "<a b/>",
+        "<a b='<'/>",
+        "<a>&</a>",
+        "<a>& b</a>",
+        "<a>]]></a>",
+        "<a><!-- -- --></a>",
+        "<a:b/>",
+        "<a b:c='1'/>",
+        "<1a/>",
+        "<a 1b='1'/>",
+        "<a:b:c xmlns:a='d'/>",
+        "< a/>",
+        "<a",
+        "<a><![CDATA[</a>",
+        "<a><!-- </a>",
+        "<a xmlns:b=''/>",
+        "<a xmlns:xml='urn:b'/>",
+        "<a xmlns:xmlns='urn:b'/>",
+        "<a>&#0;</a>",
+        "<a>&#xFFFE;</a>",
+        "<a b='&#1;'/>",
+        "<a>\u{1}</a>",
+        "<a xmlns:b='u' xmlns:c='u' b:d='1' c:d='2'/>",
+        "<a/>&amp;",
+        " <?xml version='1.0'?><a/>",
         "<a><?xml version='1.0'?></a>",
     ] {
         assert!(matches!(error(text), Error::Malformed(_)), "{text:?}: {:?}", error(text));
@@ -96,9 +132,14 @@ fn depth_attributes_namespaces_and_names_are_bounded() {
     let many = |what: &str| (0..=ATTRIBUTES).map(|it| format!(" {what}{it}='u{it}'")).collect::<String>();
     assert_eq!(error(&format!("<a{}/>", many("b"))), Error::Names);
     assert_eq!(error(&format!("<a{}/>", many("xmlns:b"))), Error::Names);
-    let declaring: String = (0..10).map(|deep| format!("<a{}>", many(&format!("xmlns:b{deep}x")).rsplit_once(' ').unwrap().0)).collect();
+    let declaring: String =
+        (0..10).map(|deep| format!("<a{}>", many(&format!("xmlns:b{deep}x")).rsplit_once(' ').unwrap().0)).collect();
     assert_eq!(error(&declaring), Error::Names);
-    for text in [format!("<{}/>", "a".repeat(300)), format!("<a b='{}'/>", "c".repeat(3000)), format!("<a xmlns='{}'/>", "d".repeat(300))] {
+    for text in [
+        format!("<{}/>", "a".repeat(300)),
+        format!("<a b='{}'/>", "c".repeat(3000)),
+        format!("<a xmlns='{}'/>", "d".repeat(300)),
+    ] {
         assert_eq!(error(&text), Error::Names);
     }
 }
@@ -112,9 +153,38 @@ fn the_line_of_a_mistake_is_told() {
 /// Pieces from which documents are made that come near to being read.
 fn nearly() -> impl Strategy<Value = String> {
     let pieces = [
-        "<a>", "</a>", "<b/>", "<a xmlns='urn:a'>", "<p:c xmlns:p='urn:p' p:d='&amp;'>", "</p:c>", "&lt;", "&#65;", "&x;", "&", "<",
-        ">", "]]>", "<![CDATA[", "<!--", "-->", "<?xml version='1.0'?>", "<!DOCTYPE a [", "]", "'", "\"", "=", "\u{0}", "é", "\n", "/>",
-        "<?", "?>", "xmlns", ":", "text", " ",
+        "<a>",
+        "</a>",
+        "<b/>",
+        "<a xmlns='urn:a'>",
+        "<p:c xmlns:p='urn:p' p:d='&amp;'>",
+        "</p:c>",
+        "&lt;",
+        "&#65;",
+        "&x;",
+        "&",
+        "<",
+        ">",
+        "]]>",
+        "<![CDATA[",
+        "<!--",
+        "-->",
+        "<?xml version='1.0'?>",
+        "<!DOCTYPE a [",
+        "]",
+        "'",
+        "\"",
+        "=",
+        "\u{0}",
+        "é",
+        "\n",
+        "/>",
+        "<?",
+        "?>",
+        "xmlns",
+        ":",
+        "text",
+        " ",
     ];
     proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..60).prop_map(|pieces| pieces.concat())
 }
