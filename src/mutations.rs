@@ -75,8 +75,7 @@ pub fn inside_voucher(writer: &mut Writer, voucher: &Voucher) {
     days(writer, voucher.from, voucher.until);
     writer.value("count", voucher.count);
     writer.value("bytes", voucher.bytes);
-    let digits: String = voucher.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    writer.value("sha256", digits);
+    writer.value("sha256", Hexadecimal(&voucher.sha256));
     writer.value("madeAt", voucher.made);
     writer.optional("confirmedAt", voucher.confirmed);
 }
@@ -121,6 +120,15 @@ fn days(writer: &mut Writer, from: Date, until: Date) {
         writer.value("beginDate", date(from));
         writer.value("endDate", date(until));
     });
+}
+
+/// Bytes, two small digits each.
+struct Hexadecimal<'b>(&'b [u8]);
+
+impl std::fmt::Display for Hexadecimal<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 const fn gender(sex: Sex) -> &'static str {

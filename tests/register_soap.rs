@@ -272,7 +272,7 @@ async fn files_are_fetched_as_their_vouchers_say_and_confirmed_in_order() {
     let file = call(&face, "FetchMutations", "<sequence>1</sequence>").await;
     let content = base64::engine::general_purpose::STANDARD.decode(file.one("content")).unwrap();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content);
-    let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     assert_eq!((file.one("sha256"), file.one("bytes")), (digits, content.len().to_string()));
     assert!(String::from_utf8(content).unwrap().contains(&format!("<replaced><by>{BCSS}</by></replaced>")));
     assert_eq!(

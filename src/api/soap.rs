@@ -83,11 +83,7 @@ async fn answer(
     caller.profile()?;
     in_plain_utf_8(request)?;
     let body = read_payload(request, payload.into_inner(), app.parts.settings.envelope_bytes, app).await?;
-    let call = envelope::read(&body).map_err(|(fault, told)| {
-        *customer = told;
-        fault
-    })?;
-    *customer = Some(call.customer.clone());
+    let call = envelope::read(&body, customer)?;
     action(request, &call)?;
     let access = access(&caller, &call)?;
     let desk = Desk { register, access: &access, today: today(received.at), places: Places::new(&app.parts.hash) };

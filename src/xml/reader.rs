@@ -210,6 +210,9 @@ impl<'s> Reader<'s> {
         if self.depth > DEPTH {
             return Err(Error::Depth);
         }
+        if !are_apart(start.attributes_raw()) {
+            return Err(Error::Malformed("two attributes have no space between them"));
+        }
         let mut others = vec![];
         // The iterator compares each name with those before: bounded, since so few are taken.
         for (count, attribute) in start.attributes().enumerate() {
@@ -275,6 +278,24 @@ impl<'s> Reader<'s> {
         };
         Ok(Name { space, local: local.into() })
     }
+}
+
+/// Whether a blank follows each value in quotes, unless nothing does.
+fn are_apart(attributes: &str) -> bool {
+    let mut quote = None;
+    let mut ended = false;
+    for byte in attributes.bytes() {
+        if ended && !byte.is_ascii_whitespace() {
+            return false;
+        }
+        ended = quote == Some(byte);
+        match quote {
+            Some(_) if ended => quote = None,
+            None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
+            _ => {}
+        }
+    }
+    true
 }
 
 /// The rules of names, without the tables of XML for what is beyond ASCII: no name of ours is there.

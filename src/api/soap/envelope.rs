@@ -43,13 +43,8 @@ pub struct Call {
     pub request: Request,
 }
 
-/// Reads a call. A fault comes with the customer, when that much was read.
-pub fn read(bytes: &[u8]) -> Result<Call, (Fault, Option<Customer>)> {
-    let mut customer = None;
-    call(bytes, &mut customer).map_err(|fault| (fault, customer))
-}
-
-fn call(bytes: &[u8], told: &mut Option<Customer>) -> Result<Call, Fault> {
+/// Reads a call. Who asks is `told` as soon as it is read, so that a fault can name them too.
+pub fn read(bytes: &[u8], told: &mut Option<Customer>) -> Result<Call, Fault> {
     let mut decoder = Decoder::new(bytes)?;
     envelope(&mut decoder)?;
     if let Some(header) = decoder.tag_if(|name| name.is(Some(ENVELOPE), "Header"))? {

@@ -1,6 +1,7 @@
 //! Where an answer of rows ended, as a text that means something to the one who asked the same question, and to nobody else.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::register::{Place, Question};
 
@@ -21,8 +22,8 @@ impl<'h> Places<'h> {
     }
 
     /// The seal of a question: who asks, of whose register, for which rows.
-    pub fn of(&self, asking: Institution, owner: Institution, asked: &Question) -> Seal<'h> {
-        let niss = asked.niss.map(|niss| niss.as_u64());
+    pub fn of(self, asking: Institution, owner: Institution, asked: &Question) -> Seal<'h> {
+        let niss = asked.niss.map(Niss::as_u64);
         let period = asked.period.map(|period| (period.begin(), period.end()));
         let context = format!("register rows {asking} {owner} {niss:?} {:?} {period:?} ", asked.code);
         Seal { hash: self.hash, context }
@@ -55,7 +56,7 @@ impl Seal<'_> {
             return None;
         }
         let (niss, begin, code) = serde_json::from_slice(&plain).ok()?;
-        Some(Place { niss: estafette_actors::domain::niss::Niss::from_trusted_u64(niss), code, begin })
+        Some(Place { niss: Niss::from_trusted_u64(niss), code, begin })
     }
 
     fn tag(&self, plain: &[u8]) -> [u8; TAG] {
@@ -80,7 +81,6 @@ mod tests {
     use std::sync::Arc;
 
     use estafette_actors::domain::dossier::Code;
-    use estafette_actors::domain::niss::Niss;
 
     use super::*;
 

@@ -99,16 +99,18 @@ impl Outcome {
             Self::Inscribed(niss, inscribed) => inscription(writer, *niss, inscribed),
             Self::Removed(niss, removed) => writer.element("removal", |writer| {
                 writer.value("ssin", niss.digits());
-                removed.touched.iter().for_each(|row| period(writer, "touched", *row));
-                removed.left.iter().for_each(|row| period(writer, "left", *row));
+                periods(writer, "touched", &removed.touched);
+                periods(writer, "left", &removed.left);
             }),
             Self::Rows(rows, next) => {
-                rows.iter().for_each(|one| row(writer, one));
+                for one in rows {
+                    row(writer, one);
+                }
                 writer.optional("next", next.as_ref());
             }
-            Self::Hits(hits) => hits.iter().for_each(|one| hit(writer, "hit", one)),
+            Self::Hits(found) => hits(writer, "hit", found),
             Self::Created(niss) => writer.value("ssin", niss.digits()),
-            Self::Alike(hits) => hits.iter().for_each(|one| hit(writer, "alike", one)),
+            Self::Alike(found) => hits(writer, "alike", found),
             Self::Corrected(niss, person) => {
                 writer.value("ssin", niss.digits());
                 writer.element("person", |writer| inside_person(writer, person, None));
@@ -165,7 +167,9 @@ impl Reply {
         self.status(&mut writer, operation);
         if !self.anomalies.is_empty() {
             writer.element("businessAnomalies", |writer| {
-                self.anomalies.iter().take(ANOMALIES).for_each(|one| anomaly(writer, one));
+                for one in self.anomalies.iter().take(ANOMALIES) {
+                    anomaly(writer, one);
+                }
             });
         }
         self.outcome.write(&mut writer);
@@ -218,6 +222,12 @@ fn period(writer: &mut Writer, name: &str, period: Period) {
     });
 }
 
+fn periods(writer: &mut Writer, name: &str, all: &[Period]) {
+    for one in all {
+        period(writer, name, *one);
+    }
+}
+
 fn inscription(writer: &mut Writer, niss: Niss, inscribed: &Inscribed) {
     let (outcome, row, merged): (_, _, &[Period]) = match inscribed {
         Inscribed::Added(row) => ("ADDED", *row, &[]),
@@ -228,7 +238,7 @@ fn inscription(writer: &mut Writer, niss: Niss, inscribed: &Inscribed) {
         writer.value("ssin", niss.digits());
         writer.value("outcome", outcome);
         period(writer, "period", row);
-        merged.iter().for_each(|one| period(writer, "merged", *one));
+        periods(writer, "merged", merged);
     });
 }
 
@@ -240,15 +250,17 @@ fn row(writer: &mut Writer, row: &DossierRow) {
     });
 }
 
-fn hit(writer: &mut Writer, name: &str, hit: &Hit) {
-    writer.element(name, |writer| {
-        writer.value("ssin", hit.person.niss.digits());
-        match hit.person.standing {
-            Standing::InUse => {}
-            Standing::ReplacedBy(by) => writer.value("replacedBy", by.digits()),
-            Standing::Cancelled => writer.value("canceled", true),
-        }
-        writer.value("score", hit.score);
-        writer.element("person", |writer| inside_person(writer, &hit.person.identity, None));
-    });
+fn hits(writer: &mut Writer, name: &str, hits: &[Hit]) {
+    for Hit { person, score } in hits {
+        writer.element(name, |writer| {
+            writer.value("ssin", person.niss.digits());
+            match person.standing {
+                Standing::InUse => {}
+                Standing::ReplacedBy(by) => writer.value("replacedBy", by.digits()),
+                Standing::Cancelled => writer.value("canceled", true),
+            }
+            writer.value("score", score);
+            writer.element("person", |writer| inside_person(writer, &person.identity, None));
+        });
+    }
 }

@@ -13,7 +13,7 @@ fn enveloped(operation: &str, inside: &str) -> String {
 }
 
 fn read(text: &str) -> Result<Call, Fault> {
-    envelope::read(text.as_bytes()).map_err(|(fault, _)| fault)
+    envelope::read(text.as_bytes(), &mut None)
 }
 
 /// The reason of a fault, where it is and what it says.
@@ -245,7 +245,7 @@ proptest! {
             }
         }
         let bytes = pieces.concat();
-        if let Err((fault, _)) = envelope::read(&bytes) {
+        if let Err(fault) = envelope::read(&bytes, &mut None) {
             prop_assert!(fault.diagnostic.len() < 600 && !fault.diagnostic.contains("85073003328"));
         }
     }
