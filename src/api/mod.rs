@@ -47,6 +47,7 @@ mod register;
 mod report;
 mod rows;
 mod schemas;
+mod soap;
 mod submission;
 mod suppressions;
 mod upload;
@@ -65,6 +66,8 @@ pub struct Settings {
     pub body_bytes: usize,
     /// Bytes of a callback at most.
     pub callback_bytes: usize,
+    /// Bytes of a SOAP envelope at most.
+    pub envelope_bytes: usize,
     /// Bytes of one upload of recipients at most.
     pub upload_bytes: u64,
     /// How long a body may take, and how long an upload may pause: then 408.
@@ -112,6 +115,7 @@ impl Default for Settings {
         Self {
             body_bytes: 512 * 1024,
             callback_bytes: 256 * 1024,
+            envelope_bytes: 256 * 1024,
             upload_bytes: 4 * 1024 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(5),
@@ -316,6 +320,7 @@ pub fn configure(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config.app_data(web::Data::from(app));
         document::routes(&mut utoipa_actix_web::service_config::ServiceConfig::new(config));
+        soap::routes(config);
         config
             .service(document::rendered)
             .service(document::docs)
