@@ -32,13 +32,14 @@ use crate::events::Cursors;
 use crate::store::index::KeyedHash;
 use crate::store::keys::Keys;
 use crate::store::persons::Persons;
-use crate::store::register::{self, Dossiers};
+use crate::store::register::{self, Dossiers, Mutations};
 use crate::store::suppressions::Lists;
 use crate::store::webhooks::Webhooks;
 use crate::store::{self, Store};
 
 mod configured;
 mod controls;
+mod daily;
 mod hearing;
 mod known_recipients;
 mod reminding;
@@ -129,6 +130,8 @@ pub struct Core {
     pub cursors: Cursors,
     /// Who is known to which institution; none when the register is switched off.
     pub dossiers: Option<Arc<Dossiers>>,
+    /// What they are told of their NISSs; none then.
+    pub mutations: Option<Arc<Mutations>>,
     store: Store,
     lists: Arc<Lists>,
     webhooks: Arc<Webhooks>,
@@ -267,6 +270,8 @@ impl Core {
             (&announcing.handle(), blueprint.budget),
         )
         .map_err(Error::Webhooks)?;
+        let told = (Arc::clone(&journal), Arc::new(store.clone()) as Arc<dyn Feed>);
+        let mutations = daily::start(dossiers.as_ref(), told, &clock, &announcing.handle())?;
         let broker = Broker::new(Inner {
             intake: Intake::new(supervisor.clone()),
             supervisor,
@@ -296,6 +301,7 @@ impl Core {
             hash,
             cursors,
             dossiers,
+            mutations,
             store,
             lists,
             webhooks,

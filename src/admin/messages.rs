@@ -210,6 +210,11 @@ pub(super) fn told(change: &Change) -> Vec<(&'static str, Reply)> {
             pairs.extend(place(*step, *retry));
             pairs
         }
+        Change::MutationsReady { sequence, count, .. } => vec![
+            what("mutations_ready"),
+            ("sequence", Reply::Integer(i64::try_from(*sequence).unwrap_or(i64::MAX))),
+            ("count", Reply::Integer((*count).into())),
+        ],
         // Who wrote what is the institution's to read, not the operator's.
         Change::Heard(heard) => vec![what("heard"), ("stop", Reply::Boolean(heard.stop.is_some()))],
     }

@@ -82,6 +82,8 @@ impl Configured {
             register.audit_within = given.audit_within;
             register.audit_waiting = given.audit_waiting;
             register.audit_kept = given.audit_kept;
+            register.mutations.file_mutations = given.file_mutations;
+            register.mutations.kept = given.mutations_kept;
             register
         });
         let deliveries = config.delivery.iter().map(|(channel, given)| {

@@ -326,6 +326,10 @@ impl<'m> Checker<'m> {
             audit_within: self.millis("register.audit_within_ms", raw.audit_within_ms, 1, 10_000),
             audit_waiting: self.count("register.audit_waiting", raw.audit_waiting, 1_024, 10_000_000),
             audit_kept: Duration::from_secs(self.within("register.audit_days", raw.audit_days, 1, 36_525) * DAY),
+            file_mutations: self.count("register.mutations_per_file", raw.mutations_per_file, 1, 100_000),
+            mutations_kept: Duration::from_secs(
+                self.within("register.mutations_kept_days", raw.mutations_kept_days, 1, 36_525) * DAY,
+            ),
         };
         raw.enabled.then_some(register)
     }

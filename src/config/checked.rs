@@ -217,6 +217,10 @@ pub struct Register {
     pub audit_waiting: usize,
     /// They are kept so long.
     pub audit_kept: Duration,
+    /// Mutations in a file at most.
+    pub file_mutations: usize,
+    /// A file is kept so long after it was confirmed.
+    pub mutations_kept: Duration,
 }
 
 /// What is looked up.

@@ -253,6 +253,8 @@ pub struct Register {
     pub audit_within_ms: u64,
     pub audit_waiting: u64,
     pub audit_days: u64,
+    pub mutations_per_file: u64,
+    pub mutations_kept_days: u64,
 }
 
 /// `[sandbox]`.
@@ -438,6 +440,8 @@ impl Default for Register {
             audit_within_ms: 100,
             audit_waiting: 65_536,
             audit_days: 3_653,
+            mutations_per_file: 50_000,
+            mutations_kept_days: 400,
         }
     }
 }

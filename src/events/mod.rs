@@ -70,6 +70,23 @@ pub struct Data {
     /// `sms.received`: who wrote what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sms: Option<Sms>,
+    /// `register.mutations`: which file is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mutations: Option<MutationFile>,
+}
+
+/// A file of mutations that is there to be fetched.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventMutations)]
+pub struct MutationFile {
+    /// Its number: 1, 2, 3 and so on.
+    #[schema(example = 17)]
+    pub sequence: u64,
+    /// Mutations in it.
+    pub count: u32,
+    /// SHA-256 of it, in hexadecimal digits.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub sha256: String,
 }
 
 /// An SMS that a citizen wrote.
@@ -162,6 +179,10 @@ impl Written {
                 let (from, stop) = (from.map(|from| from.e164()), stop.is_some());
                 data.sms = Some(Sms { from, to, text, stop });
             }
+            Change::MutationsReady { sequence, count, sha256 } => {
+                let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+                data.mutations = Some(MutationFile { sequence, count, sha256 });
+            }
             _ => {}
         }
         Self { id: cursors.write(institution, place), kind: kind.as_str(), time: at.to_string(), data }
@@ -226,5 +247,9 @@ mod tests {
         let expected = serde_json::json!({"step": 1, "retry": 2, "channel": "sms", "status": "failed",
             "failure": "timeout", "channel_reference": "007", "possible_duplicate": false});
         assert_eq!(failed["data"]["attempt"], expected);
+        let ready = written(Change::MutationsReady { sequence: 17, count: 3, sha256: Box::new([0xab; 32]) });
+        assert_eq!(ready["type"], "register.mutations");
+        let expected = serde_json::json!({"sequence": 17, "count": 3, "sha256": "ab".repeat(32)});
+        assert_eq!(ready["data"]["mutations"], expected);
     }
 }

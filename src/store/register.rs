@@ -1,12 +1,13 @@
 //! The register on disk: who is known to which institution, in which role, when, and who looked.
 //!
 //! Two files: `register.redb` has the tables, `register.log.redb` what they lack; [`engine`] keeps them. [`dossiers`] is the port,
-//! [`rows`] the form of a person's rows, [`types`] the dossier types, [`audit`] the trail.
+//! [`rows`] the form of a person's rows, [`types`] the dossier types, [`audit`] the trail, [`mutations`] what institutions are told.
 pub mod engine;
 
 mod audit;
 mod dossiers;
 mod import;
+pub mod mutations;
 mod page;
 mod replace;
 mod rows;
@@ -19,6 +20,7 @@ use estafette_actors::ports::register::Trouble;
 
 pub use self::dossiers::Dossiers;
 use self::engine::Table;
+pub use self::mutations::Mutations;
 
 /// The tables. Their places are part of the format: a new one goes to the end, and none leaves.
 pub const TABLES: &[&str] = &[
@@ -30,6 +32,11 @@ pub const TABLES: &[&str] = &[
     "audit_of",
     "audit_about",
     "audit_run",
+    "mutations",
+    "mutation_books",
+    "mutation_files",
+    "mutation_bytes",
+    "mutation_subscriptions",
 ];
 
 /// Institution and NISS -> the rows of the person, of all types: see [`rows`].
@@ -48,6 +55,16 @@ const AUDIT_OF: Table = Table(5);
 const AUDIT_ABOUT: Table = Table(6);
 /// An import, hash and page -> hashes and places in the import.
 const AUDIT_RUN: Table = Table(7);
+/// Institution, day of recording and position -> a mutation, in its file or not yet.
+const MUTATIONS: Table = Table(8);
+/// Institution -> how far its files are made, told and confirmed.
+const BOOKS: Table = Table(9);
+/// Institution and number of a file -> its voucher, and which mutations it holds.
+const FILES: Table = Table(10);
+/// Institution, number of a file and piece -> bytes of it.
+const FILE_BYTES: Table = Table(11);
+/// Institution and kind -> a subscription.
+const SUBSCRIPTIONS: Table = Table(12);
 
 /// The name of the files.
 const NAME: &str = "register";
@@ -69,6 +86,8 @@ pub struct Settings {
     pub audit_kept: Duration,
     /// Lines that wait to be written at most: with more, nothing is consulted.
     pub audit_waiting: usize,
+    /// The bounds of mutations.
+    pub mutations: mutations::Settings,
 }
 
 impl Settings {
@@ -79,6 +98,7 @@ impl Settings {
             audit_within: Duration::from_millis(100),
             audit_kept: Duration::from_secs(3_653 * 24 * 3_600),
             audit_waiting: 65_536,
+            mutations: mutations::Settings::default(),
         }
     }
 }

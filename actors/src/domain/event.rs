@@ -72,11 +72,13 @@ pub enum Kind {
     WebhookDisabled,
     /// A citizen wrote an SMS to the sender.
     SmsReceived,
+    /// A file of mutations is there to be fetched.
+    RegisterMutations,
 }
 
 impl Kind {
     /// Every one.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Accepted,
         Self::Skipped,
         Self::Started,
@@ -96,6 +98,7 @@ impl Kind {
         Self::BroadcastResumed,
         Self::WebhookDisabled,
         Self::SmsReceived,
+        Self::RegisterMutations,
     ];
 
     /// The name, as in the API.
@@ -120,6 +123,7 @@ impl Kind {
             Self::BroadcastResumed => "broadcast.resumed",
             Self::WebhookDisabled => "webhook.disabled",
             Self::SmsReceived => "sms.received",
+            Self::RegisterMutations => "register.mutations",
         }
     }
 
@@ -153,6 +157,7 @@ impl Kind {
             Change::BroadcastResumed => Self::BroadcastResumed,
             Change::WebhookDisabled { .. } => Self::WebhookDisabled,
             Change::Heard(_) => Self::SmsReceived,
+            Change::MutationsReady { .. } => Self::RegisterMutations,
             // Steps on the way that mean nothing outside.
             Change::Queued { .. }
             | Change::Returned { .. }

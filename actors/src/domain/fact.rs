@@ -198,4 +198,13 @@ pub enum Change {
         /// The number, as a keyed hash (see [`crate::ports::Journal::hash_of`]).
         number: u64,
     },
+    /// A file of mutations is there for the institution to fetch. About nobody's message.
+    MutationsReady {
+        /// Its number: the institution's files count 1, 2, 3 and so on.
+        sequence: u64,
+        /// Mutations in it.
+        count: u32,
+        /// SHA-256 of it.
+        sha256: Box<[u8; 32]>,
+    },
 }

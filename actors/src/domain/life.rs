@@ -309,7 +309,8 @@ impl State {
             | Change::Via { .. }
             | Change::WentTo { .. }
             | Change::Heard(_)
-            | Change::Metered { .. } => {}
+            | Change::Metered { .. }
+            | Change::MutationsReady { .. } => {}
         }
     }
 }

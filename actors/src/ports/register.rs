@@ -80,6 +80,8 @@ pub enum Deed {
     Confirm,
     /// A subscription was changed.
     Subscribe,
+    /// What happened to a person was passed on to institutions.
+    Tell,
 }
 
 /// A line of the audit trail.
@@ -128,6 +130,9 @@ pub enum Trouble {
     /// What the authentic source says against it.
     #[error("the authentic source refuses this: {0}")]
     Refused(String),
+    /// Another file has to be confirmed first.
+    #[error("files are confirmed in order: confirm number {0} first")]
+    OutOfOrder(u64),
 }
 
 /// A row of a register.
@@ -326,27 +331,36 @@ pub trait Persons: Send + Sync {
     fn put(&self, access: Access, persons: Vec<Registered>) -> BoxFuture<'static, Result<(u64, u64), Trouble>>;
 }
 
+/// Mutations told at once at most.
+pub const TOLD_MAX: usize = 100_000;
+
 /// What institutions are told of their NISSs.
 pub trait Mutations: Send + Sync {
-    /// Takes changes of persons and events of the network; each goes to the institutions whose register has the NISS that day. Gives
+    /// Takes changes of persons and events of the network, [`TOLD_MAX`] at most, all or none. A change of a person goes to each
+    /// institution whose register has a row of the NISS, on whatever days, and to those that got the right to its mutations from
+    /// the owner of its type. An event goes to those of them that subscribed to its kind, and only for a row that has its day. Gives
     /// to how many institutions each went.
+    ///
+    /// Of a NISS that was replaced it must be told before its rows move.
     fn tell(
         &self,
         access: Access,
         mutations: Vec<(Niss, Date, Change)>,
     ) -> BoxFuture<'static, Result<Vec<u32>, Trouble>>;
 
-    /// The event kinds that an institution gets.
+    /// The event kinds that an institution gets, by kind.
     fn subscriptions(&self, owner: Institution) -> Vec<Subscription>;
 
-    /// Subscribes, or changes a subscription.
+    /// Subscribes, or changes a subscription. The types are ones that the institution defined; with none, types that others opened to
+    /// it count too.
     fn subscribe(&self, access: Access, subscription: Subscription) -> BoxFuture<'static, Result<(), Trouble>>;
 
     /// Ends a subscription.
     fn unsubscribe(&self, access: Access, kind: Code) -> BoxFuture<'static, Result<(), Trouble>>;
 
     /// Makes the files of the days before `today`, one for each institution and day that has any: what the program does every
-    /// day. Done twice it makes nothing twice.
+    /// day. Done twice it makes nothing twice. A mutation that is recorded late is in the file of a later day. A large day has several
+    /// files.
     fn produce(&self, today: Date) -> BoxFuture<'static, Result<u64, Trouble>>;
 
     /// The vouchers after a number, oldest first.
@@ -363,6 +377,6 @@ pub trait Mutations: Send + Sync {
     /// The mutations of a file.
     fn mutations(&self, owner: Institution, sequence: u64) -> BoxFuture<'static, Result<Vec<Mutation>, Trouble>>;
 
-    /// Confirms the next file that is not: they are confirmed in order.
+    /// Confirms the next file that is not: they are confirmed in order. One that is confirmed stays so.
     fn confirm(&self, access: Access, sequence: u64) -> BoxFuture<'static, Result<Voucher, Trouble>>;
 }

@@ -24,7 +24,7 @@ use super::engine::{self, Draft, Engine};
 use super::import::{self, Prepared};
 use super::rows::{self, Row};
 use super::types::{Known, Types};
-use super::{COUNTS, PERSON_ROWS, ROWS, Settings, array, damaged, page, replace};
+use super::{COUNTS, PERSON_ROWS, ROWS, Settings, array, damaged, mutations, page, replace};
 
 struct Inner {
     engine: Engine,
@@ -32,6 +32,7 @@ struct Inner {
     audit_within: Duration,
     audit_waiting: usize,
     types: Types,
+    mutations: mutations::Settings,
 }
 
 /// The dossiers. Clones are one.
@@ -53,12 +54,19 @@ impl Dossiers {
         // What was kept long enough goes from the start on.
         engine.ride_within(settings.audit_within);
         let (audit_within, audit_waiting) = (settings.audit_within, settings.audit_waiting);
-        Ok(Self(Arc::new(Inner { engine, audit, audit_within, audit_waiting, types })))
+        let mutations = settings.mutations;
+        Ok(Self(Arc::new(Inner { engine, audit, audit_within, audit_waiting, types, mutations })))
     }
 
     /// The tables behind them.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// What the parts beside them share with them.
+    pub(super) fn parts(&self) -> (Engine, Arc<Audit>, Types, mutations::Settings) {
+        let inner = &*self.0;
+        (inner.engine.clone(), Arc::clone(&inner.audit), inner.types.clone(), inner.mutations)
     }
 
     /// Copies all into a fresh file, as of one moment.
@@ -195,7 +203,7 @@ fn count_key(owner: u32, number: u16) -> [u8; 6] {
 }
 
 /// Runs what may read much beside those who don't.
-fn blocking<T: Send + 'static>(
+pub fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
 ) -> BoxFuture<'static, Result<T, Trouble>> {
     let task = tokio::task::spawn_blocking(work);

@@ -23,7 +23,7 @@ use super::*;
 mod trail;
 
 /// A clock that is set.
-struct Hand(AtomicU64);
+pub(super) struct Hand(pub(super) AtomicU64);
 
 impl Clock for Hand {
     fn now(&self) -> Timestamp {
@@ -43,7 +43,7 @@ fn some() -> (tempfile::TempDir, Dossiers) {
     (folder, dossiers)
 }
 
-fn wait<T>(future: impl FnOnce() -> T) -> T::Output
+pub(super) fn wait<T>(future: impl FnOnce() -> T) -> T::Output
 where
     T: Future,
 {
@@ -62,11 +62,11 @@ fn access(n: usize) -> Access {
     Access { institution: institution(n), key, legal_context, ticket: None, face: Face::Rest }
 }
 
-fn code(text: &str) -> Code {
+pub(super) fn code(text: &str) -> Code {
     Code::parse(text).unwrap()
 }
 
-fn niss(n: u64) -> Niss {
+pub(super) fn niss(n: u64) -> Niss {
     Niss::from_trusted_u64(n)
 }
 

@@ -102,6 +102,16 @@ fn where_an_attempt_went_keeps_its_form() {
 }
 
 #[test]
+fn a_file_of_mutations_that_is_ready_keeps_its_form() {
+    let changes = vec![Change::MutationsReady { sequence: 300, count: 3, sha256: Box::new([0xab; 32]) }];
+    let mut packer = Packer::new(Some(institution()));
+    assert!(packer.push(&Subject::Nobody, Timestamp::from_millis(7), &changes));
+    let bytes = packer.finish();
+    assert_eq!(hex(&bytes), format!("{GOLDEN_MUTATIONS_READY}{}", "ab".repeat(32)));
+    assert_eq!(unpack(&bytes).unwrap().groups[0].changes, changes);
+}
+
+#[test]
 fn a_value_of_the_feed_is_cut_before_it_takes_a_larger_page() {
     let mut packer = Packer::new(None);
     let id = MessageId::from_u128(1);
@@ -218,6 +228,7 @@ const GOLDEN_METERED: &str = "01fcfd95051803070117010203736d7303fc580f0200";
 const GOLDEN_LATER_FACTS: &str = "0100030703111213fe010000000000008000701e7c3a9f9301";
 const GOLDEN_HEARD: &str = "01fcfd950518030702150102046761746516fdc0c35e8f0700000004383638360453544f500103";
 const GOLDEN_WENT: &str = "01fcfd950518030701180102fdefcdab8967452301";
+const GOLDEN_MUTATIONS_READY: &str = "01fcfd95051803070119fb2c0103";
 const GOLDEN_MESSAGE_STATE: &str = "010901010203736d7302fb2c010301010205050106010a01010465626f7804";
 const GOLDEN_NOTED_STATE: &str = "010901010203736d7302fb2c010301010205050106010a020101010202010465626f7804";
 const GOLDEN_CHUNK_STATE: &str = "0109010465626f78040203020201ff01010000000000";
