@@ -25,7 +25,7 @@ use support::World;
 
 fn face() -> (Face, Memory, World) {
     let (memory, world) = (Memory::filled(), World::new(vec![], delivery::Settings::default(), Budget::default()));
-    let face = Face::with_register(world.broker.clone(), Settings::default(), Some(memory.register()));
+    let face = Face::keeping(world.broker.clone(), memory.register(), Settings::default());
     (face, memory, world)
 }
 

@@ -106,10 +106,10 @@ impl Face {
         Self::with(broker, transports, events, Settings { body_bytes: 4096, ..Settings::default() })
     }
 
-    /// With a register.
-    pub fn keeping(broker: Broker, register: Register, settings: Settings) -> Self {
+    /// With a register, or where it is switched off.
+    pub fn keeping(broker: Broker, register: impl Into<Option<Register>>, settings: Settings) -> Self {
         let events = Source { feed: Arc::new(NoFeed), cursors: Cursors::new(&[7; 32]) };
-        Self::whole(broker, Vec::new(), events, settings, Some(register))
+        Self::whole(broker, Vec::new(), events, settings, register.into())
     }
 
     pub fn with(broker: Broker, transports: Vec<Arc<dyn Transport>>, events: Source, settings: Settings) -> Self {

@@ -182,7 +182,7 @@ async fn the_description_needs_no_key_and_other_methods_and_questions_are_proble
 #[actix_rt::test]
 async fn nothing_is_there_where_the_register_is_switched_off() {
     let world = World::new(vec![], delivery::Settings::default(), Budget::default());
-    let face = Face::with_register(world.broker.clone(), Settings::default(), None);
+    let face = Face::keeping(world.broker.clone(), None, Settings::default());
     assert_eq!(send(&face, good()).await.fault(), (404, "Client".to_owned(), "NOT_HERE".to_owned()));
     let wsdl = face.client.get(format!("{}/soap/register?wsdl", face.base)).send().await.unwrap();
     assert_eq!(problem(wsdl).await, (404, "unknown-path".to_owned()));

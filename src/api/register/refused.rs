@@ -151,6 +151,7 @@ impl From<Trouble> for Problem {
             Trouble::NotFound => Refused::of(Kind::NotFound, detail),
             Trouble::Conflict(_) => Refused::of(Kind::Conflict, detail),
             Trouble::Refused(_) => Refused::of(Kind::SourceRefuses, detail),
+            Trouble::OutOfOrder(next) => Refused::out_of_order(Some(next)),
         }
     }
 }

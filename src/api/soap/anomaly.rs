@@ -160,7 +160,7 @@ impl TryFrom<Trouble> for Anomaly {
     fn try_from(trouble: Trouble) -> Result<Self, Fault> {
         let code = match &trouble {
             Trouble::NotFound => NOT_FOUND,
-            Trouble::Conflict(_) => CONFLICT,
+            Trouble::Conflict(_) | Trouble::OutOfOrder(_) => CONFLICT,
             Trouble::Refused(_) => SOURCE,
             Trouble::TooManyRows(_) => TOO_MANY_ROWS,
             Trouble::Overloaded | Trouble::SourceAway => return Err(Fault::server("UNAVAILABLE", trouble.to_string())),
