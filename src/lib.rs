@@ -11,5 +11,7 @@ pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod events;
+pub mod mutations;
 pub mod store;
 pub mod telemetry;
+pub mod xml;
