@@ -247,6 +247,7 @@ fn every_bound_that_has_a_key_reaches_what_it_bounds() {
         head_timeout_seconds = 3
         keep_alive_seconds = 4
         callback_bytes = 5000
+        envelope_bytes = 20000
         uploads = 6
         reported_rows = 7
         [journal]
@@ -274,7 +275,7 @@ fn every_bound_that_has_a_key_reaches_what_it_bounds() {
     let made = estafette::app::Configured::of(&config).unwrap();
     let (http, parts, store) = (&made.faces.http, &made.blueprint, &made.blueprint.store);
     assert_eq!([http.body_timeout, http.head_timeout, http.keep_alive], [2, 3, 4].map(seconds));
-    assert_eq!((http.callback_bytes, http.uploads, http.reported_rows), (5_000, 6, 7));
+    assert_eq!((http.callback_bytes, http.envelope_bytes, http.uploads, http.reported_rows), (5_000, 20_000, 6, 7));
     assert_eq!([http.wait_default, http.wait_max], [1, 2].map(seconds));
     assert_eq!([http.validity_default, http.validity_max], [3, 4].map(hours));
     assert_eq!((store.max_parked, store.max_dirty, store.max_backlog), (1_001, 2_000, 17));

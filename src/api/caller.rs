@@ -5,6 +5,9 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::event::Tests;
 use estafette_actors::domain::submission::{Institution, Recipient};
 
@@ -80,13 +83,33 @@ impl Caller {
     }
 
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let app = request.app_data::<web::Data<App>>().ok_or(Problem::Restarting)?;
-        let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, key) = given.and_then(|given| given.split_once(' ')).ok_or(Problem::Unauthorized)?;
+        let (scheme, key) = authorization(request)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Problem::Unauthorized);
         }
-        let principal = app.parts.authenticate.authenticate(key.trim()).ok_or(Problem::Unauthorized)?;
+        Self::admit(request, key)
+    }
+
+    /// The same, also with the key as the password of HTTP Basic, for programs that know nothing else. A user that is a
+    /// CBE number has to be that of the key's institution; any other says nothing.
+    pub(super) fn with_password(request: &HttpRequest) -> Result<Self, Problem> {
+        let (scheme, given) = authorization(request)?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return Self::of(request);
+        }
+        let pair = STANDARD.decode(given).ok().and_then(|pair| String::from_utf8(pair).ok());
+        let pair = pair.ok_or(Problem::Unauthorized)?;
+        let (user, key) = pair.split_once(':').ok_or(Problem::Unauthorized)?;
+        let caller = Self::admit(request, key)?;
+        match Cbe::parse(user) {
+            Ok(named) if named != caller.institution().0 => Err(Problem::Unauthorized),
+            _ => Ok(caller),
+        }
+    }
+
+    fn admit(request: &HttpRequest, key: &str) -> Result<Self, Problem> {
+        let app = request.app_data::<web::Data<App>>().ok_or(Problem::Restarting)?;
+        let principal = app.parts.authenticate.authenticate(key).ok_or(Problem::Unauthorized)?;
         let settings = &app.parts.settings;
         if principal.test && !settings.sandbox {
             if !settings.rehearsal {
@@ -106,6 +129,13 @@ impl Caller {
         }
         Ok(Self { principal, known: app.known(), app: Arc::clone(app) })
     }
+}
+
+/// What is sent to show who calls: the scheme, and what belongs to it.
+fn authorization(request: &HttpRequest) -> Result<(&str, &str), Problem> {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let (scheme, rest) = given.and_then(|given| given.split_once(' ')).ok_or(Problem::Unauthorized)?;
+    Ok((scheme, rest.trim()))
 }
 
 impl FromRequest for Caller {

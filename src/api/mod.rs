@@ -19,6 +19,7 @@ use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy::Strategy;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::Transport;
+use estafette_actors::register::Register;
 use estafette_actors::registry::Person;
 
 mod answer;
@@ -45,6 +46,7 @@ mod records;
 mod report;
 mod rows;
 mod schemas;
+mod soap;
 mod submission;
 mod suppressions;
 mod upload;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub body_bytes: usize,
     /// Bytes of a callback at most.
     pub callback_bytes: usize,
+    /// Bytes of a SOAP envelope at most.
+    pub envelope_bytes: usize,
     /// Bytes of one upload of recipients at most.
     pub upload_bytes: u64,
     /// How long a body may take, and how long an upload may pause: then 408.
@@ -110,6 +114,7 @@ impl Default for Settings {
         Self {
             body_bytes: 512 * 1024,
             callback_bytes: 256 * 1024,
+            envelope_bytes: 256 * 1024,
             upload_bytes: 4 * 1024 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(5),
@@ -203,6 +208,8 @@ pub struct Parts {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Hashes Idempotency-Keys and requests.
     pub hash: Hash,
+    /// The register, unless it is switched off.
+    pub register: Option<Register>,
 }
 
 /// What the configuration says of senders and of what they may use: changed while the program runs.
@@ -305,6 +312,7 @@ pub fn configure(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config.app_data(web::Data::from(app));
         document::routes(&mut utoipa_actix_web::service_config::ServiceConfig::new(config));
+        soap::routes(config);
         config
             .service(document::rendered)
             .service(document::docs)

@@ -150,6 +150,7 @@ impl Configured {
             head_timeout: config.http.head_timeout,
             keep_alive: config.http.keep_alive,
             callback_bytes: config.http.callback_bytes,
+            envelope_bytes: config.http.envelope_bytes,
             uploads: config.http.uploads,
             reported_rows: config.http.reported_rows,
             wait_default: config.messages.wait,

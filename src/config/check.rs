@@ -190,6 +190,7 @@ impl<'m> Checker<'m> {
             head_timeout: self.seconds("http.head_timeout_seconds", raw.head_timeout_seconds, 1, 300),
             keep_alive: self.seconds("http.keep_alive_seconds", raw.keep_alive_seconds, 1, 3_600),
             callback_bytes: self.count("http.callback_bytes", raw.callback_bytes, 4 << 10, 16 << 20),
+            envelope_bytes: self.count("http.envelope_bytes", raw.envelope_bytes, 16 << 10, 4 << 20),
             uploads: self.count("http.uploads", raw.uploads, 1, 64),
             reported_rows: self.count("http.reported_rows", raw.reported_rows, 1, 10_000),
         }

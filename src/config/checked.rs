@@ -115,6 +115,8 @@ pub struct Http {
     pub keep_alive: Duration,
     /// Bytes of a channel's callback at most.
     pub callback_bytes: usize,
+    /// Bytes of a SOAP envelope at most.
+    pub envelope_bytes: usize,
     /// Uploads at once, of all institutions.
     pub uploads: usize,
     /// Bad rows of an upload that are described.

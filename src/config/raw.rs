@@ -73,6 +73,7 @@ pub struct Http {
     pub head_timeout_seconds: u64,
     pub keep_alive_seconds: u64,
     pub callback_bytes: u64,
+    pub envelope_bytes: u64,
     pub uploads: u64,
     pub reported_rows: u64,
 }
@@ -360,6 +361,7 @@ impl Default for Http {
             head_timeout_seconds: 5,
             keep_alive_seconds: 75,
             callback_bytes: 256 * 1024,
+            envelope_bytes: 256 * 1024,
             uploads: 4,
             reported_rows: 1_000,
         }

@@ -14,6 +14,7 @@ use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::strategy;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::{Feed, FeedError, FeedPage, Position, Transport};
+use estafette_actors::register::Register;
 use estafette_actors::registry::Person;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -105,6 +106,22 @@ impl Face {
     }
 
     pub fn with(broker: Broker, transports: Vec<Arc<dyn Transport>>, events: Source, settings: Settings) -> Self {
+        Self::of(broker, transports, events, settings, None)
+    }
+
+    /// The face over a register.
+    pub fn with_register(broker: Broker, settings: Settings, register: Option<Register>) -> Self {
+        let events = Source { feed: Arc::new(NoFeed), cursors: Cursors::new(&[7; 32]) };
+        Self::of(broker, vec![], events, settings, register)
+    }
+
+    fn of(
+        broker: Broker,
+        transports: Vec<Arc<dyn Transport>>,
+        events: Source,
+        settings: Settings,
+        register: Option<Register>,
+    ) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let told: Arc<Mutex<Vec<Person>>> = Arc::default();
         let parts = Parts {
@@ -124,6 +141,7 @@ impl Face {
                 hasher.write(bytes);
                 hasher.finish()
             }),
+            register,
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
