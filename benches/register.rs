@@ -2,7 +2,7 @@
 //! asks, and opening after a kill.
 //!
 //! `cargo bench --bench register -- [--persons 1200000] [--rows 3000000] [--seconds 10] [--folder DIR]`. By hand and not with
-//! criterion: each measurement needs the one before it on disk. The kill is a copy of the files as they are under load.
+//! criterion: each measurement needs the one before it on disk. A folder that has a register is not imported into again. The kill is a copy of the files as they are under load.
 #![allow(clippy::print_stdout, reason = "what it measures is for people to read")]
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -105,8 +105,7 @@ fn main() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let _here = runtime.enter();
-    let open = || Dossiers::open(Settings::new(&folder), [7; 32], Arc::new(SystemClock)).expect("a register");
-    let dossiers = open();
+    let dossiers = Dossiers::open(Settings::new(&folder), [7; 32], Arc::new(SystemClock)).expect("a register");
     for owner in 0..2 {
         for text in CODES {
             let mut names = Translated::new();
@@ -118,7 +117,10 @@ fn main() {
             wait(&runtime, dossiers.define(access(owner), defined)).expect("a type");
         }
     }
-    import(&runtime, &dossiers, &plan);
+    let there: u64 = dossiers.counts(access(0).institution).iter().map(|(_, count)| count).sum();
+    if there == 0 {
+        import(&runtime, &dossiers, &plan);
+    }
     let imported = files(&folder);
     singles(&runtime, &dossiers, &plan, &folder);
     reads(&runtime, &dossiers, &plan);
@@ -281,10 +283,11 @@ fn reads(runtime: &tokio::runtime::Runtime, dossiers: &Dossiers, plan: &Plan) {
 fn killed(runtime: &tokio::runtime::Runtime, dossiers: &Dossiers, plan: &Plan, folder: &Path) -> PathBuf {
     let stop = Arc::new(AtomicBool::new(false));
     let refused = Arc::new(AtomicU64::new(0));
-    for caller in 0..CALLERS as u64 {
-        let stop = Arc::clone(&stop);
-        runtime.spawn(caller_of(dossiers.clone(), 100 + caller, plan.persons, stop, Arc::clone(&refused)));
-    }
+    let caller = |caller: usize| {
+        let (stop, refused) = (Arc::clone(&stop), Arc::clone(&refused));
+        runtime.spawn(caller_of(dossiers.clone(), 100 + caller as u64, plan.persons, stop, refused))
+    };
+    let callers: Vec<_> = (0..CALLERS).map(caller).collect();
     wait(runtime, tokio::time::sleep(Duration::from_secs(3)));
     let (from, image) = (folder.to_owned(), folder.join("image"));
     std::fs::create_dir_all(&image).expect("a folder");
@@ -296,6 +299,9 @@ fn killed(runtime: &tokio::runtime::Runtime, dossiers: &Dossiers, plan: &Plan, f
     });
     wait(runtime, copy).expect("a copy");
     stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        wait(runtime, caller).expect("a caller");
+    }
     image
 }
 

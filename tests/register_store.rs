@@ -3,6 +3,7 @@
 //!
 //! `ESTAFETTE_CRASH_KILLS` says how often (6), `ESTAFETTE_CRASH_SEED` repeats the choices of a run. The process that is killed is this
 //! program again, with the folder in `ESTAFETTE_REGISTER_FOLDER`.
+#![allow(clippy::unwrap_used)] // a failed step fails the test
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -11,7 +11,7 @@
 //! It must not know what is in the tables, and a closure must not block: everybody waits for it.
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -142,6 +142,8 @@ struct Shared {
     flush_now: Sender<flusher::Order>,
     room: Room,
     read_only: OnceLock<String>,
+    /// The writer has ended; the flusher has one round to go.
+    is_closed: AtomicBool,
 }
 
 impl Shared {
@@ -208,6 +210,7 @@ impl Engine {
             flush_now,
             room,
             read_only: OnceLock::new(),
+            is_closed: AtomicBool::new(false),
         });
         let threads = Threads {
             shared: Arc::clone(&shared),
@@ -281,14 +284,22 @@ impl Engine {
                 TrySendError::Disconnected(_) => closed(),
             })
         });
+        let shared = Arc::clone(&self.shared);
         async move {
             sent?;
-            told.await.unwrap_or(Err(Error::Defect.into()))
+            told.await.unwrap_or_else(|_| {
+                // What came between the writer's last look and its end was not taken.
+                let is_closed = shared.is_closed.load(Ordering::Acquire);
+                Err(if is_closed { closed() } else { Error::Defect }.into())
+            })
         }
     }
 
     fn admit(&self) -> Result<(), Error> {
         self.shared.writable()?;
+        if self.shared.is_closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
         if self.shared.room.left() == 0 { Err(Error::Full) } else { Ok(()) }
     }
 
@@ -346,7 +357,8 @@ impl Engine {
 
     /// Why nothing is written any more, if so.
     pub fn read_only(&self) -> Option<&str> {
-        self.shared.read_only.get().map(String::as_str)
+        let reason = self.shared.read_only.get().map(String::as_str);
+        reason.or_else(|| self.shared.is_closed.load(Ordering::Acquire).then_some(CLOSED))
     }
 
     /// Bytes of the log that the tables lack.
@@ -360,8 +372,10 @@ impl Engine {
     }
 }
 
+const CLOSED: &str = "it is closed";
+
 fn closed() -> Error {
-    Error::ReadOnly("it is closed".to_owned())
+    Error::ReadOnly(CLOSED.to_owned())
 }
 
 impl Threads {

@@ -326,9 +326,13 @@ fn a_large_import_in_any_order_is_what_many_inscriptions_are_and_is_there_after_
         lines.iter().map(|line| inscribe(&mut model, 0, line.niss.as_u64(), &line.code, line.period)).collect();
     assert_eq!(told, expected);
     let image = tempfile::tempdir().unwrap();
-    for file in ["register.redb", "register.log.redb"] {
-        std::fs::copy(folder.path().join(file), image.path().join(file)).unwrap();
-    }
+    let (from, into) = (folder.path().to_owned(), image.path().to_owned());
+    let copy = move || {
+        for file in ["register.redb", "register.log.redb"] {
+            std::fs::copy(from.join(file), into.join(file)).unwrap();
+        }
+    };
+    wait(|| dossiers.engine().between_commits(copy)).unwrap();
     let again = at(image.path(), &Arc::new(Hand(AtomicU64::new(BEGUN))));
     for dossiers in [dossiers, again] {
         assert_eq!(all(&dossiers, 0, &asked()), listed(&model, 0, |_, _, _| true));

@@ -1,4 +1,5 @@
 //! The two files: opening them, and writing and reading the tables.
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,22 +98,22 @@ impl Shared {
         Error::Disk { path: self.settings.tables_path(), reason: error.to_string() }
     }
 
-    /// Brings layers, the newest last, into the tables, which are true up to a place of the log then. Durable when it returns.
+    /// Brings layers, the newest last, into the tables, which are true up to a place of the log then: all in one commit. Durable
+    /// when it returns. Several smaller commits with pauses between them were no better for those who wait for the log.
     pub(super) fn write(&self, layers: &[&Maps], applied: u64) -> Result<Reader, redb::Error> {
         let mut write = self.tables.begin_write()?;
         // The last commit decides how long opening after a kill takes, and each may be the last.
         write.set_quick_repair(true);
         for (place, name) in self.settings.tables.iter().enumerate() {
-            let table = Table(place as u8);
-            let layers: Vec<&Map> = layers.iter().map(|maps| maps.table(table)).filter(|map| !map.is_empty()).collect();
-            match layers[..] {
-                [] => {}
-                [one] => write_table(&write, name, one.iter().map(|(key, value)| (&**key, value.as_deref())))?,
-                _ => {
-                    let entries = layers.iter().flat_map(|map| map.iter());
-                    let merged: std::collections::BTreeMap<_, _> = entries.collect();
-                    write_table(&write, name, merged.into_iter().map(|(key, value)| (&**key, value.as_deref())))?;
-                }
+            let layers: Vec<&Map> = layers.iter().map(|maps| maps.table(Table(place as u8))).collect();
+            let changes: Vec<Change<'_>> = if let [one] = layers[..] {
+                one.iter().map(|(key, value)| (&**key, value.as_deref())).collect()
+            } else {
+                let merged: BTreeMap<_, _> = layers.iter().flat_map(|map| map.iter()).collect();
+                merged.into_iter().map(|(key, value)| (&**key, value.as_deref())).collect()
+            };
+            if !changes.is_empty() {
+                write_table(&write, name, &changes)?;
             }
         }
         write.open_table(META)?.insert(APPLIED, applied)?;
@@ -121,17 +122,15 @@ impl Shared {
     }
 }
 
-/// Writes entries in the order of their keys.
-fn write_table<'m>(
-    write: &WriteTransaction,
-    name: &str,
-    entries: impl Iterator<Item = (&'m [u8], Option<&'m [u8]>)>,
-) -> Result<(), redb::Error> {
+/// A key, and its value.
+type Change<'m> = (&'m [u8], Option<&'m [u8]>);
+
+/// Writes changes of one table in the order of their keys.
+fn write_table(write: &WriteTransaction, name: &str, changes: &[Change<'_>]) -> Result<(), redb::Error> {
     let mut table = write.open_table(definition(name))?;
     let last = table.last()?.map(|(key, _)| key.value().to_vec());
-    let is_new = |key: &[u8]| last.as_ref().is_none_or(|last| key > &last[..]);
-    let mut entries = entries.peekable();
-    while let Some((key, value)) = entries.next_if(|(key, _)| !is_new(key)) {
+    let known = changes.partition_point(|(key, _)| last.as_ref().is_some_and(|last| *key <= &last[..]));
+    for (key, value) in &changes[..known] {
         match value {
             Some(value) => table.insert(key, value)?,
             None => table.remove(key)?,
@@ -139,7 +138,7 @@ fn write_table<'m>(
     }
     // Behind the end no place has to be looked for.
     let mut end = table.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
-    for (key, value) in entries {
+    for (key, value) in &changes[known..] {
         if let Some(value) = value {
             end.insert_before(key, value).map_err(unordered)?;
         }

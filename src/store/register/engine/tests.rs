@@ -44,16 +44,12 @@ fn apply_model(model: &mut Model, changes: &[Change]) {
 
 /// Both files as a kill at this moment would leave them.
 fn killed(engine: &Engine, into: &Path) {
-    let (shared, from, into) = (Arc::clone(&engine.shared), settings(Path::new("")), into.to_owned());
-    let dir = shared.settings.dir.clone();
-    let copy = move |_: &mut Draft<'_>| {
-        let _no_flush = lock(&shared.flushing);
-        for file in [from.tables_path(), from.log_path()] {
-            std::fs::copy(dir.join(&file), into.join(&file)).unwrap();
-        }
-        Ok::<_, Error>(())
+    let (from, into) = (engine.shared.settings.clone(), settings(into));
+    let copy = move || {
+        std::fs::copy(from.tables_path(), into.tables_path()).unwrap();
+        std::fs::copy(from.log_path(), into.log_path()).unwrap();
     };
-    wait(engine.change(copy)).unwrap();
+    wait(engine.between_commits(copy)).unwrap();
 }
 
 fn all(engine: &Engine) -> Model {
@@ -254,7 +250,10 @@ fn after_it_is_closed_changes_are_refused_and_reads_go_on() {
     wait(engine.change(put)).unwrap();
     engine.close();
     assert!(matches!(wait(engine.change(put)), Err(Error::ReadOnly(_))));
+    assert!(engine.read_only().is_some());
     assert_eq!(all(&engine).len(), 1);
+    drop(engine);
+    assert_eq!(open(folder.path()).unwritten(), 0, "an end leaves nothing to replay");
 }
 
 #[test]

@@ -69,7 +69,7 @@ pub fn run(shared: &Shared, orders: &Receiver<Order>, riders: Vec<Rider>) {
         }
     }
     writer.group(Vec::new());
-    let _ = shared.read_only.set("it is closed".to_owned());
+    shared.is_closed.store(true, Ordering::Release);
     // What came in meanwhile is answered, and not left hanging.
     while let Ok(order) = orders.try_recv() {
         if let Order::Change(decide) | Order::Bulk(decide) = order {
