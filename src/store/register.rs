@@ -1,13 +1,14 @@
 //! The register on disk: who is known to which institution, in which role, when, and who looked.
 //!
 //! Two files: `register.redb` has the tables, `register.log.redb` what they lack; [`engine`] keeps them. [`dossiers`] is the port,
-//! [`rows`] the form of a person's rows, [`types`] the dossier types, [`audit`] the trail.
+//! [`rows`] the form of a person's rows, [`types`] the dossier types, [`audit`] the trail; [`persons`] is the authentic source.
 pub mod engine;
 
 mod audit;
 mod dossiers;
 mod import;
 mod page;
+pub mod persons;
 mod replace;
 mod rows;
 mod types;
@@ -19,6 +20,7 @@ use estafette_actors::ports::register::Trouble;
 
 pub use self::dossiers::Dossiers;
 use self::engine::Table;
+pub use self::persons::Persons;
 
 /// The tables. Their places are part of the format: a new one goes to the end, and none leaves.
 pub const TABLES: &[&str] = &[
@@ -30,6 +32,9 @@ pub const TABLES: &[&str] = &[
     "audit_of",
     "audit_about",
     "audit_run",
+    "persons",
+    "person_codes",
+    "person_replaced",
 ];
 
 /// Institution and NISS -> the rows of the person, of all types: see [`rows`].
@@ -48,6 +53,13 @@ const AUDIT_OF: Table = Table(5);
 const AUDIT_ABOUT: Table = Table(6);
 /// An import, hash and page -> hashes and places in the import.
 const AUDIT_RUN: Table = Table(7);
+
+/// NISS -> the person: see [`persons`].
+const PERSONS: Table = Table(8);
+/// Code of a name, year of birth and NISS -> what a candidate is scored by.
+const PERSON_CODES: Table = Table(9);
+/// A NISS that was replaced -> the one in its place.
+const PERSON_REPLACED: Table = Table(10);
 
 /// The name of the files.
 const NAME: &str = "register";

@@ -61,6 +61,11 @@ impl Dossiers {
         &self.0.engine
     }
 
+    /// What other parts of the register write beside the dossiers: the trail, and whose registers there are.
+    pub(super) fn beside(&self) -> (Arc<Audit>, Types) {
+        (Arc::clone(&self.0.audit), self.0.types.clone())
+    }
+
     /// Copies all into a fresh file, as of one moment.
     pub fn copy_to(&self, path: &Path) -> Result<(), engine::Error> {
         self.0.engine.copy_to(path)
@@ -195,7 +200,7 @@ fn count_key(owner: u32, number: u16) -> [u8; 6] {
 }
 
 /// Runs what may read much beside those who don't.
-fn blocking<T: Send + 'static>(
+pub fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
 ) -> BoxFuture<'static, Result<T, Trouble>> {
     let task = tokio::task::spawn_blocking(work);

@@ -32,11 +32,13 @@ pub fn niss_of(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(super::array(key.get(4..)?)?))
 }
 
-fn day(date: Date) -> i32 {
+/// A day as a number that sorts as days do.
+pub fn day(date: Date) -> i32 {
     i32::from(date.year()) << 9 | i32::from(date.month()) << 5 | i32::from(date.day())
 }
 
-fn date(day: i32) -> Option<Date> {
+/// The day of such a number.
+pub fn date(day: i32) -> Option<Date> {
     Date::new((day >> 9) as i16, (day >> 5 & 15) as i8, (day & 31) as i8).ok()
 }
 
