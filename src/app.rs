@@ -27,6 +27,7 @@ use estafette_actors::supervisor::{Parts, Supervisor};
 use crate::announce;
 use crate::channels::Changing;
 use crate::events::Cursors;
+use crate::source;
 use crate::store::index::KeyedHash;
 use crate::store::keys::Keys;
 use crate::store::persons::Persons;
@@ -35,6 +36,7 @@ use crate::store::suppressions::Lists;
 use crate::store::webhooks::Webhooks;
 use crate::store::{self, Store};
 
+mod authentic;
 mod configured;
 mod controls;
 mod hearing;
@@ -77,6 +79,8 @@ pub struct Blueprint {
     pub suppressions: usize,
     /// The register; none when it is switched off.
     pub register: Option<register::Settings>,
+    /// The authentic source of persons, when it is elsewhere; none for the register's own tables.
+    pub persons: Option<source::Settings>,
     /// How senders are told what happened.
     pub announcer: announcer::Settings,
     /// How their endpoints are called.
@@ -103,6 +107,7 @@ impl Blueprint {
             known_recipients: None,
             suppressions: 1_000_000,
             register: None,
+            persons: None,
             announcer: announcer::Settings::default(),
             announce: announce::Settings::default(),
             clock: Arc::new(SystemClock),
@@ -124,6 +129,8 @@ pub struct Core {
     pub cursors: Cursors,
     /// Who is known to which institution; none when the register is switched off.
     pub dossiers: Option<Arc<Dossiers>>,
+    /// The authentic source of persons; none then.
+    pub authentic: Option<Arc<dyn estafette_actors::ports::register::Persons>>,
     store: Store,
     lists: Arc<Lists>,
     webhooks: Arc<Webhooks>,
@@ -148,6 +155,9 @@ pub enum Error {
     /// The register.
     #[error(transparent)]
     Register(#[from] estafette_actors::ports::register::Trouble),
+    /// The authentic source of persons, elsewhere.
+    #[error("the authentic source of persons can't be asked: {0}")]
+    Source(#[from] crate::channels::Error),
     /// The suppression lists.
     #[error(transparent)]
     Suppressions(#[from] store::suppressions::Error),
@@ -213,6 +223,7 @@ impl Core {
         let (deciding, delivering) = (Arbiter::new(), Arbiter::new());
         let registry = Registry::start(&deciding.handle(), blueprint.budget, blueprint.believed)
             .with_suppressions(Arc::clone(&lists) as _);
+        let authentic = authentic::open(dossiers.as_ref(), blueprint.persons, &registry, (folder.path(), &clock))?;
         let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));
         let transports: Vec<Arc<Changing>> = changing.collect();
         let service = Arc::new(Service::default());
@@ -288,6 +299,7 @@ impl Core {
             hash,
             cursors,
             dossiers,
+            authentic,
             store,
             lists,
             webhooks,

@@ -11,5 +11,6 @@ pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod events;
+pub mod source;
 pub mod store;
 pub mod telemetry;

@@ -122,6 +122,7 @@ impl Configured {
             known_recipients: config.registry_file.clone(),
             suppressions: config.suppressions,
             register,
+            persons: config.persons.clone(),
             announcer: announcer::Settings {
                 each: config.webhooks.each,
                 concurrency: config.webhooks.concurrency,

@@ -252,6 +252,23 @@ pub struct Register {
     pub audit_within_ms: u64,
     pub audit_waiting: u64,
     pub audit_days: u64,
+    pub persons: Persons,
+}
+
+/// `[register.persons]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Persons {
+    pub source: String,
+    pub base_url: String,
+    pub token: String,
+    pub timeout_ms: u64,
+}
+
+impl Default for Persons {
+    fn default() -> Self {
+        Self { source: "embedded".into(), base_url: String::new(), token: String::new(), timeout_ms: 2_000 }
+    }
 }
 
 /// `[sandbox]`.
@@ -434,6 +451,7 @@ impl Default for Register {
             audit_within_ms: 100,
             audit_waiting: 65_536,
             audit_days: 3_653,
+            persons: Persons::default(),
         }
     }
 }

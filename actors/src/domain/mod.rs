@@ -5,6 +5,7 @@ pub mod birth;
 pub mod cbe;
 pub mod channel;
 pub mod content;
+pub mod day;
 pub mod dossier;
 pub mod event;
 pub mod fact;

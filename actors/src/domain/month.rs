@@ -6,7 +6,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::time::Timestamp;
@@ -15,16 +14,9 @@ use super::time::Timestamp;
 pub const ZONE: &str = "Europe/Brussels";
 
 /// Central European Time, with summer time from the last Sunday of March to that of October (directive 2000/84/EC).
-static BRUSSELS: LazyLock<TimeZone> = LazyLock::new(|| {
+pub(super) static BRUSSELS: LazyLock<TimeZone> = LazyLock::new(|| {
     TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("invariant: a constant rule that the tests read")
 });
-
-/// The day of a moment, in Brussels.
-pub fn day(at: Timestamp) -> Date {
-    let millis = i64::try_from(at.millis()).unwrap_or(i64::MAX);
-    let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
-    BRUSSELS.to_datetime(at).date()
-}
 
 /// A calendar month in Brussels.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +30,9 @@ pub struct Error;
 impl Month {
     /// The month of a moment.
     pub fn of(at: Timestamp) -> Self {
-        let date = day(at);
+        let millis = i64::try_from(at.millis()).unwrap_or(i64::MAX);
+        let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+        let date = BRUSSELS.to_datetime(at).date();
         Self(u32::from(date.year().unsigned_abs()) * 12 + u32::from(date.month().unsigned_abs()) - 1)
     }
 

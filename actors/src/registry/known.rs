@@ -117,13 +117,12 @@ impl Known {
 
     fn enterprise(&self, cbe: Cbe) -> Option<Person> {
         let word = *self.by_cbe.get(&cbe.as_u32())?;
-        let person = match word >> KIND {
-            BY_NISS => self.citizen(Niss::from_trusted_u64(word & REST))?,
-            _ => {
-                let mut person = unpack(word);
-                person.recipient.cbe = Some(cbe);
-                person
-            }
+        let person = if word >> KIND == BY_NISS {
+            self.citizen(Niss::from_trusted_u64(word & REST))?
+        } else {
+            let mut person = unpack(word);
+            person.recipient.cbe = Some(cbe);
+            person
         };
         Some(person).filter(|person| person.recipient.cbe == Some(cbe))
     }

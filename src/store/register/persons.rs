@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use estafette_actors::domain::day;
 use estafette_actors::domain::identity::{Claim, Identity, Registered, Standing};
-use estafette_actors::domain::month;
 use estafette_actors::domain::mutation::Change;
 use estafette_actors::domain::names::CERTAIN;
 use estafette_actors::domain::niss::{Kind, Niss};
@@ -154,7 +154,7 @@ impl Persons {
 
 impl Inner {
     fn today(&self) -> Date {
-        month::day(self.clock.now())
+        day::of(self.clock.now())
     }
 
     fn tell(&self, draft: &mut Draft<'_>, access: &Access, told: &[(Niss, Date, Change)]) -> Result<(), Trouble> {
@@ -195,32 +195,11 @@ impl Inner {
         blocking(work)
     }
 
-    /// Somebody who is known with exactly the same data: who asked a moment before.
-    fn same(&self, draft: &Draft<'_>, identity: &Identity) -> Result<Option<Registered>, Trouble> {
-        let Some((code, year)) = Entries::rarest(identity) else { return Ok(None) };
-        let (from, until) = (record::entry_prefix(code, year), record::entry_prefix(code, year + 1));
-        let wanted = record::entry_value(&record::folded(identity));
-        let mut found = Vec::new();
-        draft.scan(PERSON_CODES, &from, Some(&until), |key, value| {
-            if value == wanted {
-                found.extend(record::entry_niss(key));
-            }
-            ControlFlow::Continue(())
-        })?;
-        for niss in found {
-            let known = index::read(draft, niss)?;
-            if let Some(known) = known.filter(|known| known.standing == Standing::InUse) {
-                return Ok(Some(known));
-            }
-        }
-        Ok(None)
-    }
-
     /// On the writer thread.
     fn give_out(&self, draft: &mut Draft<'_>, access: &Access, person: NewPerson) -> Result<Created, Trouble> {
         self.index.ready()?;
         let NewPerson { identity, although_alike } = person;
-        if !although_alike && let Some(person) = self.same(draft, &identity)? {
+        if !although_alike && let Some(person) = same(draft, &identity)? {
             self.note(draft, access, Deed::Create, person.niss, "alike")?;
             return Ok(Created::Alike(vec![Hit { person, score: 100 }]));
         }
@@ -261,6 +240,27 @@ impl Inner {
         self.note(draft, access, Deed::Correct, niss, "done")?;
         Ok(now)
     }
+}
+
+/// Somebody who is known with exactly the same data: who asked a moment before.
+fn same(draft: &Draft<'_>, identity: &Identity) -> Result<Option<Registered>, Trouble> {
+    let Some((code, year)) = Entries::rarest(identity) else { return Ok(None) };
+    let (from, until) = (record::entry_prefix(code, year), record::entry_prefix(code, year + 1));
+    let wanted = record::entry_value(&record::folded(identity));
+    let mut found = Vec::new();
+    draft.scan(PERSON_CODES, &from, Some(&until), |key, value| {
+        if value == wanted {
+            found.extend(record::entry_niss(key));
+        }
+        ControlFlow::Continue(())
+    })?;
+    for niss in found {
+        let known = index::read(draft, niss)?;
+        if let Some(known) = known.filter(|known| known.standing == Standing::InUse) {
+            return Ok(Some(known));
+        }
+    }
+    Ok(None)
 }
 
 fn corrected(known: &Identity, correction: Correction) -> Identity {

@@ -149,7 +149,9 @@ pub fn make(engine: &Engine, index: &Index, dir: &Path) -> Result<(), Trouble> {
             break;
         }
         here.block_on(engine.bulk(move |draft| {
-            old.iter().for_each(|key| draft.remove(PERSON_CODES, key));
+            for key in &old {
+                draft.remove(PERSON_CODES, key);
+            }
             Ok::<_, Trouble>(())
         }))?;
     }

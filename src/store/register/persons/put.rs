@@ -52,8 +52,10 @@ impl Prepared {
         });
         let mut ready: Vec<Ready> = ready.collect::<Result<_, Trouble>>()?;
         ready.sort_by_key(|one| one.person.niss);
-        if let Some([first, second]) = ready.array_windows().find(|[one, other]| one.person.niss == other.person.niss) {
-            return Err(refused(second.line, &format!("line {} has the same NISS: give each once", first.line)));
+        for (one, other) in ready.iter().zip(ready.iter().skip(1)) {
+            if one.person.niss == other.person.niss {
+                return Err(refused(other.line, &format!("line {} has the same NISS: give each once", one.line)));
+            }
         }
         Ok(Self { access, today, ready })
     }

@@ -275,7 +275,9 @@ fn numbers_of_a_day_follow_each_other_fill_gaps_and_go_on_without_the_month() {
             engine.change(move |draft| {
                 // Those of the other century have the same six digits, and are other numbers.
                 draft.put(PERSONS, &record::key(Niss::bcss(2085, 7, 30, Some(Sex::Male), 1).unwrap()), [1].as_slice());
-                sequences.iter().for_each(|one| draft.put(PERSONS, &record::key(taken(*one)), [1].as_slice()));
+                for one in sequences {
+                    draft.put(PERSONS, &record::key(taken(one)), [1].as_slice());
+                }
                 let found = numbers::next(draft, birth, Some(Sex::Male))?;
                 Err::<(), Trouble>(Trouble::Refused(found.digits()))
             })
