@@ -21,7 +21,7 @@ use estafette_actors::intake::Intake;
 use estafette_actors::messages::Refused;
 use estafette_actors::nursery::{Budget, Child};
 use estafette_actors::ports::{Archive, Clock, Ear, Feed, Journal, SystemClock, Transport};
-use estafette_actors::register::Demands;
+use estafette_actors::register::{Demands, Register};
 use estafette_actors::registry::Registry;
 use estafette_actors::service::Service;
 use estafette_actors::supervisor::{Parts, Supervisor};
@@ -29,6 +29,7 @@ use estafette_actors::supervisor::{Parts, Supervisor};
 use crate::announce;
 use crate::channels::Changing;
 use crate::events::Cursors;
+use crate::source;
 use crate::store::index::KeyedHash;
 use crate::store::keys::Keys;
 use crate::store::persons::Persons;
@@ -37,6 +38,7 @@ use crate::store::suppressions::Lists;
 use crate::store::webhooks::Webhooks;
 use crate::store::{self, Store};
 
+mod authentic;
 mod configured;
 mod controls;
 mod daily;
@@ -82,6 +84,8 @@ pub struct Blueprint {
     pub register: Option<register::Settings>,
     /// The dossier types of which a strategy demands one, by its name.
     pub demands: HashMap<Box<str>, Vec<Code>>,
+    /// The authentic source of persons, when it is elsewhere; none for the register's own tables.
+    pub persons: Option<source::Settings>,
     /// How senders are told what happened.
     pub announcer: announcer::Settings,
     /// How their endpoints are called.
@@ -109,6 +113,7 @@ impl Blueprint {
             suppressions: 1_000_000,
             register: None,
             demands: HashMap::new(),
+            persons: None,
             announcer: announcer::Settings::default(),
             announce: announce::Settings::default(),
             clock: Arc::new(SystemClock),
@@ -132,6 +137,8 @@ pub struct Core {
     pub dossiers: Option<Arc<Dossiers>>,
     /// What they are told of their NISSs; none then.
     pub mutations: Option<Arc<Mutations>>,
+    /// The authentic source of persons; none then.
+    pub authentic: Option<Arc<dyn estafette_actors::ports::register::Persons>>,
     store: Store,
     lists: Arc<Lists>,
     webhooks: Arc<Webhooks>,
@@ -156,6 +163,9 @@ pub enum Error {
     /// The register.
     #[error(transparent)]
     Register(#[from] estafette_actors::ports::register::Trouble),
+    /// The authentic source of persons, elsewhere.
+    #[error("the authentic source of persons can't be asked: {0}")]
+    Source(#[from] crate::channels::Error),
     /// The suppression lists.
     #[error(transparent)]
     Suppressions(#[from] store::suppressions::Error),
@@ -224,6 +234,12 @@ impl Core {
         if let Some(dossiers) = &dossiers {
             registry.demand(Demands::new(Arc::clone(dossiers) as _, blueprint.demands));
         }
+        let mutations = match &dossiers {
+            Some(dossiers) => Some(Arc::new(Mutations::open(dossiers, Arc::clone(&clock), crate::mutations::render)?)),
+            None => None,
+        };
+        let beside = dossiers.as_ref().zip(mutations.as_ref());
+        let authentic = authentic::open(beside, blueprint.persons, &registry, (folder.path(), &clock))?;
         let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));
         let transports: Vec<Arc<Changing>> = changing.collect();
         let service = Arc::new(Service::default());
@@ -270,8 +286,10 @@ impl Core {
             (&announcing.handle(), blueprint.budget),
         )
         .map_err(Error::Webhooks)?;
-        let told = (Arc::clone(&journal), Arc::new(store.clone()) as Arc<dyn Feed>);
-        let mutations = daily::start(dossiers.as_ref(), told, &clock, &announcing.handle())?;
+        if let Some(mutations) = &mutations {
+            let told = (Arc::clone(&journal), Arc::new(store.clone()) as Arc<dyn Feed>);
+            daily::start(mutations, told, &clock, &announcing.handle());
+        }
         let broker = Broker::new(Inner {
             intake: Intake::new(supervisor.clone()),
             supervisor,
@@ -302,6 +320,7 @@ impl Core {
             cursors,
             dossiers,
             mutations,
+            authentic,
             store,
             lists,
             webhooks,
@@ -317,6 +336,12 @@ impl Core {
     /// The channels' transports, as they are at the time.
     pub fn transports(&self) -> Vec<Arc<dyn Transport>> {
         self.transports.iter().map(|transport| Arc::clone(transport) as Arc<dyn Transport>).collect()
+    }
+
+    /// The register, unless it is switched off.
+    pub fn register(&self) -> Option<Register> {
+        let (dossiers, mutations) = (self.dossiers.clone()?, self.mutations.clone()?);
+        Some(Register::new(dossiers, self.authentic.clone()?, mutations))
     }
 
     /// What happened, by institution.

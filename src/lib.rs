@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod events;
 pub mod mutations;
+pub mod source;
 pub mod store;
 pub mod telemetry;
 pub mod xml;

@@ -21,7 +21,7 @@ use crate::ports::register::{
 };
 
 /// Replacements that are followed from one number to the next; more is a mistake of the source.
-const CHAIN: usize = 16;
+pub const CHAIN: usize = 16;
 
 /// Why something is not done. [`Refusal::code`] is the code of the BCSS for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

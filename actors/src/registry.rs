@@ -1,6 +1,7 @@
 //! What is known of recipients: the NISS indexes that routing reads.
 //!
-//! The actor is the only writer; everybody reads the snapshot, and nobody asks the actor. What a
+//! The actor is the only writer of persons; everybody reads the snapshot, and nobody asks the actor. Which NISS took the place
+//! of another comes from the register, which writes it here itself once it is durable: no attempt may miss it. What a
 //! channel's answers teach (not reachable just now) is kept for a short time beside it.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,12 +14,11 @@ use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::domain::cbe::Cbe;
+use self::known::Known;
 use crate::domain::channel::Channel;
 use crate::domain::failure::Failure;
 use crate::domain::language::Language;
 use crate::domain::life::Reach;
-use crate::domain::mobile::Mobile;
 use crate::domain::niss::Niss;
 use crate::domain::submission::{Identifier, Institution, Recipient};
 use crate::domain::time::Timestamp;
@@ -26,6 +26,8 @@ use crate::messages::Refused;
 use crate::nursery::{Budget, Child, Vitals};
 use crate::ports::{Suppressions, Unsuppressed};
 use crate::register::Demands;
+
+mod known;
 
 /// What is known of one recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,32 +48,9 @@ const MAX_NOTICES: usize = 100_000;
 /// The snapshot that everybody reads.
 #[derive(Default)]
 pub struct Snapshot {
-    by_niss: DashMap<Niss, Person>,
-    by_mobile: DashMap<Mobile, Person>,
-    by_cbe: DashMap<Cbe, Person>,
+    known: Known,
     unreachable: DashMap<(Channel, Identifier), Timestamp>,
     learned: AtomicU64,
-}
-
-impl Snapshot {
-    /// Takes away the numbers under which this recipient was known before and is no more: a number that was given
-    /// to somebody else would lead to the former holder. A citizen is who has the NISS; without one, an enterprise is
-    /// who has the CBE number. Numbers that another was learned under since stay that one's.
-    fn forget_former(&self, now: &Recipient) {
-        let former = match now {
-            Recipient { niss: Some(niss), .. } => self.by_niss.get(niss).map(|found| found.recipient),
-            Recipient { cbe: Some(cbe), .. } => self.by_cbe.get(cbe).map(|found| found.recipient),
-            _ => None,
-        };
-        let Some(former) = former.filter(|former| former.niss == now.niss) else { return };
-        let is_former = |_: &_, known: &Person| known.recipient == former;
-        if let Some(mobile) = former.mobile.filter(|mobile| now.mobile != Some(*mobile)) {
-            self.by_mobile.remove_if(&mobile, is_former);
-        }
-        if let Some(cbe) = former.cbe.filter(|cbe| now.cbe != Some(*cbe)) {
-            self.by_cbe.remove_if(&cbe, |_, known| known.recipient == former);
-        }
-    }
 }
 
 /// The registry's figures.
@@ -83,6 +62,8 @@ pub struct RegistryFigures {
     pub mobiles: usize,
     /// Enterprises known.
     pub enterprises: usize,
+    /// NISSs that another stands for.
+    pub replaced: usize,
     /// Recipients found unreachable of late.
     pub unreachable: usize,
     /// Updates taken since the start.
@@ -151,19 +132,24 @@ impl Registry {
         }
     }
 
-    /// What is known of a recipient, by any of the identifiers given.
-    pub fn person(&self, recipient: &Recipient) -> Option<Person> {
-        let by_niss = recipient.niss.and_then(|niss| self.snapshot.by_niss.get(&niss).map(|found| *found));
-        let by_mobile = || recipient.mobile.and_then(|mobile| self.snapshot.by_mobile.get(&mobile).map(|found| *found));
-        let by_cbe = || recipient.cbe.and_then(|cbe| self.snapshot.by_cbe.get(&cbe).map(|found| *found));
-        by_niss.or_else(by_mobile).or_else(by_cbe)
+    /// From now on the first NISS of each pair stands for the second, or for itself again. Every reader sees it when this returns.
+    pub fn replace(&self, pairs: &[(Niss, Option<Niss>)]) {
+        for (old, by) in pairs {
+            self.snapshot.known.replace(*old, *by);
+        }
     }
 
-    /// The recipient with what the registry adds: a number for a NISS, a NISS for a number.
+    /// What is known of a recipient, by any of the identifiers given, under the NISS that counts.
+    pub fn person(&self, recipient: &Recipient) -> Option<Person> {
+        self.snapshot.known.person(recipient)
+    }
+
+    /// The recipient with what the registry adds: a number for a NISS, a NISS for a number, and for a NISS that was replaced the
+    /// one in its place.
     pub fn resolve(&self, recipient: &Recipient) -> Recipient {
         let known = self.person(recipient).map(|person| person.recipient).unwrap_or_default();
         Recipient {
-            niss: recipient.niss.or(known.niss),
+            niss: recipient.niss.map(|niss| self.snapshot.known.current(niss)).or(known.niss),
             mobile: recipient.mobile.or(known.mobile),
             cbe: recipient.cbe.or(known.cbe),
         }
@@ -172,7 +158,7 @@ impl Registry {
     /// Whether a channel reaches the recipient, as far as is known without asking it.
     pub fn reach(&self, recipient: &Recipient, channel: Channel, now: Timestamp) -> Reach {
         let known = self.person(recipient);
-        let whole = known.map_or(*recipient, |_| self.resolve(recipient));
+        let whole = self.resolve(recipient);
         let (possible, said) = match channel {
             Channel::GOVAPP => (whole.mobile.is_some() || whole.niss.is_some(), known.and_then(|p| p.govapp)),
             Channel::SMS => (whole.mobile.is_some(), None),
@@ -189,7 +175,12 @@ impl Registry {
         match said {
             Some(true) => Reach::Yes,
             Some(false) => Reach::No,
-            None if !self.snapshot.unreachable.is_empty() && recipient.identifiers().any(unreachable) => Reach::No,
+            // What was noticed of the number that was given, or of the one in its place.
+            None if !self.snapshot.unreachable.is_empty()
+                && recipient.identifiers().chain(whole.niss.map(Identifier::Niss)).any(unreachable) =>
+            {
+                Reach::No
+            }
             None => Reach::Ask,
         }
     }
@@ -204,7 +195,10 @@ impl Registry {
         now: Timestamp,
     ) -> Reach {
         let whole = self.resolve(recipient);
-        if let Some(bar) = self.suppressions.bar(sender, &whole, channel) {
+        let barred = |recipient: &Recipient| self.suppressions.bar(sender, recipient, channel);
+        // Who said no under the former number said no.
+        let bar = barred(&whole).or_else(|| if whole.niss == recipient.niss { None } else { barred(recipient) });
+        if let Some(bar) = bar {
             return Reach::Barred(bar.failure());
         }
         let demands = self.demands.load();
@@ -216,10 +210,12 @@ impl Registry {
 
     /// Its figures.
     pub fn figures(&self) -> RegistryFigures {
+        let (nisses, mobiles, enterprises) = self.snapshot.known.counts();
         RegistryFigures {
-            nisses: self.snapshot.by_niss.len(),
-            mobiles: self.snapshot.by_mobile.len(),
-            enterprises: self.snapshot.by_cbe.len(),
+            nisses,
+            mobiles,
+            enterprises,
+            replaced: self.snapshot.known.replacements(),
             unreachable: self.snapshot.unreachable.len(),
             learned: self.snapshot.learned.load(Ordering::Relaxed),
         }
@@ -254,17 +250,7 @@ impl Handler<Learn> for Keeper {
 
     fn handle(&mut self, learn: Learn, _: &mut Self::Context) {
         for person in learn.persons {
-            self.snapshot.forget_former(&person.recipient);
-            let Recipient { niss, mobile, cbe } = person.recipient;
-            if let Some(niss) = niss {
-                self.snapshot.by_niss.insert(niss, person);
-            }
-            if let Some(mobile) = mobile {
-                self.snapshot.by_mobile.insert(mobile, person);
-            }
-            if let Some(cbe) = cbe {
-                self.snapshot.by_cbe.insert(cbe, person);
-            }
+            self.snapshot.known.learn(&person);
             for identifier in person.recipient.identifiers() {
                 for channel in [Channel::GOVAPP, Channel::EBOX] {
                     self.snapshot.unreachable.remove(&(channel, identifier));
@@ -289,6 +275,8 @@ impl Handler<crate::messages::Panic> for Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::cbe::Cbe;
+    use crate::domain::mobile::Mobile;
 
     fn mobile(text: &str) -> Option<Mobile> {
         Mobile::parse(text).ok()
@@ -349,5 +337,37 @@ mod tests {
         registry.learn(vec![of(firm(new)), of(firm("+32470123458"))]).await.unwrap();
         assert_eq!(registry.person(&at(new)), None, "the former number of an enterprise");
         assert_eq!(registry.resolve(&at("+32470123458")).cbe, cbe);
+    }
+
+    #[actix_rt::test]
+    async fn a_message_to_a_number_that_was_replaced_goes_to_the_one_in_its_place() {
+        let arbiter = actix_rt::Arbiter::new();
+        let registry = Registry::start(&arbiter.handle(), Budget::default(), Duration::from_secs(60));
+        while registry.vitals().generation == 0 {
+            tokio::task::yield_now().await;
+        }
+        let now = Timestamp::from_millis(1_000);
+        let today = jiff::civil::date(2026, 11, 23);
+        let niss = |text: &str| Niss::parse(text, today).unwrap();
+        let (old, between, new) = (niss("85273003371"), niss("85473003317"), niss("85073003328"));
+        let to = |niss| Recipient { niss: Some(niss), ..Recipient::default() };
+        let at = |niss, number: &str| Recipient { mobile: mobile(number), ..to(niss) };
+        let of = |recipient, govapp| Person { recipient, govapp: Some(govapp), ..Person::default() };
+
+        registry.learn(vec![of(at(old, "+32470123456"), false)]).await.unwrap();
+        registry.replace(&[(old, Some(between)), (between, Some(new))]);
+        assert_eq!(registry.resolve(&to(old)), at(new, "+32470123456"), "what was known of the old number still holds");
+        let by_number = Recipient { mobile: mobile("+32470123456"), ..Recipient::default() };
+        assert_eq!(registry.resolve(&by_number).niss, Some(new));
+        assert_eq!(registry.resolve(&to(between)), to(new));
+
+        registry.learn(vec![of(at(new, "+32470123457"), true)]).await.unwrap();
+        assert_eq!(registry.resolve(&to(old)), at(new, "+32470123457"));
+        assert_eq!(registry.reach(&to(old), Channel::GOVAPP, now), Reach::Yes);
+        assert_eq!(registry.figures().replaced, 2);
+
+        registry.replace(&[(old, None)]);
+        assert_eq!(registry.resolve(&to(old)), at(old, "+32470123456"));
+        assert_eq!(registry.reach(&to(old), Channel::GOVAPP, now), Reach::No);
     }
 }

@@ -125,6 +125,7 @@ impl Configured {
             suppressions: config.suppressions,
             register,
             demands: config.demands.clone(),
+            persons: config.persons.clone(),
             announcer: announcer::Settings {
                 each: config.webhooks.each,
                 concurrency: config.webhooks.concurrency,

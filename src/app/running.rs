@@ -114,7 +114,7 @@ impl Running {
             settings: faces.http,
             metrics: Arc::new(move || metrics.render(&observed)),
             hash: Arc::new(move |bytes| hash.hash("request", bytes)),
-            register: None,
+            register: core.register(),
         };
         let persons = Arc::clone(&core.persons);
         let remember = Arc::new(move |told: &[Person]| persons.put_all(told).map_err(|error| error.to_string()));

@@ -161,6 +161,7 @@ impl<'m> Checker<'m> {
             prices: self.prices(&raw.prices),
             registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
             register: self.register(&raw.register),
+            persons: self.persons(&raw.register.persons),
             believed: self.seconds("registry.unreachable_seconds", raw.registry.unreachable_seconds, 1, DAY),
             simulated: raw.sandbox.simulated,
             sandbox: raw.sandbox.channels,
@@ -315,6 +316,25 @@ impl<'m> Checker<'m> {
             unwritten_states: self.count("journal.unwritten_states", raw.unwritten_states, 1_024, 10_000_000),
             waiting_batches: self.count("journal.waiting_batches", raw.waiting_batches, 16, 65_536),
         }
+    }
+
+    fn persons(&mut self, raw: &raw::Persons) -> Option<crate::source::Settings> {
+        let forms = [("embedded", false), ("http", true)];
+        let is_elsewhere = self.one_of("register.persons.source", &raw.source, &forms);
+        let timeout = self.millis("register.persons.timeout_ms", raw.timeout_ms, 10, 60_000);
+        if !is_elsewhere {
+            return None;
+        }
+        let rest = ["http://", "https://"].iter().find_map(|scheme| raw.base_url.strip_prefix(scheme));
+        if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['@', '?', '#', ' '])) {
+            let what = "not an address; give http:// or https:// with a host, such as https://persons.example.be/v1";
+            self.wrong("register.persons.base_url", what);
+        }
+        if !raw.token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.wrong("register.persons.token", "has characters that fit in no header; give the token as you got it");
+        }
+        let token = Some(raw.token.as_str()).filter(|token| !token.is_empty()).map(Into::into);
+        Some(crate::source::Settings { base_url: raw.base_url.clone(), token, timeout })
     }
 
     fn register(&mut self, raw: &raw::Register) -> Option<Register> {

@@ -55,6 +55,8 @@ pub struct Config {
     pub registry_file: Option<PathBuf>,
     /// Who is known to which institution; none when it is switched off.
     pub register: Option<Register>,
+    /// The authentic source of persons, when it is elsewhere; none for the register's own tables.
+    pub persons: Option<crate::source::Settings>,
     /// How long a channel's "not reachable" is believed.
     pub believed: Duration,
     /// Whether every channel is a simulator.

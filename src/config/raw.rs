@@ -255,6 +255,23 @@ pub struct Register {
     pub audit_days: u64,
     pub mutations_per_file: u64,
     pub mutations_kept_days: u64,
+    pub persons: Persons,
+}
+
+/// `[register.persons]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Persons {
+    pub source: String,
+    pub base_url: String,
+    pub token: String,
+    pub timeout_ms: u64,
+}
+
+impl Default for Persons {
+    fn default() -> Self {
+        Self { source: "embedded".into(), base_url: String::new(), token: String::new(), timeout_ms: 2_000 }
+    }
 }
 
 /// `[sandbox]`.
@@ -442,6 +459,7 @@ impl Default for Register {
             audit_days: 3_653,
             mutations_per_file: 50_000,
             mutations_kept_days: 400,
+            persons: Persons::default(),
         }
     }
 }

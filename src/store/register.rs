@@ -1,7 +1,8 @@
 //! The register on disk: who is known to which institution, in which role, when, and who looked.
 //!
 //! Two files: `register.redb` has the tables, `register.log.redb` what they lack; [`engine`] keeps them. [`dossiers`] is the port,
-//! [`rows`] the form of a person's rows, [`types`] the dossier types, [`audit`] the trail, [`mutations`] what institutions are told.
+//! [`rows`] the form of a person's rows, [`types`] the dossier types, [`audit`] the trail, [`mutations`] what institutions are told;
+//! [`persons`] is the authentic source.
 pub mod engine;
 
 mod audit;
@@ -9,6 +10,7 @@ mod dossiers;
 mod import;
 pub mod mutations;
 mod page;
+pub mod persons;
 mod replace;
 mod rows;
 mod types;
@@ -21,6 +23,7 @@ use estafette_actors::ports::register::Trouble;
 pub use self::dossiers::Dossiers;
 use self::engine::Table;
 pub use self::mutations::Mutations;
+pub use self::persons::Persons;
 
 /// The tables. Their places are part of the format: a new one goes to the end, and none leaves.
 pub const TABLES: &[&str] = &[
@@ -37,6 +40,9 @@ pub const TABLES: &[&str] = &[
     "mutation_files",
     "mutation_bytes",
     "mutation_subscriptions",
+    "persons",
+    "person_codes",
+    "person_replaced",
 ];
 
 /// Institution and NISS -> the rows of the person, of all types: see [`rows`].
@@ -65,6 +71,13 @@ const FILES: Table = Table(10);
 const FILE_BYTES: Table = Table(11);
 /// Institution and kind -> a subscription.
 const SUBSCRIPTIONS: Table = Table(12);
+
+/// NISS -> the person: see [`persons`].
+const PERSONS: Table = Table(13);
+/// Code of a name, year of birth and NISS -> what a candidate is scored by.
+const PERSON_CODES: Table = Table(14);
+/// A NISS that was replaced -> the one in its place.
+const PERSON_REPLACED: Table = Table(15);
 
 /// The name of the files.
 const NAME: &str = "register";

@@ -128,6 +128,24 @@ impl Niss {
         Self(value).checked(today)
     }
 
+    /// The BCSS number of these parts: the month as it is, 1 to 12, and 0 for a month or day that is not known. None when the
+    /// number has no place for them, or when the sequence number doesn't tell the sex that is known.
+    pub const fn bcss(year: i16, month: u8, day: u8, sex: Option<Sex>, sequence: u16) -> Option<Self> {
+        if !matches!(year, 1900..=2099) || month > 12 || day > 31 || sequence > 999 {
+            return None;
+        }
+        let added = match sex {
+            None => 20,
+            Some(Sex::Male) if sequence % 2 == 1 => 40,
+            Some(Sex::Female) if sequence.is_multiple_of(2) => 40,
+            Some(_) => return None,
+        };
+        let six = (year as u64 % 100 * 100 + month as u64 + added) * 100 + day as u64;
+        let nine = six * 1_000 + sequence as u64;
+        let check = check_of(if year < 2000 { nine } else { SECOND_CENTURY + nine });
+        Some(Self(nine * 100 + check))
+    }
+
     /// Takes the number that an earlier [`Niss::as_u64`] gave, unchecked: for records that this program wrote itself.
     pub const fn from_trusted_u64(value: u64) -> Self {
         Self(value)
@@ -306,6 +324,21 @@ mod tests {
     }
 
     #[test]
+    fn the_known_bcss_numbers_are_made_from_their_parts() {
+        let made =
+            |year, month, day, sex, sequence| Niss::bcss(year, month, day, sex, sequence).map(|made| made.digits());
+        assert_eq!(made(1985, 7, 30, None, 33).as_deref(), Some("85273003371"));
+        assert_eq!(made(1985, 7, 30, Some(Sex::Male), 33).as_deref(), Some("85473003317"));
+        assert_eq!(made(2005, 0, 0, None, 1).as_deref(), Some("05200000179"));
+        assert_eq!(made(1985, 7, 30, Some(Sex::Female), 33), None, "an odd number is a man's");
+        for (year, month, day, sequence) in
+            [(1899, 1, 1, 1), (2100, 1, 1, 1), (1985, 13, 1, 1), (1985, 1, 32, 1), (1985, 1, 1, 1_000)]
+        {
+            assert_eq!(made(year, month, day, None, sequence), None, "{year} {month} {day} {sequence}");
+        }
+    }
+
+    #[test]
     fn each_rule_refuses_with_its_own_error() {
         let table = [
             // Its check is that of 2099.
@@ -379,6 +412,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_bcss_number_that_was_made_is_read_back_as_what_it_was_made_of(
+            year in 1900_i16..=2026, month in 0_u8..=12, day in 0_u8..=31, sex in 0_u8..3, sequence in 0_u16..1_000,
+        ) {
+            let sex = [None, Some(Sex::Female), Some(Sex::Male)][usize::from(sex)];
+            let made = Niss::bcss(year, month, day, sex, sequence);
+            let parity = if sequence % 2 == 1 { Sex::Male } else { Sex::Female };
+            prop_assert_eq!(made.is_some(), sex.is_none_or(|sex| sex == parity));
+            let Some(made) = made else { return Ok(()) };
+            match parse(&made.digits()) {
+                Ok(read) => prop_assert_eq!((read, read.kind(), read.sex(), read.year()), (made, Kind::Bcss, sex, Some(year))),
+                Err(error) => {
+                    prop_assert_eq!(error, Error::FutureBirth);
+                    prop_assert_eq!(year, 2026);
+                }
+            }
+            if let Ok(born) = Date::new(year, month as i8, day as i8) {
+                prop_assert_eq!(made.birth_date(), Some(born));
+            }
+        }
+
         #[test]
         fn any_text_is_judged_without_a_panic(text in "\\PC{0,40}") {
             let _ = parse(&text);

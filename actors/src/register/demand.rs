@@ -5,9 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-
+use crate::domain::day;
 use crate::domain::dossier::Code;
 use crate::domain::niss::Niss;
 use crate::domain::submission::Institution;
@@ -19,14 +17,12 @@ use crate::ports::register::Dossiers;
 pub struct Demands {
     dossiers: Arc<dyn Dossiers>,
     by_strategy: HashMap<Box<str>, Vec<Code>>,
-    zone: TimeZone,
 }
 
 impl Demands {
     /// Of the strategies that demand something.
     pub fn new(dossiers: Arc<dyn Dossiers>, by_strategy: HashMap<Box<str>, Vec<Code>>) -> Self {
-        let zone = TimeZone::get("Europe/Brussels").unwrap_or(TimeZone::UTC);
-        Self { dossiers, by_strategy, zone }
+        Self { dossiers, by_strategy }
     }
 
     /// Whether nothing is demanded, or the sender has the person in its register, in one of the roles, on the day that it is in
@@ -34,14 +30,9 @@ impl Demands {
     pub fn are_met(&self, sender: Institution, strategy: &str, niss: Option<Niss>, now: Timestamp) -> bool {
         let Some(types) = self.by_strategy.get(strategy) else { return true };
         let Some(niss) = niss else { return false };
-        self.dossiers.holds(sender, niss, types, self.day(now)).unwrap_or_else(|trouble| {
+        self.dossiers.holds(sender, niss, types, day::of(now)).unwrap_or_else(|trouble| {
             tracing::error!(%trouble, "whether a recipient is in a register can't be told, and nothing is sent");
             false
         })
-    }
-
-    fn day(&self, now: Timestamp) -> Date {
-        let now = i64::try_from(now.millis()).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-        self.zone.to_datetime(now.unwrap_or(jiff::Timestamp::MAX)).date()
     }
 }

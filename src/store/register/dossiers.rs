@@ -69,6 +69,11 @@ impl Dossiers {
         (inner.engine.clone(), Arc::clone(&inner.audit), inner.types.clone(), inner.mutations)
     }
 
+    /// What other parts of the register write beside the dossiers: the trail, and whose registers there are.
+    pub(super) fn beside(&self) -> (Arc<Audit>, Types) {
+        (Arc::clone(&self.0.audit), self.0.types.clone())
+    }
+
     /// Copies all into a fresh file, as of one moment.
     pub fn copy_to(&self, path: &Path) -> Result<(), engine::Error> {
         self.0.engine.copy_to(path)

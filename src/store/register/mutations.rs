@@ -91,6 +91,16 @@ impl Mutations {
         Ok(Self(Arc::new(inner)))
     }
 
+    /// Tells a few within a change of something else, as that change sees the rows.
+    pub fn tell_within(
+        &self,
+        draft: &mut Draft<'_>,
+        access: &Access,
+        mutations: &[(Niss, Date, Change)],
+    ) -> Result<(), Trouble> {
+        self.0.tell_in(draft, access, mutations).map(|_| ())
+    }
+
     /// Follows a replacement in one change: tells it to those who have the old number, and moves their rows to the new one. Gives
     /// the institutions whose rows moved.
     pub fn replace(
