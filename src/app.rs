@@ -209,6 +209,10 @@ impl Core {
             }
             None => None,
         };
+        let mutations = match &dossiers {
+            Some(dossiers) => Some(Arc::new(Mutations::open(dossiers, Arc::clone(&clock), crate::mutations::render)?)),
+            None => None,
+        };
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let archive: Arc<dyn Archive> = Arc::new(store.clone());
 
@@ -263,7 +267,7 @@ impl Core {
         )
         .map_err(Error::Webhooks)?;
         let told = (Arc::clone(&journal), Arc::new(store.clone()) as Arc<dyn Feed>);
-        let mutations = daily::start(dossiers.as_ref(), told, &clock, &announcing.handle())?;
+        daily::start(mutations.as_ref(), told, &clock, &announcing.handle());
         let broker = Broker::new(Inner {
             intake: Intake::new(supervisor.clone()),
             supervisor,

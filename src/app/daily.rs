@@ -18,7 +18,7 @@ use estafette_actors::ports::register::{Mutations as _, Trouble};
 use estafette_actors::ports::{Batch, Clock, Entry, Feed, FeedError, Journal, JournalError};
 use jiff::civil::Date;
 
-use crate::store::register::{Dossiers, Mutations};
+use crate::store::register::Mutations;
 
 /// How often it is looked whether something is to be done: a clock that is set, or a machine that slept, delays it by no more.
 const LOOK: Duration = Duration::from_secs(60);
@@ -27,18 +27,17 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Events read at once.
 const PAGE: usize = 1_000;
 
-/// Opens the mutations beside the dossiers, if there are any, and does what is to be done every day from now on.
+/// Does what is to be done every day from now on, if there are mutations.
 pub(super) fn start(
-    dossiers: Option<&Arc<Dossiers>>,
+    mutations: Option<&Arc<Mutations>>,
     (journal, feed): (Arc<dyn Journal>, Arc<dyn Feed>),
     clock: &Arc<dyn Clock>,
     on: &ArbiterHandle,
-) -> Result<Option<Arc<Mutations>>, Trouble> {
-    let Some(dossiers) = dossiers else { return Ok(None) };
-    let mutations = Mutations::open(dossiers, Arc::clone(clock), crate::mutations::render)?;
-    let daily = Daily { mutations: mutations.clone(), journal, feed, clock: Arc::clone(clock) };
-    on.spawn(daily.run());
-    Ok(Some(Arc::new(mutations)))
+) {
+    if let Some(mutations) = mutations {
+        let (mutations, clock) = (Mutations::clone(mutations), Arc::clone(clock));
+        on.spawn(Daily { mutations, journal, feed, clock }.run());
+    }
 }
 
 /// What is due, by the clock.

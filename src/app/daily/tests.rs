@@ -10,6 +10,7 @@ use estafette_actors::domain::period::Period;
 use estafette_actors::ports::register::{Access, Dossiers as _, Face};
 
 use super::*;
+use crate::store::register::Dossiers;
 use crate::store::{self, Store, register};
 
 struct Hand(AtomicU64);
