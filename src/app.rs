@@ -224,6 +224,10 @@ impl Core {
             }
             None => None,
         };
+        let mutations = match &dossiers {
+            Some(dossiers) => Some(Arc::new(Mutations::open(dossiers, Arc::clone(&clock), crate::mutations::render)?)),
+            None => None,
+        };
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let archive: Arc<dyn Archive> = Arc::new(store.clone());
 
@@ -286,10 +290,8 @@ impl Core {
             (&announcing.handle(), blueprint.budget),
         )
         .map_err(Error::Webhooks)?;
-        if let Some(mutations) = &mutations {
-            let told = (Arc::clone(&journal), Arc::new(store.clone()) as Arc<dyn Feed>);
-            daily::start(mutations, told, &clock, &announcing.handle());
-        }
+        let told = (Arc::clone(&journal), Arc::new(store.clone()) as Arc<dyn Feed>);
+        daily::start(mutations.as_ref(), told, &clock, &announcing.handle());
         let broker = Broker::new(Inner {
             intake: Intake::new(supervisor.clone()),
             supervisor,

@@ -378,7 +378,10 @@ mod tests {
             (r#"{"url": "https://x.be/", "secret": "x"}"#, "/secret"),
             (r#"{"url": "https://x.be/", "include_test": 1}"#, "/include_test"),
             (
-                &format!(r#"{{"url": "https://x.be/", "types": [{}"lost"]}}"#, r#""message.settled","#.repeat(19)),
+                &format!(
+                    r#"{{"url": "https://x.be/", "types": [{}"lost"]}}"#,
+                    r#""message.settled","#.repeat(event::Kind::ALL.len())
+                ),
                 "/types",
             ),
         ] {

@@ -23,9 +23,8 @@ pub fn open(
         return Ok(Some(Arc::new(HttpPersons::new(settings, Arc::clone(clock))?)));
     }
     let following = registry.clone();
-    let mutations = Arc::clone(mutations);
     let hearers = Hearers {
-        teller: Some(Arc::new(move |draft, access, told| mutations.tell_within(draft, access, told))),
+        teller: Some(mutations.teller()),
         follower: Some(Arc::new(move |pairs| following.replace(pairs))),
     };
     let persons = register::Persons::open(dossiers, Arc::clone(clock), folder, hearers)?;

@@ -27,15 +27,17 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Events read at once.
 const PAGE: usize = 1_000;
 
-/// Does what is to be done every day from now on.
+/// Does what is to be done every day from now on, if there are mutations.
 pub(super) fn start(
-    mutations: &Mutations,
+    mutations: Option<&Arc<Mutations>>,
     (journal, feed): (Arc<dyn Journal>, Arc<dyn Feed>),
     clock: &Arc<dyn Clock>,
     on: &ArbiterHandle,
 ) {
-    let daily = Daily { mutations: mutations.clone(), journal, feed, clock: Arc::clone(clock) };
-    on.spawn(daily.run());
+    if let Some(mutations) = mutations {
+        let (mutations, clock) = (Mutations::clone(mutations), Arc::clone(clock));
+        on.spawn(Daily { mutations, journal, feed, clock }.run());
+    }
 }
 
 /// What is due, by the clock.

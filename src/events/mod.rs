@@ -180,8 +180,7 @@ impl Written {
                 data.sms = Some(Sms { from, to, text, stop });
             }
             Change::MutationsReady { sequence, count, sha256 } => {
-                let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-                data.mutations = Some(MutationFile { sequence, count, sha256 });
+                data.mutations = Some(MutationFile { sequence, count, sha256: digits(&*sha256) });
             }
             _ => {}
         }
@@ -193,6 +192,11 @@ impl Written {
         // Plain data with text keys: it can't fail.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+fn digits(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The names of every kind, for documents and messages.

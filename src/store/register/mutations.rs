@@ -42,6 +42,9 @@ use self::subscriptions::Subscriptions;
 /// Makes the bytes of a file.
 pub type Render = fn(&Head, &[Mutation]) -> Vec<u8>;
 
+/// Tells within a change of something else.
+pub type Teller = Arc<dyn Fn(&mut Draft<'_>, &Access, &[(Niss, Date, Change)]) -> Result<(), Trouble> + Send + Sync>;
+
 /// The bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -91,14 +94,11 @@ impl Mutations {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Tells a few within a change of something else, as that change sees the rows.
-    pub fn tell_within(
-        &self,
-        draft: &mut Draft<'_>,
-        access: &Access,
-        mutations: &[(Niss, Date, Change)],
-    ) -> Result<(), Trouble> {
-        self.0.tell_in(draft, access, mutations).map(|_| ())
+    /// For the authentic source: what changes there and what is told of it are one change. Of a NISS that is replaced it tells before
+    /// the rows move.
+    pub fn teller(&self) -> Teller {
+        let inner = Arc::clone(&self.0);
+        Arc::new(move |draft, access, mutations| inner.tell_in(draft, access, mutations))
     }
 
     /// Follows a replacement in one change: tells it to those who have the old number, and moves their rows to the new one. Gives
@@ -109,9 +109,9 @@ impl Mutations {
         (old, new): (Niss, Niss),
         on: Date,
     ) -> BoxFuture<'static, Result<Vec<Institution>, Trouble>> {
-        let inner = Arc::clone(&self.0);
+        let (inner, tell) = (Arc::clone(&self.0), self.teller());
         let decide = move |draft: &mut Draft<'_>| {
-            inner.tell_in(draft, &access, &[(old, on, Change::Replaced { by: new })])?;
+            tell(draft, &access, &[(old, on, Change::Replaced { by: new })])?;
             replace::replace(draft, &inner.types.owners(), &access, (old, new), &inner.audit)
         };
         self.0.engine.change(decide).boxed()
@@ -129,14 +129,13 @@ impl Inner {
         draft: &mut Draft<'_>,
         access: &Access,
         mutations: &[(Niss, Date, Change)],
-    ) -> Result<Vec<u32>, Trouble> {
+    ) -> Result<(), Trouble> {
         let recorded = self.clock.now();
         let holders = self.holders();
         let read = |owner, niss| holders::read_in(draft, owner, niss);
         let ready = queue::ready(&holders, read, mutations, recorded)?;
         queue::put(draft, &ready, recorded)?;
-        queue::audit(draft, &self.audit, access, mutations, &ready)?;
-        Ok(counts(&ready))
+        queue::audit(draft, &self.audit, access, mutations, &ready)
     }
 }
 

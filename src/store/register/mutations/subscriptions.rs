@@ -30,16 +30,13 @@ impl Subscriptions {
     pub fn load(engine: &Engine) -> Result<Self, Trouble> {
         let (mut all, mut is_whole) = (Snapshot::new(), true);
         engine.scan(SUBSCRIPTIONS, &[], None, |key, value| {
-            match (key.split_first_chunk(), codec::decode::<Subscription>(value)) {
-                (Some((owner, _)), Ok(one)) => {
-                    all.entry(u32::from_be_bytes(*owner)).or_default().insert(one.kind.clone(), one);
-                    ControlFlow::Continue(())
-                }
-                _ => {
-                    is_whole = false;
-                    ControlFlow::Break(())
-                }
-            }
+            let read = key.split_first_chunk().zip(codec::decode::<Subscription>(value).ok());
+            let Some(((owner, _), one)) = read else {
+                is_whole = false;
+                return ControlFlow::Break(());
+            };
+            all.entry(u32::from_be_bytes(*owner)).or_default().insert(one.kind.clone(), one);
+            ControlFlow::Continue(())
         })?;
         if is_whole { Ok(Self(Arc::new(ArcSwap::from_pointee(all)))) } else { Err(damaged()) }
     }
