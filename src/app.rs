@@ -238,10 +238,6 @@ impl Core {
         if let Some(dossiers) = &dossiers {
             registry.demand(Demands::new(Arc::clone(dossiers) as _, blueprint.demands));
         }
-        let mutations = match &dossiers {
-            Some(dossiers) => Some(Arc::new(Mutations::open(dossiers, Arc::clone(&clock), crate::mutations::render)?)),
-            None => None,
-        };
         let beside = dossiers.as_ref().zip(mutations.as_ref());
         let authentic = authentic::open(beside, blueprint.persons, &registry, (folder.path(), &clock))?;
         let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));

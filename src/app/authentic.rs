@@ -23,10 +23,8 @@ pub fn open(
         return Ok(Some(Arc::new(HttpPersons::new(settings, Arc::clone(clock))?)));
     }
     let following = registry.clone();
-    let hearers = Hearers {
-        teller: Some(mutations.teller()),
-        follower: Some(Arc::new(move |pairs| following.replace(pairs))),
-    };
+    let hearers =
+        Hearers { teller: Some(mutations.teller()), follower: Some(Arc::new(move |pairs| following.replace(pairs))) };
     let persons = register::Persons::open(dossiers, Arc::clone(clock), folder, hearers)?;
     persons.replaced(|old, by| registry.replace(&[(old, Some(by))]))?;
     Ok(Some(Arc::new(persons)))

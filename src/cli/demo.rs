@@ -1,6 +1,7 @@
 //! `estafette demo`: broker and simulators in one process, over real sockets: a CSV goes out
 //! through three channels, and journal and ledgers are compared.
 mod compare;
+mod people;
 mod setup;
 
 use std::path::PathBuf;

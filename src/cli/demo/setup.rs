@@ -17,6 +17,8 @@ use crate::channels::{self, Table};
 use crate::cli::Signals;
 use crate::{api, config, store};
 
+use super::people;
+
 /// The institution that sends in the demo.
 const INSTITUTION: &str = "0403019261";
 
@@ -89,10 +91,14 @@ impl Stage {
         // Receivers of webhooks run beside the demo.
         let loopback = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().map_err(anyhow::Error::msg));
         blueprint.announce.reach.listed = loopback.into_iter().collect::<Result<_, _>>()?;
+        blueprint.register = Some(store::register::Settings::new(folder));
         let faces = faces(folder)?;
         blueprint.prices = faces.prices.clone();
         let running = Running::start(blueprint, faces, http, admin).await?;
         let key = running.core.keys.create(institution()?, "demo", false, running.core.broker.now())?.1;
+        if let Some(source) = &running.core.authentic {
+            people::tell(&**source, institution()?).await?;
+        }
         let callback = format!("{api}/v1/callbacks/govapp");
         simulators.set_govapp_callback(Some(&callback), &callback_secret)?;
         Ok(Self {
@@ -153,7 +159,7 @@ fn faces(folder: &Path) -> anyhow::Result<Faces> {
             sender_names: vec!["Demo institution".into()],
             strategies: None,
             retention_days: 7,
-            legal_context: None,
+            legal_context: Some("demo".into()),
             operator: true,
         }],
         strategies: built_in().into_iter().map(Arc::new).collect(),
