@@ -1,9 +1,9 @@
 //! The authentic source at its size: the first filling in the order of the numbers, persons put in batches as they come, searches by
 //! sound, look-ups by number, and the sizes on disk.
 //!
-//! `cargo bench --bench persons -- [--persons 1000000] [--searches 2000] [--put 20000] [--folder DIR]`. By hand and not with
-//! criterion: each measurement needs the one before it on disk. Names are made of parts and drawn as unevenly as names are: of a
-//! hundred persons one has the most frequent surname.
+//! `cargo bench --bench persons -- [--persons 1000000] [--searches 100] [--put 20000] [--folder DIR]`. By hand and not with
+//! criterion: each measurement needs the one before it on disk. Persons, and questions with the mistakes that people make, so many
+//! of each of 13 kinds, are those by which the codes of names are measured.
 #![allow(clippy::print_stdout, reason = "what it measures is for people to read")]
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,84 +22,19 @@ use estafette_actors::ports::register::{Access, Face, Persons as _, Search};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+#[path = "../actors/tests/names/lists.rs"]
+mod lists;
+#[allow(dead_code, reason = "what a search here does not ask")]
+#[path = "../actors/tests/names/people.rs"]
+mod people;
+#[allow(dead_code, reason = "as above")]
+#[path = "../actors/tests/names/queries.rs"]
+mod queries;
+
+use people::Written;
+
 /// Persons of one put, as a face hands them on.
 const PUT: usize = 10_000;
-
-const HEADS: &[&str] = &[
-    "Peet", "Jans", "Mae", "Jacob", "Willem", "Clae", "Gooss", "Wout", "Lamb", "Dup", "Mart", "Sim", "Lecl", "Herm",
-    "Mich", "Den", "Aert", "Lemm", "Broec", "Ger", "Ren", "Seg", "Thom", "Copp", "Ler", "Baert", "Hendr", "Stev",
-    "Verm", "Bog", "Kaya", "Amr", "Ben", "Kow", "Now", "Ross", "Ferr", "Schm", "Mull", "Web", "Yild", "Ozt", "Haddad",
-    "Idriss", "Delv", "March", "Font", "Dierck", "Cuyp", "Nijs", "Verh", "Goeth", "Lauw", "Vandeput", "Brouw", "Timm",
-    "Roel", "Somer",
-];
-const TAILS: &[&str] = &[
-    "ers", "sens", "s", "s", "aert", "ken", "ens", "ot", "art", "ont", "in", "on", "ercq", "ans", "iels", "is", "",
-    "elmans", "enbergh", "ard", "aud", "ers", "as", "ens", "oy", "ix", "ickx", "eulen", "eyn", "ani", "ali", "ski",
-    "ak", "i", "ari", "idt", "er", "iz", "urk", "eau", "al", "aine", "icq", "egem", "oven", "als",
-];
-const PARTICLES: &[&str] = &["", "", "", "", "", "", "", "De ", "Van ", "Van den ", "Vander", "Le ", "El ", "D'"];
-const GIVEN: &[&str] = &[
-    "Marie",
-    "Jan",
-    "Maria",
-    "Jean",
-    "Anna",
-    "Luc",
-    "Martine",
-    "Marc",
-    "Nathalie",
-    "Michel",
-    "Christine",
-    "Patrick",
-    "Monique",
-    "Philippe",
-    "Isabelle",
-    "Peter",
-    "Nicole",
-    "Thomas",
-    "Sarah",
-    "Kevin",
-    "Laura",
-    "David",
-    "Emma",
-    "Lucas",
-    "Mohamed",
-    "Fatima",
-    "Ali",
-    "Yasmine",
-    "Lotte",
-    "Wout",
-    "Elise",
-    "Arthur",
-    "Noor",
-    "Jules",
-    "Camille",
-    "Louis",
-    "Julie",
-    "Nicolas",
-    "Sophie",
-    "Dirk",
-    "Ann",
-    "Koen",
-    "Els",
-    "Geert",
-    "Hilde",
-    "Johan",
-    "Ingrid",
-    "Bart",
-    "Katrien",
-    "Stijn",
-    "Eva",
-    "Piotr",
-    "Giuseppe",
-    "Giulia",
-    "Mehmet",
-    "Ayse",
-    "Karl",
-    "Heike",
-    "Zoe",
-    "Victor",
-];
 
 struct Plan {
     persons: u64,
@@ -110,7 +45,7 @@ struct Plan {
 
 impl Plan {
     fn of_arguments() -> Self {
-        let mut plan = Self { persons: 1_000_000, searches: 2_000, put: 20_000, folder: None };
+        let mut plan = Self { persons: 1_000_000, searches: 100, put: 20_000, folder: None };
         let mut given = std::env::args().skip(1);
         while let Some(name) = given.next() {
             let mut number = || given.next().and_then(|text| text.replace('_', "").parse::<u64>().ok());
@@ -127,44 +62,21 @@ impl Plan {
     }
 }
 
-/// The lower, the more often: as one over the rank.
-fn uneven<'a>(chance: &mut StdRng, all: &'a [&str]) -> &'a str {
-    let rank = ((all.len() as f64 + 1.0).powf(chance.random::<f64>()) - 1.0) as usize;
-    all[rank.min(all.len() - 1)]
-}
-
-fn identity(chance: &mut StdRng) -> Identity {
-    let particle = PARTICLES[chance.random_range(0..PARTICLES.len())];
-    let mut surname = format!("{particle}{}{}", uneven(chance, HEADS), uneven(chance, TAILS));
-    if chance.random_ratio(1, 12) {
-        surname = format!("{surname}-{}{}", uneven(chance, HEADS), uneven(chance, TAILS));
-    }
-    let mut given_names = uneven(chance, GIVEN).to_owned();
-    if chance.random_ratio(1, 2) {
-        given_names = format!("{given_names} {}", uneven(chance, GIVEN));
-    }
-    let (year, month, day) =
-        (chance.random_range(1925..2025), chance.random_range(1..=12), chance.random_range(1..=28));
-    Identity {
-        surname: surname.into(),
-        given_names: given_names.into(),
-        birth: BirthDate::new(year, month, day).expect("a date"),
-        sex: Some(if chance.random() { Sex::Male } else { Sex::Female }),
-        language: Some(if chance.random_ratio(3, 5) { Language::Nl } else { Language::Fr }),
-        deceased: None,
-    }
-}
-
 /// Rising numbers, spread as birth dates are, and nobody's.
-fn person(chance: &mut StdRng, place: u64) -> Registered {
-    let niss = Niss::from_trusted_u64(10_000_000_000 + place * 7_001);
-    Registered { niss, standing: Standing::InUse, identity: identity(chance) }
+fn niss(place: u64) -> Niss {
+    Niss::from_trusted_u64(10_000_000_000 + place * 7_001)
 }
 
-/// The same persons again, without keeping millions.
-fn persons(count: u64) -> impl Iterator<Item = Registered> + Send {
-    let mut chance = StdRng::seed_from_u64(1);
-    (0..count).map(move |place| person(&mut chance, place))
+fn person(niss: Niss, written: &Written) -> Registered {
+    let identity = Identity {
+        surname: written.surname.as_str().into(),
+        given_names: written.given.as_str().into(),
+        birth: written.birth.unwrap_or_else(|| BirthDate::new(1950, 0, 0).expect("a year")),
+        sex: Some(if written.man { Sex::Male } else { Sex::Female }),
+        language: Some(Language::Nl),
+        deceased: None,
+    };
+    Registered { niss, standing: Standing::InUse, identity }
 }
 
 fn access() -> Access {
@@ -178,14 +90,12 @@ fn access() -> Access {
     }
 }
 
-/// One wrong letter, or none.
-fn misspelt(chance: &mut StdRng, name: &str) -> Box<str> {
-    let mut letters: Vec<char> = name.chars().collect();
-    if chance.random() {
-        let place = chance.random_range(0..letters.len());
-        letters[place] = char::from(b'a' + chance.random_range(0..26_u8));
-    }
-    letters.into_iter().collect()
+/// Seconds of the processor that this program has used.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    // The 14th and 15th field of all, in hundredths.
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn percentiles(what: &str, mut times: Vec<Duration>) {
@@ -213,17 +123,16 @@ fn main() {
     };
     let (dossiers, source) = open();
 
-    let begun = Instant::now();
-    println!("{} persons; making them alone takes {:.1?}", plan.persons, {
-        assert_eq!(persons(plan.persons).count() as u64, plan.persons);
-        begun.elapsed()
-    });
-    let begun = Instant::now();
-    runtime.block_on(source.load(access(), persons(plan.persons))).expect("a filling");
-    let took = begun.elapsed();
+    let count = plan.persons as usize;
+    let known = Arc::new(people::people(count + plan.put, 1));
+    println!("{count} persons");
+    let (begun, used, given) = (Instant::now(), processor(), Arc::clone(&known));
+    let loaded = (0..count).map(move |place| person(niss(place as u64), &given[place]));
+    runtime.block_on(source.load(access(), loaded)).expect("a filling");
+    let (took, used) = (begun.elapsed().as_secs_f64(), processor() - used);
     println!(
-        "first filling with the index of names: {took:.1?}, {:.0} persons/s",
-        plan.persons as f64 / took.as_secs_f64()
+        "first filling with the index of names: {took:.1} s, {:.0} persons/s; processor {used:.1} s",
+        count as f64 / took
     );
     println!("on disk: {:.0} bytes a person", bytes_of(&folder) / plan.persons as f64);
     dossiers.close();
@@ -233,38 +142,41 @@ fn main() {
     println!("opened again in {:.1?}", begun.elapsed());
     assert!(source.is_ready());
 
-    for (what, with_birth, with_given) in
-        [("name and birth date", true, true), ("surname and birth date", true, false), ("name alone", false, true)]
-    {
-        let mut chance = StdRng::seed_from_u64(2);
-        let wanted = persons(plan.persons).step_by((plan.persons as usize / plan.searches).max(1)).take(plan.searches);
-        let (mut times, mut found, mut asked, mut cut) = (Vec::new(), 0, 0, 0);
-        for one in wanted.collect::<Vec<_>>() {
-            let given = one.identity.given_names.split(' ').next().unwrap_or_default();
+    let questions = queries::questions(&known[..count], plan.searches, 2);
+    for (what, has_birth) in [("with a birth date", true), ("without one", false)] {
+        let (mut times, mut found, mut cut, used) = (Vec::new(), 0, 0, processor());
+        for question in questions.iter().filter(|question| question.asked.birth.is_some() == has_birth) {
+            let asked = &question.asked;
+            let given = Some(asked.given.as_str()).filter(|given| !given.is_empty());
             let claim = Claim {
-                surname: Some(misspelt(&mut chance, &one.identity.surname)),
-                given_names: with_given.then(|| given.into()),
-                birth: with_birth.then_some(one.identity.birth),
+                surname: Some(asked.surname.as_str().into()),
+                given_names: given.map(Into::into),
+                birth: asked.birth,
                 sex: None,
             };
             let begun = Instant::now();
             let hits = runtime.block_on(source.search(Search { claim, years: 0, limit: 10 }));
             times.push(begun.elapsed());
-            asked += 1;
             match hits {
-                Ok(hits) => found += usize::from(hits.iter().any(|hit| hit.person.niss == one.niss)),
+                Ok(hits) => {
+                    found += usize::from(hits.iter().any(|hit| hit.person.niss == niss(question.target as u64)))
+                }
                 Err(_) => cut += 1,
             }
         }
+        let asked = times.len();
+        let each = (processor() - used) * 1_000.0 / asked.max(1) as f64;
         percentiles(
-            &format!("search by {what} ({asked}, among the first ten {found}, refused as too many {cut})"),
+            &format!(
+                "{asked} searches {what}, {found} found among the first ten, {cut} refused as too many, processor {each:.1} ms each"
+            ),
             times,
         );
     }
 
     let mut chance = StdRng::seed_from_u64(3);
     let times = (0..100_000).map(|_| {
-        let niss = Niss::from_trusted_u64(10_000_000_000 + chance.random_range(0..plan.persons) * 7_001);
+        let niss = niss(chance.random_range(0..plan.persons));
         let begun = Instant::now();
         let found = runtime.block_on(source.find(niss)).expect("a look-up");
         assert!(found.is_some());
@@ -272,11 +184,10 @@ fn main() {
     });
     percentiles("look-up by number", times.collect());
 
-    let mut all: Vec<Registered> =
-        (0..plan.put as u64).map(|place| person(&mut chance, plan.persons + place * 3)).collect();
-    for one in &mut all {
-        one.niss = Niss::from_trusted_u64(one.niss.as_u64() + 1);
-    }
+    let between = |place: usize| {
+        Niss::from_trusted_u64(niss(place as u64 * 37 % plan.persons).as_u64() + 1 + place as u64 % 7_000)
+    };
+    let all: Vec<Registered> = (0..plan.put).map(|place| person(between(place), &known[count + place])).collect();
     let begun = Instant::now();
     for some in all.chunks(PUT) {
         runtime.block_on(source.put(access(), some.to_vec())).expect("persons");

@@ -149,7 +149,11 @@ impl Registry {
     pub fn resolve(&self, recipient: &Recipient) -> Recipient {
         let known = self.person(recipient).map(|person| person.recipient).unwrap_or_default();
         Recipient {
-            niss: recipient.niss.map(|niss| self.snapshot.known.current(niss)).or(known.niss),
+            niss: match recipient.niss {
+                // Who was found is found under the number that counts.
+                Some(niss) if known.niss != Some(niss) => Some(self.snapshot.known.current(niss)),
+                _ => known.niss,
+            },
             mobile: recipient.mobile.or(known.mobile),
             cbe: recipient.cbe.or(known.cbe),
         }

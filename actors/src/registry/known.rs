@@ -21,6 +21,8 @@ const MOBILE: u64 = (1 << 50) - 1;
 const LANGUAGE: u32 = 50;
 const GOVAPP: u32 = 53;
 const MAILBOX: u32 = 55;
+/// The NISS under which this is kept may have been replaced. Without it none was: most look-ups then need no second map.
+const REPLACED: u64 = 1 << 57;
 /// The two highest bits: what the rest is.
 const KIND: u32 = 62;
 const REST: u64 = (1 << KIND) - 1;
@@ -36,6 +38,15 @@ struct Citizen {
     word: u64,
     /// 0 is none.
     cbe: u32,
+}
+
+impl Citizen {
+    fn person(self, niss: Niss) -> Person {
+        let mut person = unpack(self.word);
+        person.recipient.niss = Some(niss);
+        person.recipient.cbe = (self.cbe != 0).then(|| Cbe::from_trusted_u32(self.cbe));
+        person
+    }
 }
 
 /// See the head of this file.
@@ -65,6 +76,16 @@ impl Known {
             Some(by) => self.replaced.insert(old.as_u64(), by.as_u64()),
             None => self.replaced.remove(&old.as_u64()).map(|(_, by)| by),
         };
+        self.mark(old);
+    }
+
+    /// After the map of replacements, here and in [`Self::learn`]: whoever comes second sees what the first did.
+    fn mark(&self, niss: Niss) {
+        if let Some(mut kept) = self.by_niss.get_mut(&niss.as_u64())
+            && self.replaced.contains_key(&niss.as_u64())
+        {
+            kept.word |= REPLACED;
+        }
     }
 
     /// The NISS that counts for a NISS.
@@ -88,14 +109,15 @@ impl Known {
     }
 
     fn citizen(&self, niss: Niss) -> Option<Person> {
-        let current = self.current(niss);
         let kept = |niss: Niss| self.by_niss.get(&niss.as_u64()).map(|kept| *kept);
+        let given = kept(niss);
+        if let Some(citizen) = given.filter(|given| given.word & REPLACED == 0) {
+            return Some(citizen.person(niss));
+        }
+        let current = self.current(niss);
         // Until the new number is told of, what is known of the old one holds.
-        let Citizen { word, cbe } = kept(current).or_else(|| (current != niss).then(|| kept(niss)).flatten())?;
-        let mut person = unpack(word);
-        person.recipient.niss = Some(current);
-        person.recipient.cbe = (cbe != 0).then(|| Cbe::from_trusted_u32(cbe));
-        Some(person)
+        let citizen = if current == niss { given } else { kept(current).or(given) };
+        citizen.map(|citizen| citizen.person(current))
     }
 
     fn holder(&self, mobile: Mobile) -> Option<Person> {
@@ -103,11 +125,8 @@ impl Known {
         let person = match word >> KIND {
             BY_NISS => {
                 let niss = Niss::from_trusted_u64(word & REST);
-                let Citizen { word, cbe } = *self.by_niss.get(&niss.as_u64())?;
-                let mut person = unpack(word);
-                person.recipient.niss = Some(self.current(niss));
-                person.recipient.cbe = (cbe != 0).then(|| Cbe::from_trusted_u32(cbe));
-                person
+                let citizen = *self.by_niss.get(&niss.as_u64())?;
+                citizen.person(if citizen.word & REPLACED == 0 { niss } else { self.current(niss) })
             }
             BY_CBE => self.enterprise(Cbe::from_trusted_u32((word & REST) as u32))?,
             _ => Person { recipient: Recipient { mobile: Some(mobile), ..Recipient::default() }, ..unpack(word) },
@@ -139,6 +158,7 @@ impl Known {
         };
         if let Some(niss) = niss {
             self.by_niss.insert(niss.as_u64(), Citizen { word, cbe: cbe.map_or(0, Cbe::as_u32) });
+            self.mark(niss);
         }
         if let Some(cbe) = cbe {
             self.by_cbe.insert(cbe.as_u32(), if niss.is_some() { leads } else { word });
