@@ -22,6 +22,7 @@ use estafette_actors::ports::register::{Access, Face, Persons as _, Search};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+#[allow(dead_code, reason = "what a search here does not ask")]
 #[path = "../actors/tests/names/lists.rs"]
 #[allow(dead_code, reason = "the tests of names use all of them")]
 mod lists;
@@ -160,7 +161,7 @@ fn main() {
             times.push(begun.elapsed());
             match hits {
                 Ok(hits) => {
-                    found += usize::from(hits.iter().any(|hit| hit.person.niss == niss(question.target as u64)))
+                    found += usize::from(hits.iter().any(|hit| hit.person.niss == niss(question.target as u64)));
                 }
                 Err(_) => cut += 1,
             }

@@ -1,4 +1,4 @@
-//! What is known of recipients, packed: a citizen is 24 bytes under the NISS and 16 under the mobile number.
+//! What is known of recipients, packed: a place is 24 bytes under the NISS, key included, and 16 under the mobile number.
 //!
 //! Invariant: a person is kept once, under the NISS, without one under the CBE number, without either under the mobile number; the
 //! other numbers lead there. A number that leads to somebody who has another by now leads to nobody. One writer: readers may meet a
