@@ -24,7 +24,6 @@ use rand::{Rng, SeedableRng};
 
 #[allow(dead_code, reason = "what a search here does not ask")]
 #[path = "../actors/tests/names/lists.rs"]
-#[allow(dead_code, reason = "the tests of names use all of them")]
 mod lists;
 #[allow(dead_code, reason = "what a search here does not ask")]
 #[path = "../actors/tests/names/people.rs"]
