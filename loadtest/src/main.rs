@@ -39,6 +39,8 @@ enum Command {
     Waiting(load::waiting::Arguments),
     /// Measures a restart after SIGKILL in the middle of a large broadcast.
     Restart(load::restart::Arguments),
+    /// Measures a broker with a long history (made by the example `history` of package `estafette`) beside one without.
+    History(load::history::Arguments),
     /// Measures callbacks while messages travel, over a kill too, beside a bare loop that calls the same endpoint.
     Callbacks(load::callbacks::Arguments),
     /// Measures a broadcast: its upload beside parsing alone, or all the way to a channel beside a bare loop.
@@ -64,6 +66,7 @@ fn main() -> anyhow::Result<()> {
         Command::Accept(arguments) => runtime.block_on(load::accept::run(arguments)),
         Command::Waiting(arguments) => runtime.block_on(load::waiting::run(arguments)),
         Command::Restart(arguments) => runtime.block_on(load::restart::run(arguments)),
+        Command::History(arguments) => runtime.block_on(load::history::run(arguments)),
         Command::Callbacks(arguments) => runtime.block_on(load::callbacks::run(arguments)),
         Command::Broadcast(arguments) => runtime.block_on(load::peers::broadcast::run(arguments)),
         Command::Through(arguments) => runtime.block_on(load::peers::through::run(arguments)),

@@ -2,7 +2,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use estafette_actors::domain::cbe::Cbe;
-use estafette_actors::domain::id::MessageId;
+use estafette_actors::domain::id::{BroadcastId, MessageId};
 use estafette_actors::domain::mobile::Mobile;
 use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::status::MessageStatus;
@@ -92,6 +92,12 @@ pub fn identifier(text: &str, today: Date) -> Result<Identifier, String> {
     }
 }
 
+/// The place of an id: that of a message, or behind all rows of a broadcast.
+fn given(text: &str) -> Option<MessageId> {
+    let of_broadcast = |text: &str| Some(MessageId::from_u128(text.parse::<BroadcastId>().ok()?.as_u128()));
+    text.parse().ok().or_else(|| of_broadcast(text))
+}
+
 /// `place` reads where a page goes on; another's place, or one that was made up, is none.
 fn filter(
     parameters: Vec<(String, String)>,
@@ -115,7 +121,7 @@ fn filter(
                 }
                 Err(_) => Err(NO_REFERENCE.to_owned()),
             },
-            "after" => match value.parse().ok().or_else(|| place(&value)) {
+            "after" => match given(&value).or_else(|| place(&value)) {
                 Some(after) => {
                     filter.after = Some(after);
                     Ok(())
@@ -213,6 +219,11 @@ mod tests {
         let good = read(&[("recipient", "mobile: 32470123456"), ("status", "sent"), ("limit", "500")]).unwrap();
         assert!(matches!(good.recipient, Some(Identifier::Mobile(_))));
         assert_eq!((good.status.as_deref(), good.limit), (Some("sent"), 500));
+        // The last row that could be, and the id of a broadcast, which has the same form.
+        for last in ["ffffffff-ffff-7fff-bfff-fffffffffffe", "ffffffff-ffff-7fff-bfff-ffffffffffff"] {
+            let after = read(&[("after", last)]).unwrap().after.unwrap();
+            assert_eq!(format!("{:032x}", after.as_u128()), last.replace('-', ""));
+        }
         let wrong = [
             ("recipient", "99073003360"),
             ("status", "lost"),

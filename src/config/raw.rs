@@ -430,7 +430,7 @@ impl Default for Journal {
     fn default() -> Self {
         Self {
             trigger_ms: 0,
-            segment_bytes: 2 * 1024 * 1024 * 1024,
+            segment_bytes: 512 * 1024 * 1024,
             segment_age_hours: 24,
             cache_mib: 64,
             flush_after_ms: 1_000,

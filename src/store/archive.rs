@@ -233,6 +233,15 @@ impl Inner {
         Ok(rows)
     }
 
+    /// One row: of a chunk that is decoded already, or by itself.
+    fn row(&self, look: &Look, chunk: ChunkId, row: u16) -> Result<Option<Row>, Error> {
+        let decoded = lock(&self.rows).iter().find(|(known, _)| *known == chunk).map(|(_, rows)| Arc::clone(rows));
+        match decoded {
+            Some(rows) => Ok(rows.get(usize::from(row)).cloned()),
+            None => look.segments.row(chunk, row),
+        }
+    }
+
     /// A message as it is now, without making it live.
     pub fn peek(&self, look: &Look, id: MessageId) -> Result<Option<(Arc<Envelope>, State)>, Error> {
         let (item, row) = Item::holding(id);
@@ -248,8 +257,8 @@ impl Inner {
         match (record, item, row) {
             (Ok(envelope), ..) => Ok(Some((envelope, state))),
             (Err(broadcast), Item::Chunk(chunk), Some(row)) => {
-                let rows = self.rows(look, chunk)?;
-                Ok(rows.get(usize::from(row)).map(|here| (Arc::new(broadcast.envelope(id, here)), state)))
+                let here = self.row(look, chunk, row)?;
+                Ok(here.map(|here| (Arc::new(broadcast.envelope(id, &here)), state)))
             }
             _ => Ok(None),
         }
@@ -259,8 +268,8 @@ impl Inner {
     fn draft_row(&self, look: &Look, id: MessageId) -> Result<Option<(Arc<Envelope>, State)>, Error> {
         let (Item::Chunk(chunk), Some(row)) = Item::holding(id) else { return Ok(None) };
         let Some(broadcast) = self.broadcast_record(&look.segments, chunk.broadcast)? else { return Ok(None) };
-        let rows = self.rows(look, chunk)?;
-        Ok(rows.get(usize::from(row)).map(|here| (Arc::new(broadcast.envelope(id, here)), State::default())))
+        let here = self.row(look, chunk, row)?;
+        Ok(here.map(|here| (Arc::new(broadcast.envelope(id, &here)), State::default())))
     }
 
     fn load(&self, ids: &[MessageId]) -> Result<Vec<Option<Loaded>>, Error> {
@@ -273,6 +282,10 @@ impl Inner {
             if missing && !self.touch(item) && !self.read_live(item, &look, u64::MAX)? {
                 loaded.push(None);
                 continue;
+            }
+            if let Item::Chunk(chunk) = item {
+                // Others of its rows follow, as a rule.
+                self.rows(&look, chunk)?;
             }
             let found = self.peek(&look, *id)?;
             loaded.push(found.map(|(envelope, state)| Loaded { envelope, state }));

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageError};
 
 use super::atomic::{self, UNFINISHED};
@@ -33,10 +34,24 @@ pub fn create<E: From<DatabaseError>>(
     Ok(database)
 }
 
-/// Opens a file, or makes it.
+/// Tells the system that what is read next says nothing of what is read then: else it reads megabytes around each page, which after
+/// a cold start keep the disk from those who wait for it. Segments are left as they are, since a replay reads them in order.
+fn expect_any_order(file: &fs::File) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Random) {
+        tracing::debug!(%error, "the system takes no advice on how a file is read");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
+}
+
+/// Opens a file that is read in any order, or makes it.
 pub fn open(path: &Path, cache_bytes: usize) -> Result<Database, DatabaseError> {
     if path.exists() {
-        Database::builder().set_cache_size(cache_bytes).create(path)
+        let file = fs::File::options().read(true).write(true).open(path);
+        let file = file.map_err(|error| DatabaseError::Storage(StorageError::Io(error)))?;
+        expect_any_order(&file);
+        Database::builder().set_cache_size(cache_bytes).create_with_backend(FileBackend::new(file)?)
     } else {
         create(path, cache_bytes, |_| Ok(()))
     }

@@ -15,6 +15,7 @@ mod runs;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -27,6 +28,10 @@ use self::runs::{Found, Run, Runs};
 pub const MAX_FOUND: usize = 1_000;
 /// Buckets' worth of entries that may be in memory before [`Index::insert`] writes them itself.
 const OVERFULL: usize = 4;
+
+/// With no entries to write, the position alone is written when so many of the feed were inserted since: a durable commit costs
+/// more the larger the file is.
+const IDLE_LAG: u64 = 4_096;
 
 /// Why an index can't be used. What it holds can always be built again from the feed.
 #[derive(Debug, thiserror::Error)]
@@ -129,9 +134,13 @@ pub struct Index {
     options: Options,
     families: Families,
     disk: Runs,
+    /// The feed position up to which everything was on disk when it was opened.
+    found: u64,
     memory: RwLock<Memory>,
     /// Held while runs are written or dropped: one at a time.
     sealing: Mutex<()>,
+    /// The filters were read.
+    is_prepared: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -164,10 +173,18 @@ impl Index {
     /// Opens the file of an index (`index-NAME.redb`), or makes it.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let families = Families::with(options.member_bits);
-        let (disk, runs, sealed) = Runs::open(path.as_ref(), families, options.filter_bytes)?;
+        let (disk, runs, sealed) = Runs::open(path.as_ref(), families)?;
         let number = runs.last().map_or(0, |run| run.number + 1);
         let memory = Memory { runs: Arc::new(runs), number, noted: sealed, sealed, ..Memory::default() };
-        Ok(Self { options, families, disk, memory: RwLock::new(memory), sealing: Mutex::new(()) })
+        Ok(Self {
+            options,
+            families,
+            disk,
+            found: sealed,
+            memory: RwLock::new(memory),
+            sealing: Mutex::new(()),
+            is_prepared: AtomicBool::new(false),
+        })
     }
 
     /// Adds an entry. `at_ms` (milliseconds since 1970) starts its retention.
@@ -203,6 +220,7 @@ impl Index {
     }
 
     fn find(&self, sought: &Sought, below: u128) -> Result<Vec<u128>, Error> {
+        self.prepare()?;
         let mut found = Found::below(below);
         let runs = {
             let memory = self.look();
@@ -218,6 +236,22 @@ impl Index {
         Ok(found.into_values())
     }
 
+    /// Reads the filters, once. The first look-up does it, and others wait; better a background thread soon after the opening, which does not
+    /// wait for them: of a long history they are some hundred megabytes.
+    pub fn prepare(&self) -> Result<(), Error> {
+        if self.is_prepared.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let _sealing = self.own_runs();
+        if !self.is_prepared.load(Ordering::Acquire) {
+            let runs = Arc::clone(&self.look().runs);
+            let runs = self.disk.with_filters(&runs, self.options.filter_bytes)?;
+            self.change().runs = Arc::new(runs);
+            self.is_prepared.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
     /// Says that everything of the feed up to this position has been inserted.
     pub fn note_position(&self, position: u64) {
         let mut memory = self.change();
@@ -227,6 +261,17 @@ impl Index {
     /// The feed position up to which everything is on disk: after opening, what follows it is inserted again.
     pub fn sealed_position(&self) -> u64 {
         self.look().sealed
+    }
+
+    /// Whether what the feed has at this position was not on disk when the index was opened, and is to be inserted again.
+    pub fn lacked(&self, position: u64) -> bool {
+        position > self.found
+    }
+
+    /// Positions of the feed that a crash would have inserted again.
+    pub fn lag(&self) -> u64 {
+        let memory = self.look();
+        memory.noted.saturating_sub(memory.sealed)
     }
 
     /// Writes the entries in memory as a run when they are enough for one. Takes a tenth of a second and more: for a
@@ -288,8 +333,7 @@ impl Index {
                 Some(filter) if filter.bytes() <= left => left -= filter.bytes(),
                 Some(_) => {
                     left = 0;
-                    let Run { number, entries, newest_ms, .. } = **run;
-                    *run = Arc::new(Run { number, entries, newest_ms, filter: None });
+                    *run = Arc::new(run.with(None));
                 }
                 None => left = 0,
             }
@@ -304,7 +348,8 @@ impl Index {
             let memory = self.look();
             let age = millis(self.options.bucket_age);
             let first = memory.bucket.span_ms().map(|(first, _)| first);
-            first.map_or(memory.noted > memory.sealed, |first| first.saturating_add(age) <= now_ms)
+            let is_behind = memory.noted.saturating_sub(memory.sealed) >= IDLE_LAG;
+            first.map_or(is_behind, |first| first.saturating_add(age) <= now_ms)
         };
         if is_old {
             self.seal()?;

@@ -5,6 +5,7 @@
 //! indexed late, by the flusher: they are many, and nobody looks them up in the same second.
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::thread::ScopedJoinHandle;
 
 use estafette_actors::domain::fact::{Change, Subject};
 use estafette_actors::domain::id::{AttemptRef, BroadcastId, ChunkId, MessageId};
@@ -22,6 +23,10 @@ use super::{Error, Settings, lock};
 
 /// Chunks that one round indexes at most: some tens of milliseconds.
 const CHUNKS: usize = 64;
+
+/// Positions that a crash has the feed read again for, at most: some gigabyte, so a second or two. An index that gets little would
+/// otherwise keep all that came in the hour that its entries stay in memory.
+const LAG: u64 = 65_536;
 
 /// Bits of a recipient's hash that tell senders apart: an institution finds its own messages to a recipient as
 /// one hash, the operator those of all institutions as one family.
@@ -44,18 +49,32 @@ pub struct Indexes {
 impl Indexes {
     /// Opens the files, or makes them.
     pub fn open(folder: &DataFolder, settings: &Settings) -> Result<Self, Error> {
-        let open_with = |name: &str, options| Index::open(folder.path().join(format!("index-{name}.redb")), options);
-        let open = |name: &str, retention| open_with(name, Options::with_retention(retention));
-        let by_sender = Options::with_retention(settings.retention).with_member_bits(SENDER_BITS);
-        Ok(Self {
-            hash: KeyedHash::new(folder.secret("index")?),
-            recipients: open_with("recipients", by_sender)?,
-            references: open("references", settings.retention)?,
-            idempotency: open("idempotency", settings.idempotency_retention)?,
-            channels: open("channels", settings.retention)?,
-            numbers: open("numbers", settings.retention)?,
-            recent: Recent::default(),
-            unindexed: Mutex::default(),
+        let path = |name: &str| folder.path().join(format!("index-{name}.redb"));
+        let usual = Options::with_retention(settings.retention);
+        let by_sender = usual.with_member_bits(SENDER_BITS);
+        let for_a_while = Options::with_retention(settings.idempotency_retention);
+        let hash = KeyedHash::new(folder.secret("index")?);
+        // Side by side: each makes a durable commit.
+        std::thread::scope(|scope| {
+            let open = |name: &str, options| {
+                let path = path(name);
+                scope.spawn(move || Index::open(path, options))
+            };
+            let recipients = open("recipients", by_sender);
+            let references = open("references", usual);
+            let idempotency = open("idempotency", for_a_while);
+            let channels = open("channels", usual);
+            let numbers = open("numbers", usual);
+            Ok(Self {
+                hash,
+                recipients: opened(recipients)?,
+                references: opened(references)?,
+                idempotency: opened(idempotency)?,
+                channels: opened(channels)?,
+                numbers: opened(numbers)?,
+                recent: Recent::default(),
+                unindexed: Mutex::default(),
+            })
         })
     }
 
@@ -96,12 +115,18 @@ impl Indexes {
 
     /// A single message was accepted.
     pub fn message(&self, envelope: &Envelope) -> Result<(), Error> {
+        self.message_in(envelope, |_| true)
+    }
+
+    fn message_in(&self, envelope: &Envelope, wants: impl Fn(&Index) -> bool) -> Result<(), Error> {
         let (id, at) = (envelope.id.as_u128(), envelope.accepted_at.millis());
-        self.recipient(envelope.institution, id, &envelope.recipient, at)?;
-        if let Some(reference) = &envelope.sender_reference {
+        if wants(&self.recipients) {
+            self.recipient(envelope.institution, id, &envelope.recipient, at)?;
+        }
+        if let Some(reference) = envelope.sender_reference.as_ref().filter(|_| wants(&self.references)) {
             self.references.insert(self.of_reference(envelope.institution, reference), id, at)?;
         }
-        if let Some(idempotency) = envelope.idempotency {
+        if let Some(idempotency) = envelope.idempotency.filter(|_| wants(&self.idempotency)) {
             self.idempotency.insert(idempotency.key, id, at)?;
         }
         Ok(())
@@ -114,6 +139,16 @@ impl Indexes {
 
     /// A channel may have told its own reference, or an attempt have gone to a number.
     pub fn told(&self, subject: &Subject, changes: &[Change], at: Timestamp) -> Result<(), Error> {
+        self.told_in(subject, changes, at, |_| true)
+    }
+
+    fn told_in(
+        &self,
+        subject: &Subject,
+        changes: &[Change],
+        at: Timestamp,
+        wants: impl Fn(&Index) -> bool,
+    ) -> Result<(), Error> {
         for change in changes {
             let (index, hash) = match change {
                 Change::Moved { step, retry, reference: Some(reference), .. } => {
@@ -123,6 +158,9 @@ impl Indexes {
                 Change::WentTo { number, .. } => (&self.numbers, *number),
                 _ => continue,
             };
+            if !wants(index) {
+                continue;
+            }
             match subject {
                 Subject::Message(id) => index.insert(hash, id.as_u128(), at.millis())?,
                 Subject::Rows(chunk, rows) => {
@@ -159,19 +197,20 @@ impl Indexes {
         }
     }
 
-    /// Facts of the feed that the indexes on disk may lack.
+    /// Facts of the feed, at the start: each index takes those that it lacked on disk.
     pub fn replay(&self, segments: &Reader, position: Position, group: &Group) -> Result<(), Error> {
-        if position <= self.sealed_position() {
-            return Ok(());
-        }
-        self.told(&group.subject, &group.changes, group.at)?;
+        let lacks = |index: &Index| index.lacked(position);
+        self.told_in(&group.subject, &group.changes, group.at, lacks)?;
+        let of_messages = [&self.recipients, &self.references, &self.idempotency];
         match &group.subject {
-            Subject::Message(id) if group.changes.contains(&Change::Accepted) => {
+            Subject::Message(id) if group.changes.contains(&Change::Accepted) && of_messages.into_iter().any(lacks) => {
                 if let Some(envelope) = segments.message(*id)? {
-                    self.message(&envelope)?;
+                    self.message_in(&envelope, lacks)?;
                 }
             }
-            Subject::Broadcast(id) => self.stored(*id, &group.changes, position),
+            Subject::Broadcast(id) if [&self.recipients, &self.references].into_iter().any(lacks) => {
+                self.stored(*id, &group.changes, position);
+            }
             _ => {}
         }
         Ok(())
@@ -204,11 +243,16 @@ impl Indexes {
         }
         let whole = self.whole_until(durable);
         for index in self.all() {
+            if !stop {
+                index.prepare()?;
+            }
             index.note_position(whole);
-            if stop {
+            if stop || index.lag() >= LAG {
                 index.seal()?;
             } else {
                 index.seal_if_full()?;
+            }
+            if !stop {
                 index.expire(now.millis())?;
             }
         }
@@ -268,6 +312,10 @@ impl Indexes {
     }
 }
 
+fn opened(index: ScopedJoinHandle<'_, Result<Index, super::index::Error>>) -> Result<Index, Error> {
+    Ok(index.join().map_err(|_| Error::Invariant("opening an index panicked"))??)
+}
+
 fn ids(found: Result<Vec<u128>, super::index::Error>) -> Result<Vec<MessageId>, Error> {
     Ok(found?.into_iter().map(MessageId::from_u128).collect())
 }
@@ -275,6 +323,7 @@ fn ids(found: Result<Vec<u128>, super::index::Error>) -> Result<Vec<MessageId>, 
 #[cfg(test)]
 mod tests {
     use estafette_actors::domain::mobile::Mobile;
+    use estafette_actors::domain::status::AttemptStatus;
 
     use super::*;
     use crate::store::index::MAX_FOUND;
@@ -303,5 +352,54 @@ mod tests {
             all.extend(page);
         }
         assert_eq!(all, (1..2 + others).rev().map(MessageId::from_u128).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn one_entry_an_hour_does_not_have_a_crash_read_an_hour_of_the_feed_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(dir.path()).unwrap();
+        let open = || Indexes::open(&folder, &Settings::new(dir.path())).unwrap();
+        let now = Timestamp::from_millis(1_732_400_000_000);
+        let indexes = open();
+        indexes.idempotency.insert(7, 1, now.millis()).unwrap();
+        let whole = |durable| {
+            indexes.keep(now, durable, false, || unreachable!("no rows wait")).unwrap();
+            indexes.idempotency.sealed_position()
+        };
+        assert_eq!(whole(LAG - 1), 0, "few positions are cheaper read again than written");
+        assert_eq!((whole(LAG), indexes.by_idempotency(7).unwrap().len()), (LAG, 1));
+    }
+
+    #[test]
+    fn after_a_crash_each_index_takes_again_what_it_lacked_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(dir.path()).unwrap();
+        let open = || Indexes::open(&folder, &Settings::new(dir.path())).unwrap();
+        let segments = super::super::segment::Segments::open(dir.path().join("journal"), 1 << 20, Timestamp::ZERO);
+        let reader = segments.unwrap().reader();
+        let group = |reference: &str, number| Group {
+            subject: Subject::Message(MessageId::from_u128(number)),
+            at: Timestamp::from_millis(1),
+            changes: vec![
+                Change::Moved { step: 0, retry: 0, status: AttemptStatus::Sent, reference: Some(reference.into()) },
+                Change::WentTo { step: 0, retry: 0, number: number as u64 },
+            ],
+        };
+        let indexes = open();
+        // One is on disk up to position 5, the other has nothing there.
+        indexes.replay(&reader, 5, &group("a", 1)).unwrap();
+        indexes.channels.note_position(5);
+        indexes.channels.seal().unwrap();
+        drop(indexes);
+        let again = open();
+        again.replay(&reader, 5, &group("a", 1)).unwrap();
+        again.replay(&reader, 6, &group("b", 2)).unwrap();
+        let of = |index: &Index| (index.figures().in_runs, index.figures().in_memory);
+        assert_eq!((of(&again.channels), of(&again.numbers)), ((1, 1), (0, 2)));
+        for (reference, number) in [("a", 1), ("b", 2)] {
+            let id = [MessageId::from_u128(number)];
+            assert_eq!(again.by_channel_reference(reference).unwrap(), id);
+            assert_eq!(ids(again.numbers.lookup(number as u64, u128::MAX)).unwrap(), id);
+        }
     }
 }

@@ -150,7 +150,7 @@ impl Settings {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         Self {
             dir: dir.into(),
-            segment_bytes: 1 << 30,
+            segment_bytes: 512 << 20,
             segment_age: DAY,
             trigger: Duration::ZERO,
             cache_bytes: 64 << 20,

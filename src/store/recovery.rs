@@ -53,9 +53,7 @@ pub struct Opened {
 pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> {
     let begun = Instant::now();
     let folder = Arc::new(DataFolder::open(&settings.dir)?);
-    let segments = Segments::open(folder.path().join(JOURNAL), settings.cache_bytes, clock.now())?;
-    let derived = open_derived(&folder.path().join(DERIVED), settings.cache_bytes)?;
-    let indexes = Indexes::open(&folder, &settings)?;
+    let (segments, derived, indexes) = open_files(&folder, &settings, clock.now())?;
     let (orders, for_writer) = bounded(settings.max_backlog.max(1));
     let (flush_now, for_flusher) = bounded(1);
     let inner = Inner {
@@ -105,6 +103,21 @@ pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Opened, Error> 
     // How the last process ended: with states that were not written, in the midst of closing a segment.
     tracing::info!(millis, position, replayed = position - applied, walked, in_closing, "the journal was read");
     Ok(Opened { inner, orders: for_writer, flushes: for_flusher })
+}
+
+/// The files side by side: of a long history there are hundreds.
+fn open_files(
+    folder: &DataFolder,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<(Segments, Database, Indexes), Error> {
+    std::thread::scope(|scope| {
+        let segments = scope.spawn(|| Segments::open(folder.path().join(JOURNAL), settings.cache_bytes, now));
+        let indexes = Indexes::open(folder, settings);
+        let derived = open_derived(&folder.path().join(DERIVED), settings.cache_bytes);
+        let segments = segments.join().map_err(|_| Error::Invariant("opening the journal's segments panicked"))?;
+        Ok((segments?, derived?, indexes?))
+    })
 }
 
 fn open_derived(path: &Path, cache_bytes: usize) -> Result<Database, Error> {

@@ -3,22 +3,23 @@
 //!
 //! Positions grow from file to file; a file's first position stands in it. Only the writer's
 //! thread writes, and adds a file; everybody reads.
+mod reader;
+mod spans;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use estafette_actors::domain::id::{BroadcastId, ChunkId, MessageId};
-use estafette_actors::domain::submission::{Broadcast, Envelope, Row};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Position;
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
+pub use self::reader::Reader;
+use self::spans::Spans;
 use super::atomic::UNFINISHED;
-use super::layout::{
-    ABOUT, BARE, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, INDEXED, MESSAGE, Record, TRAIL,
-};
-use super::tail::{Tail, spans};
-use super::{Error, codec, database};
+use super::layout::{ABOUT, BARE, BEGUN_AT, BROADCAST, CHUNK, FEED, FEED_OF, FIRST_POSITION, INDEXED, MESSAGE, TRAIL};
+use super::tail::Tail;
+use super::{Error, database};
 
 /// How the name of a copy ends until it takes its segment's place.
 const BESIDE: &str = "copy";
@@ -39,6 +40,8 @@ pub struct Segment {
     tail: Tail,
     cache_bytes: usize,
     walked: bool,
+    /// Known once it is closed.
+    spans: OnceLock<Spans>,
 }
 
 impl Segment {
@@ -51,7 +54,19 @@ impl Segment {
         let path = Self::path(folder, number);
         let database = database::create(&path, cache_bytes, |made| Self::prepare(made, first, at))?;
         let tail = Tail::default();
-        Ok(Self { number, first, begun_at: at, is_bare: false, path, database, tail, cache_bytes, walked: false })
+        let spans = OnceLock::new();
+        Ok(Self {
+            number,
+            first,
+            begun_at: at,
+            is_bare: false,
+            path,
+            database,
+            tail,
+            cache_bytes,
+            walked: false,
+            spans,
+        })
     }
 
     fn prepare(database: &Database, first: Position, at: Timestamp) -> Result<(), Error> {
@@ -88,7 +103,22 @@ impl Segment {
         let is_bare = number_of(BARE)? == 1;
         drop((about, read));
         let tail = Tail::of(&database)?;
-        Ok(Self { number, first, begun_at, is_bare, path, database, tail, cache_bytes, walked })
+        let spans = OnceLock::new();
+        Ok(Self { number, first, begun_at, is_bare, path, database, tail, cache_bytes, walked, spans })
+    }
+
+    /// Opens one that is closed, and whose tables are whole.
+    fn open_closed(folder: &Path, number: u32, segments: usize) -> Result<Self, Error> {
+        let segment = Self::open(folder, number, Segments::closed_cache_bytes(segments))?;
+        segment.close()?;
+        Ok(segment)
+    }
+
+    /// Notes what it holds: it never changes again.
+    fn close(&self) -> Result<(), Error> {
+        let spans = Spans::of(&self.database)?;
+        let _ = self.spans.set(spans);
+        Ok(())
     }
 
     /// The database, for the writer.
@@ -118,6 +148,11 @@ impl Segment {
         write.commit()?;
         self.tail.written();
         Ok(())
+    }
+
+    /// Whether it was walked when it was opened, since the last commit had not sealed it.
+    pub fn was_walked(&self) -> bool {
+        self.walked
     }
 
     /// The last position in it; 0 when it is empty.
@@ -168,8 +203,17 @@ pub struct Found {
 }
 
 impl Segments {
-    /// What a closed segment may keep of its pages in memory.
-    pub const CLOSED_CACHE_BYTES: usize = 2 * 1024 * 1024;
+    /// What a closed segment may keep of its pages in memory, when there are few.
+    pub const CLOSED_CACHE_BYTES: usize = 2 << 20;
+    /// What all closed segments together may keep: some hundred megabytes would do nothing that the system's cache doesn't.
+    const ALL_CLOSED_CACHE_BYTES: usize = 64 << 20;
+    /// Below this a segment's own tables would push each other out.
+    const LEAST_CACHE_BYTES: usize = 128 << 10;
+
+    /// What each of so many closed segments may keep.
+    fn closed_cache_bytes(segments: usize) -> usize {
+        (Self::ALL_CLOSED_CACHE_BYTES / segments.max(1)).clamp(Self::LEAST_CACHE_BYTES, Self::CLOSED_CACHE_BYTES)
+    }
 
     /// Opens the folder, and makes the first segment where there is none.
     pub fn open(folder: PathBuf, cache_bytes: usize, now: Timestamp) -> Result<Self, Error> {
@@ -193,13 +237,16 @@ impl Segments {
         let mut list = Vec::new();
         for (place, number) in numbers.iter().enumerate() {
             let last = place + 1 == numbers.len();
-            let cache = if last { cache_bytes } else { Segments::CLOSED_CACHE_BYTES };
+            let cache = if last { cache_bytes } else { Segments::closed_cache_bytes(numbers.len()) };
             let segment = Segment::open(&folder, *number, cache)?;
             found.walked += usize::from(segment.walked);
             if !last && (segment.walked || !segment.tail.is_empty()) {
                 // What its closing would have done: else each start walks it again.
                 found.in_closing = true;
                 segment.seal()?;
+            }
+            if !last {
+                segment.close()?;
             }
             list.push(Arc::new(segment));
         }
@@ -248,7 +295,8 @@ impl Segments {
         Segment::prepare(&database, first, now)?;
         let (number, path, tail) = (u32::MAX, self.folder.join("none"), Tail::default());
         let (begun_at, is_bare) = (now, false);
-        let segment = Segment { number, first, begun_at, is_bare, path, database, tail, cache_bytes: 0, walked: false };
+        let (cache_bytes, walked, spans) = (0, false, OnceLock::new());
+        let segment = Segment { number, first, begun_at, is_bare, path, database, tail, cache_bytes, walked, spans };
         self.list.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(segment));
         Ok(())
     }
@@ -263,7 +311,7 @@ impl Segments {
             }
             // A file is open once only: the old handle goes first.
             let number = list.remove(place).number;
-            let segment = Segment::open(&self.folder, number, Segments::CLOSED_CACHE_BYTES)?;
+            let segment = Segment::open_closed(&self.folder, number, closed)?;
             list.insert(place, Arc::new(segment));
         }
         Ok(())
@@ -285,8 +333,7 @@ impl Segments {
     pub fn replace(&self, segment: &Segment, copy: &Path) -> Result<(), Error> {
         std::fs::rename(copy, &segment.path)?;
         std::fs::File::open(&self.folder)?.sync_all()?;
-        let copy = Segment::open(&self.folder, segment.number, Self::CLOSED_CACHE_BYTES)?;
-        let copy = Arc::new(copy);
+        let copy = Arc::new(Segment::open_closed(&self.folder, segment.number, self.list().len())?);
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = list.iter().position(|known| known.number == segment.number) {
             list[place] = copy;
@@ -315,11 +362,6 @@ impl Segments {
         list.get(old).map_or(1, |segment| segment.first)
     }
 
-    /// A view of all segments as they are when each is first asked.
-    pub fn reader(&self) -> Reader {
-        Reader { segments: self.list().into_iter().map(|segment| (segment, OnceLock::new())).collect() }
-    }
-
     /// The last position written.
     pub fn last_position(&self) -> Result<Position, Error> {
         for segment in self.list().iter().rev() {
@@ -329,204 +371,5 @@ impl Segments {
             }
         }
         Ok(0)
-    }
-}
-
-struct Tables {
-    read: ReadTransaction,
-    /// The tail's [`Tail::times_written`] before the view was taken.
-    tail_written: u64,
-    /// The last position in the view: the tail may be ahead of it.
-    last: Position,
-    message: ReadOnlyTable<u128, Record>,
-    chunk: ReadOnlyTable<u128, Record>,
-    messages: Option<(u128, u128)>,
-    chunks: Option<(u128, u128)>,
-}
-
-impl Tables {
-    fn open(segment: &Segment) -> Result<Self, Error> {
-        let tail_written = segment.tail.times_written();
-        let read = segment.database.begin_read()?;
-        let last = read.open_table(FEED)?.last()?.map_or(0, |(position, _)| position.value());
-        let (message, chunk) = (read.open_table(MESSAGE)?, read.open_table(CHUNK)?);
-        let (messages, chunks) = (span(&message)?, span(&chunk)?);
-        Ok(Self { read, tail_written, last, message, chunk, messages, chunks })
-    }
-
-    /// A table that the tail goes to, so new that it has what left the tail up to `written`.
-    fn index<K: redb::Key + 'static, V: redb::Value + 'static>(
-        &self,
-        segment: &Segment,
-        written: u64,
-        table: TableDefinition<'static, K, V>,
-    ) -> Result<ReadOnlyTable<K, V>, Error> {
-        let is_fresh = self.tail_written == written;
-        Ok(if is_fresh { self.read.open_table(table)? } else { segment.database.begin_read()?.open_table(table)? })
-    }
-}
-
-/// Puts positions of a tail, up to `last`, behind those of the table, which may have the first of them too.
-fn join(positions: &mut Vec<Position>, late: Vec<Position>, last: Position) {
-    let next = positions.last().map_or(0, |position| position + 1);
-    positions.extend(late.into_iter().filter(|position| (next..=last).contains(position)));
-}
-
-fn span(table: &ReadOnlyTable<u128, Record>) -> Result<Option<(u128, u128)>, Error> {
-    let first = table.first()?.map(|(key, _)| key.value());
-    let last = table.last()?.map(|(key, _)| key.value());
-    Ok(first.zip(last))
-}
-
-fn holds(span: Option<(u128, u128)>, key: u128) -> bool {
-    span.is_some_and(|(first, last)| (first..=last).contains(&key))
-}
-
-/// Reads records and facts, the newest segment first. It pins pages: keep it no longer than a page.
-pub struct Reader {
-    segments: Vec<(Arc<Segment>, OnceLock<Tables>)>,
-}
-
-impl Reader {
-    fn tables(&self, place: usize) -> Result<&Tables, Error> {
-        let (segment, tables) = &self.segments[place];
-        if tables.get().is_none() {
-            // Another thread can't have set it: a reader belongs to one.
-            let _ = tables.set(Tables::open(segment)?);
-        }
-        tables.get().ok_or_else(|| Error::Invariant("a segment's tables were just opened"))
-    }
-
-    fn newest_first(&self) -> impl Iterator<Item = Result<&Tables, Error>> {
-        (0..self.segments.len()).rev().map(|place| self.tables(place))
-    }
-
-    /// The record of a single message.
-    pub fn message(&self, id: MessageId) -> Result<Option<Envelope>, Error> {
-        for tables in self.newest_first() {
-            let tables = tables?;
-            if holds(tables.messages, id.as_u128())
-                && let Some(bytes) = tables.message.get(id.as_u128())?
-            {
-                return Ok(Some(codec::decode(bytes.value())?));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The rows of a chunk.
-    pub fn rows(&self, chunk: ChunkId) -> Result<Option<Vec<Row>>, Error> {
-        for tables in self.newest_first() {
-            let tables = tables?;
-            if holds(tables.chunks, chunk.key())
-                && let Some(bytes) = tables.chunk.get(chunk.key())?
-            {
-                return Ok(Some(codec::decode(bytes.value())?));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The record of a broadcast.
-    pub fn broadcast(&self, id: BroadcastId) -> Result<Option<Broadcast>, Error> {
-        for tables in self.newest_first() {
-            if let Some(bytes) = tables?.read.open_table(BROADCAST)?.get(id.as_u128())? {
-                return Ok(Some(codec::decode_broadcast(bytes.value())?));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Single messages before `before`, the newest first, at most `steps` of them.
-    pub fn messages_before(&self, before: u128, steps: usize) -> Result<Vec<Envelope>, Error> {
-        let mut found = Vec::new();
-        for tables in self.newest_first() {
-            let tables = tables?;
-            if tables.messages.is_none_or(|(first, _)| first >= before) {
-                continue;
-            }
-            for entry in tables.message.range(..before)?.rev().take(steps) {
-                found.push(codec::decode::<Envelope>(entry?.1.value())?);
-            }
-            // Ids may reach back a little into the segment before: those near the seam are merged.
-            if found.len() >= steps * 2 {
-                break;
-            }
-        }
-        found.sort_unstable_by_key(|envelope| std::cmp::Reverse(envelope.id));
-        found.truncate(steps);
-        Ok(found)
-    }
-
-    /// Where facts of a message stand, or of one row or any of a chunk, as far as they can be read here: what is left out because it came since
-    /// would be passed over by who goes on behind it.
-    pub fn trail(&self, item: u128, row: Option<u16>) -> Result<Vec<Position>, Error> {
-        let mut positions = Vec::new();
-        for (place, (segment, _)) in self.segments.iter().enumerate() {
-            let tables = self.tables(place)?;
-            let (late, written) = segment.tail.trail(item, row);
-            let trail = tables.index(segment, written, TRAIL)?;
-            for entry in trail.range((item, 0)..=(item, tables.last))? {
-                let (key, rows) = entry?;
-                if spans(rows.value(), row) {
-                    positions.push(key.value().1);
-                }
-            }
-            join(&mut positions, late, tables.last);
-        }
-        Ok(positions)
-    }
-
-    /// One value of the feed.
-    pub fn facts(&self, position: Position) -> Result<Option<codec::Packed>, Error> {
-        let place = self.segments.partition_point(|(segment, _)| segment.first <= position);
-        let Some(place) = place.checked_sub(1) else { return Ok(None) };
-        let feed = self.tables(place)?.read.open_table(FEED)?;
-        Ok(feed.get(position)?.map(|bytes| codec::unpack(bytes.value())).transpose()?)
-    }
-
-    /// Every value of the feed after `position`, in order.
-    pub fn each_after<E: From<Error>>(
-        &self,
-        position: Position,
-        mut each: impl FnMut(Position, codec::Packed) -> Result<(), E>,
-    ) -> Result<(), E> {
-        for place in 0..self.segments.len() {
-            let next = self.segments.get(place + 1).map(|(segment, _)| segment.first);
-            if next.is_some_and(|next| next <= position + 1) {
-                continue;
-            }
-            let feed = self.tables(place)?.read.open_table(FEED).map_err(Error::from)?;
-            for entry in feed.range(position + 1..).map_err(Error::from)? {
-                let (at, bytes) = entry.map_err(Error::from)?;
-                each(at.value(), codec::unpack(bytes.value()).map_err(Error::from)?)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Values of the feed that hold facts of an institution, after `position`, at most `limit`.
-    pub fn feed_of(&self, institution: u32, position: Position, limit: usize) -> Result<Vec<Position>, Error> {
-        let mut positions = Vec::new();
-        let after = position.saturating_add(1);
-        for (place, (segment, _)) in self.segments.iter().enumerate() {
-            let next = self.segments.get(place + 1).map(|(segment, _)| segment.first);
-            if positions.len() >= limit || next.is_some_and(|next| next <= after) {
-                continue;
-            }
-            let tables = self.tables(place)?;
-            let (late, written) = segment.tail.feed_of(institution, after..=Position::MAX);
-            let table = tables.index(segment, written, FEED_OF)?;
-            if after > tables.last {
-                continue;
-            }
-            let range = table.range((institution, after)..=(institution, tables.last))?;
-            for entry in range.take(limit.saturating_sub(positions.len())) {
-                positions.push(entry?.0.value().1);
-            }
-            join(&mut positions, late, tables.last);
-            positions.truncate(limit);
-        }
-        Ok(positions)
     }
 }

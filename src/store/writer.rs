@@ -77,7 +77,8 @@ pub struct Work {
 
 /// The thread.
 pub fn run(inner: &Inner, orders: &Receiver<Order>) {
-    let mut is_sealed = true;
+    // One that was walked is sealed when there is time, else each kill has it walked again.
+    let mut is_sealed = !inner.segments.current().was_walked();
     loop {
         let first = match orders.recv_timeout(IDLE) {
             Ok(Order::Write(work)) => work,

@@ -64,6 +64,8 @@ pub struct Plan {
     pub institutions: Vec<String>,
     /// Keys of its configuration, put over all others.
     pub config: toml::Table,
+    /// A data folder that is there already and stays; none for an empty one.
+    pub folder: Option<PathBuf>,
 }
 
 impl Default for Plan {
@@ -75,6 +77,7 @@ impl Default for Plan {
             channels: vec![Channel::Sms],
             institutions: vec!["Load".into()],
             config: toml::Table::new(),
+            folder: None,
         }
     }
 }
@@ -100,6 +103,7 @@ pub struct Own {
     pub keys: Vec<String>,
     program: PathBuf,
     folder: tempfile::TempDir,
+    data: PathBuf,
     child: Option<Child>,
 }
 
@@ -113,7 +117,7 @@ impl Own {
     /// The same for simulators that may run elsewhere.
     pub fn prepare_at(program: &Program, there: There, told: &Settings, plan: &Plan) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("estafette-load-").tempdir_in(program.parent())?;
-        let data = folder.path().join("data");
+        let data = plan.folder.clone().unwrap_or_else(|| folder.path().join("data"));
         // Taken and let go: nobody else on this machine is likely to get them meanwhile.
         let (api, admin) = (free()?, free()?);
         let file = folder.path().join("estafette.toml");
@@ -136,7 +140,7 @@ impl Own {
             keys.push(made["key"].as_str().context("understand the new key")?.to_owned());
         }
         let key = keys.first().cloned().context("a broker needs an institution")?;
-        Ok(Self { api, admin, key, keys, program, folder, child: None })
+        Ok(Self { api, admin, key, keys, program, folder, data, child: None })
     }
 
     /// Runs it, and comes back at once.
@@ -202,7 +206,7 @@ impl Own {
 
     /// Where it keeps its data.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     fn log(&self) -> PathBuf {
@@ -236,6 +240,39 @@ pub fn institution_of<'a>(names: &'a [String], number: &str) -> Option<&'a str> 
 /// An address of this machine that nobody has at the moment.
 pub fn free() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Bytes that the files below a folder take on disk.
+pub fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    // Blocks, not length: the files are sparse.
+    files(folder)?.iter().map(|file| Ok(std::fs::metadata(file)?.blocks() * 512)).sum()
+}
+
+/// The files below a folder.
+pub fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type()))?;
+        if kind?.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Has the system forget what it has in memory of the files below a folder, as after a start of the machine.
+pub fn forget_pages(folder: &Path) -> anyhow::Result<()> {
+    for file in files(folder)? {
+        let file = std::fs::File::open(file)?;
+        // What is not on disk yet would stay.
+        file.sync_all()?;
+        #[cfg(target_os = "linux")]
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    }
+    Ok(())
 }
 
 fn config(

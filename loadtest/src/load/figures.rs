@@ -27,6 +27,11 @@ impl Rounds {
         self.0.push(figure);
     }
 
+    /// The last one; without rounds it is 0.
+    pub fn last(&self) -> f64 {
+        self.0.last().copied().unwrap_or_default()
+    }
+
     /// The median; of an even number the lower one, so that it is a round that happened. Without rounds it is 0.
     pub fn median(&self) -> f64 {
         let mut sorted = self.0.clone();

@@ -14,6 +14,7 @@ mod closed;
 mod endpoint;
 mod fairness;
 mod figures;
+pub mod history;
 mod open;
 mod peer;
 pub mod peers;

@@ -1,6 +1,6 @@
 //! Requests as bytes, made before the clock runs.
 //!
-//! Invariant: every request of a set names another valid recipient, so that no cache of one recipient flatters a figure.
+//! Invariant: every request of a set names another valid recipient or message, so that no cache of one flatters a figure.
 
 use std::net::SocketAddr;
 
@@ -90,6 +90,11 @@ impl Requests {
             post(address, path, &format!("Authorization: Bearer {token}\r\n"), &body)
         };
         Self(receivers.chunks_exact(most).enumerate().map(one).collect())
+    }
+
+    /// Looks at single messages or rows, by their ids.
+    pub fn statuses<'i>(address: SocketAddr, key: &str, ids: impl Iterator<Item = &'i str>) -> Self {
+        Self(ids.map(|id| get_as(address, &format!("/v1/messages/{id}"), key).into()).collect())
     }
 
     /// The one of this turn.

@@ -3,7 +3,7 @@
 //! The raw limits of the same run: starting the program at all, and reading its data folder once. The channel is kept at a low rate, so
 //! that nearly the whole broadcast waits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use anyhow::ensure;
 use estafette_loadtest::ledger::Channel;
 use estafette_loadtest::{Settings, Simulators};
 
-use super::broker::{Own, Plan, Program};
+use super::broker::{Own, Plan, Program, bytes_in, files};
 use super::figures::{Rounds, say, verdict};
 use super::sender::{Draft, Sender};
 
@@ -142,23 +142,4 @@ fn read_all(folder: &Path) -> anyhow::Result<f64> {
         std::io::copy(&mut std::fs::File::open(file)?, &mut std::io::sink())?;
     }
     Ok(begun.elapsed().as_secs_f64())
-}
-
-fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
-    use std::os::unix::fs::MetadataExt;
-    // Blocks, not length: the files are sparse.
-    files(folder)?.iter().map(|file| Ok(std::fs::metadata(file)?.blocks() * 512)).sum()
-}
-
-fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type()))?;
-        if kind?.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(found)
 }

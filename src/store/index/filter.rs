@@ -25,8 +25,12 @@ pub struct Filter {
 impl Filter {
     /// An empty filter with room for `entries`. More make it say yes more often, never wrongly no.
     pub fn with_room_for(entries: usize) -> Self {
-        let blocks = (entries * BITS_PER_ENTRY).div_ceil(BLOCK_BYTES * 8).max(1);
-        Self { blocks: vec![Block::default(); blocks] }
+        Self { blocks: vec![Block::default(); Self::bytes_for(entries as u64) / BLOCK_BYTES] }
+    }
+
+    /// Bytes of memory that a filter with room for `entries` takes.
+    pub fn bytes_for(entries: u64) -> usize {
+        (entries as usize * BITS_PER_ENTRY).div_ceil(BLOCK_BYTES * 8).max(1) * BLOCK_BYTES
     }
 
     /// Adds a hash.

@@ -45,8 +45,16 @@ pub struct Run {
     pub entries: u64,
     /// When its latest entry was made, in milliseconds since 1970: it goes when that is past retention.
     pub newest_ms: u64,
-    /// `None` when the memory for filters was used up by later runs: each look-up then reads a page.
+    /// `None` when the memory for filters was used up by later runs, or they were not read yet: each look-up then reads a page.
     pub filter: Option<Filter>,
+}
+
+impl Run {
+    /// The same with another filter, or with none.
+    pub fn with(&self, filter: Option<Filter>) -> Self {
+        let Self { number, entries, newest_ms, .. } = *self;
+        Self { number, entries, newest_ms, filter }
+    }
 }
 
 /// The file.
@@ -58,9 +66,9 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Opens the file, or makes it: the runs with their filters as far as `filter_bytes` goes, oldest first, and the
-    /// feed position up to which they hold everything.
-    pub fn open(path: &Path, families: Families, filter_bytes: usize) -> Result<(Self, Vec<Arc<Run>>, u64), Error> {
+    /// Opens the file, or makes it: the runs, oldest first and without their filters, and the feed position up to which they hold
+    /// everything.
+    pub fn open(path: &Path, families: Families) -> Result<(Self, Vec<Arc<Run>>, u64), Error> {
         let failed = |error: redb::Error| Error::new(path, error);
         let database = database::open_derived(path, CACHE_BYTES).map_err(|e| failed(e.into()))?;
         let this = Self { database, path: path.to_path_buf(), families };
@@ -76,17 +84,30 @@ impl Runs {
             this.empty()?;
             position = 0;
         }
-        let mut runs = listed.unwrap_or_default();
+        let runs = listed.unwrap_or_default();
         let strays = this.strays(&runs).map_err(failed)?;
         for stray in strays {
             this.remove_pages(stray)?;
         }
-        let mut left = filter_bytes;
-        for run in runs.iter_mut().rev() {
-            run.filter = this.filter(run.number).map_err(failed)?.filter(|filter| filter.bytes() <= left);
-            left = run.filter.as_ref().map_or(0, |filter| left - filter.bytes());
-        }
         Ok((this, runs.into_iter().map(Arc::new).collect(), position))
+    }
+
+    /// The runs with their filters as far as `filter_bytes` goes, the newest first of all.
+    pub fn with_filters(&self, runs: &[Arc<Run>], filter_bytes: usize) -> Result<Vec<Arc<Run>>, Error> {
+        let (mut runs, mut left) = (runs.to_vec(), filter_bytes);
+        for run in runs.iter_mut().rev() {
+            let bytes = Filter::bytes_for(run.entries);
+            if bytes > left {
+                // Not even read: of a long history that would be more than is kept.
+                break;
+            }
+            left -= bytes;
+            if run.filter.is_none() {
+                let filter = self.filter(run.number).map_err(|error| Error::new(&self.path, error))?;
+                *run = Arc::new(run.with(filter));
+            }
+        }
+        Ok(runs)
     }
 
     /// Writes a run and the position up to which all is in runs now, durably. After an error the same call may be

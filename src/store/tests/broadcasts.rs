@@ -422,3 +422,18 @@ async fn rows_that_a_channel_took_and_did_not_call_read_are_found_again() {
     assert_eq!(found[0].recipient, row(0).recipient);
     assert!(store.taken_rows(Channel::SMS, chunk).await.unwrap().is_empty());
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_row_read_alone_is_the_one_that_is_read_with_all(keys in proptest::collection::vec(".{0,9}", 0..40), at in 0_u16..50) {
+        let with_key = |(place, key): (usize, &String)| Row {
+            key: (place % 3 > 0).then(|| key.as_str().into()),
+            values: vec![key.as_str().into(); place % 4],
+            language: (place % 2 == 0).then_some(Language::Nl),
+            ..row(place)
+        };
+        let rows: Vec<Row> = keys.iter().enumerate().map(with_key).collect();
+        let alone = codec::decode_row(&codec::encode(&rows), at).unwrap();
+        proptest::prop_assert_eq!(alone.as_ref(), rows.get(usize::from(at)));
+    }
+}

@@ -5,6 +5,7 @@ use estafette_actors::domain::id::AttemptRef;
 use estafette_actors::ports::TakenPage;
 use proptest::prelude::*;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 fn sent(reference: &str) -> Outcome {
     Outcome::Is(AttemptStatus::Sent, Some(reference.into()))
@@ -207,6 +208,53 @@ async fn segments_roll_and_are_read_together() {
     store.close();
     let again = open(small);
     assert_eq!(ids(&drain(&again, queue(Channel::SMS, Lane::Normal), 3).await), all[1..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_long_history_only_those_segments_are_opened_that_may_tell_of_a_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Settings { segment_age: Duration::ZERO, ..settings(dir.path()) };
+    let store = open(small.clone());
+    let all: Vec<_> = (0..40).map(|unique| accept(&store, unique, "sms-only")).collect();
+    // What comes later stands far from the record, in a segment of its own.
+    for late in [all[3], all[39]] {
+        go(&store, late, "sms-only", |state, context| life::begin(state, context, Channel::SMS));
+    }
+    flush(&store);
+    let look = async |store: Store| {
+        for (place, id) in all.iter().enumerate() {
+            let view = store.message(None, *id).await.unwrap().unwrap();
+            let values = if [3, 39].contains(&place) { 2 } else { 1 };
+            assert_eq!((view.envelope.id, view.attempts.len()), (*id, values - 1));
+            let reader = store.inner.segments.reader();
+            assert!(reader.message(*id).unwrap().is_some());
+            assert_eq!(reader.trail(id.as_u128(), None).unwrap().len(), values);
+            // Its own, that of its late fact or one that reaches over it, and the one that is written.
+            assert!(reader.opened() <= 4, "{} of {} for {place}", reader.opened(), store.figures().segments);
+        }
+        store.close();
+    };
+    forget_live(&store);
+    store.inner.segments.shrink().unwrap();
+    look(store).await;
+    look(open(small)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_a_kill_left_unsealed_is_walked_once_and_not_at_each_kill() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(settings(dir.path()));
+    accept(&store, 1, "sms-only");
+    let killed = crash(&store, &other.path().join("first"));
+    // Nothing is written there any more: it is idle from the start.
+    let begun = Instant::now();
+    for again in 0.. {
+        let next = crash(&killed, &other.path().join(again.to_string()));
+        if next.inner.segments.found().walked == 0 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is walked again and again");
+    }
 }
 
 /// A disk that fails from some moment on.

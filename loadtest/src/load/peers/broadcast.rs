@@ -35,7 +35,7 @@ const STALL: Duration = Duration::from_secs(30);
 
 /// Where rows go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum To {
+pub enum To {
     /// Nowhere: the broadcast is not started.
     None,
     /// Over SMPP, with receipts.
@@ -195,44 +195,74 @@ async fn broker(
         let callbacks = format!("http://{}/v1/callbacks/govapp", own.api);
         simulators.set_govapp_callback(Some(&callbacks), &settings.govapp.callback_secret)?;
         // Everybody once, so that receivers are known.
-        let (broadcast, _) = upload(arguments, rows, &own, &sender).await?;
+        let work =
+            Work { format: arguments.format, to: arguments.to, shared: arguments.shared, rows, count: arguments.rows };
+        let (broadcast, _) = upload(&work, &own, &sender).await?;
         sender.start(&broadcast).await?;
         delivered(&sender, &broadcast, arguments.rows, &mut own).await?;
     }
-    let (broadcast, begun) = upload(arguments, rows, &own, &sender).await?;
-    let (stored, count) = (begun.elapsed(), arguments.rows);
+    let work =
+        Work { format: arguments.format, to: arguments.to, shared: arguments.shared, rows, count: arguments.rows };
+    let samples = send(&work, &mut own, &sender, simulators).await?;
+    own.kill()?;
+    Ok(samples)
+}
+
+/// A broadcast to be sent.
+pub struct Work<'w> {
+    /// How its rows are written.
+    pub format: Format,
+    /// Where they go.
+    pub to: To,
+    /// Whether all of them are told the same.
+    pub shared: bool,
+    /// The rows.
+    pub rows: &'w str,
+    /// How many they are.
+    pub count: u64,
+}
+
+/// Uploads a broadcast and has it sent by a broker that runs; each row is delivered once in the end.
+pub async fn send(
+    work: &Work<'_>,
+    own: &mut Own,
+    sender: &Sender,
+    simulators: &Simulators,
+) -> anyhow::Result<Vec<Sample>> {
+    let (broadcast, begun) = upload(work, own, sender).await?;
+    let (stored, count) = (begun.elapsed(), work.count);
     let mut samples = Vec::new();
-    if arguments.to == To::None {
+    if work.to == To::None {
         samples.push(Sample::of("estafette", count, stored));
     } else {
-        let channel = if arguments.to == To::Smpp { Channel::Smsc } else { Channel::Govapp };
+        let channel = if work.to == To::Smpp { Channel::Smsc } else { Channel::Govapp };
         let (before, calls_before) = (simulators.count(channel).total, simulators.calls(channel));
         sender.start(&broadcast).await?;
         wait("hand-overs", before + count, || simulators.count(channel).total, || own.still_there()).await?;
-        let [handed_over, settled] = if arguments.shared {
+        let [handed_over, settled] = if work.shared {
             ["estafette, one call to many, handed over", "estafette, one call to many"]
         } else {
             ["estafette, handed over", "estafette"]
         };
         samples.push(Sample::of(handed_over, count, begun.elapsed()));
-        delivered(&sender, &broadcast, count, &mut own).await?;
+        delivered(sender, &broadcast, count, own).await?;
         samples.push(Sample::of(settled, count, begun.elapsed()));
-        if arguments.to == To::Govapp {
+        if work.to == To::Govapp {
             let calls = simulators.calls(channel) - calls_before;
-            ensure!(arguments.shared == (calls < count), "{count} rows went in {calls} calls");
+            ensure!(work.shared == (calls < count), "{count} rows went in {calls} calls");
         }
         let twice = simulators.count(channel).total - before - count;
         ensure!(twice == 0, "{twice} messages were handed over twice");
     }
-    own.kill()?;
     Ok(samples)
 }
 
 /// Creates a broadcast and uploads the rows; gives its id, and when the first byte was sent.
-async fn upload(arguments: &Arguments, rows: &str, own: &Own, sender: &Sender) -> anyhow::Result<(String, Instant)> {
-    let broadcast = match arguments.to {
+async fn upload(work: &Work<'_>, own: &Own, sender: &Sender) -> anyhow::Result<(String, Instant)> {
+    let rows = work.rows;
+    let broadcast = match work.to {
         To::Govapp => {
-            let text = if arguments.shared { SHARED_TEXT } else { TEXT };
+            let text = if work.shared { SHARED_TEXT } else { TEXT };
             let content = json!({ "title": { "fr": "Votre rendez-vous" }, "text": { "fr": text } });
             sender.create(&json!({ "strategy": "govapp-only", "content": content })).await?
         }
@@ -242,14 +272,14 @@ async fn upload(arguments: &Arguments, rows: &str, own: &Own, sender: &Sender) -
     };
     let path = format!("/v1/broadcasts/{broadcast}/recipients");
     let mut connection = Connection::open(own.api).await?;
-    let head = request::put(own.api, &path, &own.key, arguments.format.media_type(), rows.len());
+    let head = request::put(own.api, &path, &own.key, work.format.media_type(), rows.len());
     let begun = Instant::now();
     connection.send(&head).await?;
     let status = connection.exchange(rows.as_bytes()).await?;
     let answer = String::from_utf8_lossy(connection.body());
     ensure!(status == 200, "the upload was answered with {status}: {answer}");
     let tally: Value = serde_json::from_str(&answer).context("understand the answer to the upload")?;
-    ensure!(tally["accepted"].as_u64() == Some(arguments.rows), "not all rows were taken: {answer}");
+    ensure!(tally["accepted"].as_u64() == Some(work.count), "not all rows were taken: {answer}");
     Ok((broadcast, begun))
 }
 

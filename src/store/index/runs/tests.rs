@@ -17,7 +17,7 @@ fn find(runs: &Runs, run: &Run, hash: u64) -> Vec<u128> {
 #[test]
 fn a_hash_is_found_wherever_it_lies_on_its_pages() {
     let folder = tempfile::tempdir().unwrap();
-    let (runs, _, _) = Runs::open(&folder.path().join("index"), Families::with(0), usize::MAX).unwrap();
+    let (runs, _, _) = Runs::open(&folder.path().join("index"), Families::with(0)).unwrap();
     // Two hundred times the same hash crosses a page; the others stand at beginnings and ends of pages.
     let all = entries((0..500).chain(std::iter::repeat_n(500, 200)).chain(501..1000));
     let run = runs.append(3, &all, 0, 0).unwrap();
@@ -40,7 +40,7 @@ fn pages_whose_run_was_never_listed_are_gone_after_the_next_opening() {
         let pages = runs.database.begin_read().unwrap().open_table(PAGES).unwrap();
         pages.range((0, 0, 0)..).unwrap().count()
     };
-    let (runs, _, _) = Runs::open(&path, Families::with(0), usize::MAX).unwrap();
+    let (runs, _, _) = Runs::open(&path, Families::with(0)).unwrap();
     for number in [0, 2, 5] {
         runs.append(number, &entries(0..200), 0, 9).unwrap();
     }
@@ -54,7 +54,7 @@ fn pages_whose_run_was_never_listed_are_gone_after_the_next_opening() {
     }
     assert_eq!(count(&runs), 6);
     drop(runs);
-    let (runs, listed, position) = Runs::open(&path, Families::with(0), usize::MAX).unwrap();
+    let (runs, listed, position) = Runs::open(&path, Families::with(0)).unwrap();
     assert_eq!(listed.iter().map(|run| run.number).collect::<Vec<_>>(), [2]);
     assert_eq!(position, 9);
     assert_eq!(count(&runs), 2);
@@ -81,7 +81,7 @@ fn a_page_and_a_record_stay_what_they_were_on_disk() {
 #[test]
 fn a_full_page_of_entries_fills_a_page_of_the_file_and_not_half_of_two() {
     let folder = tempfile::tempdir().unwrap();
-    let (runs, _, _) = Runs::open(&folder.path().join("index"), Families::with(0), usize::MAX).unwrap();
+    let (runs, _, _) = Runs::open(&folder.path().join("index"), Families::with(0)).unwrap();
     runs.append(0, &entries(0..(100 * ENTRIES_PER_PAGE) as u64), 0, 0).unwrap();
     let stats = runs.database.begin_read().unwrap().open_table(PAGES).unwrap().stats().unwrap();
     assert_eq!(stats.leaf_pages(), 100);
@@ -92,7 +92,7 @@ fn a_full_page_of_entries_fills_a_page_of_the_file_and_not_half_of_two() {
 fn an_index_of_another_form_is_made_again_and_keeps_nobody_from_starting() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
-    let (runs, _, _) = Runs::open(&path, Families::with(0), usize::MAX).unwrap();
+    let (runs, _, _) = Runs::open(&path, Families::with(0)).unwrap();
     runs.append(0, &entries(0..200), 0, 9).unwrap();
     let old = |transaction: &WriteTransaction| {
         transaction.open_table(RUNS)?.insert(0, [vec![1], vec![0; 16]].concat().as_slice())?;
@@ -100,7 +100,7 @@ fn an_index_of_another_form_is_made_again_and_keeps_nobody_from_starting() {
     };
     runs.write(Durability::Immediate, old).unwrap();
     drop(runs);
-    let (runs, listed, position) = Runs::open(&path, Families::with(0), usize::MAX).unwrap();
+    let (runs, listed, position) = Runs::open(&path, Families::with(0)).unwrap();
     assert!(listed.is_empty());
     assert_eq!(position, 0, "all of the feed is inserted again");
     let run = runs.append(0, &entries(7..8), 0, 9).unwrap();
