@@ -59,8 +59,10 @@ impl<'de> Deserialize<'de> for Json<'de> {
                 Ok(Json::Number(Some(value)))
             }
 
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Json::Number(None))
+            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+                // To JSON 7.0 is the whole number 7; beyond 53 bits a double no longer tells one from the next.
+                let is_whole = value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value);
+                Ok(Json::Number(is_whole.then_some(value as u64)))
             }
 
             fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {

@@ -32,6 +32,8 @@ pub use refused::Refused;
 pub(super) use refused::sample;
 pub use wire::Found;
 
+/// The greatest number in a query, as the description says it.
+const MOST: u64 = i64::MAX as u64;
 /// In which legal context something is asked.
 const LEGAL_CONTEXT: &str = "legal-context";
 /// The caller's own reference of a request.

@@ -14,7 +14,7 @@ use serde::de::{Deserialize, IntoDeserializer};
 use utoipa::ToSchema;
 
 use super::wire::{done, needed_niss};
-use super::{examples, schemas};
+use super::{MOST, examples, schemas};
 use crate::api::App;
 use crate::api::answer::json;
 use crate::api::body::JsonBody;
@@ -139,7 +139,13 @@ fn asked(parameters: Vec<(String, String)>) -> Result<Asked, Problem> {
     let mut faults = Vec::new();
     for (name, value) in parameters {
         let read: Result<(), String> = match name.as_str() {
-            "after" => value.parse().map(|after| asked.after = after).map_err(|_| "give what `next` has, or 0".into()),
+            "after" => match value.parse() {
+                Ok(after) if after <= MOST => {
+                    asked.after = after;
+                    Ok(())
+                }
+                _ => Err("give what `next` has, or 0".into()),
+            },
             "limit" => match value.parse() {
                 Ok(limit) if (1..=MAX_PAGE).contains(&limit) => {
                     asked.limit = limit;
@@ -257,7 +263,7 @@ fn about(body: &[u8], today: Date) -> Result<(Niss, Asked), Problem> {
     let mut faults = Faults::default();
     let parsed = Object::of(Json::parse(body)?, "", &mut faults).and_then(|mut object| {
         let niss = needed_niss(&mut object, today, &mut faults);
-        let after = object.whole("after", 0..=u64::MAX, &mut faults).unwrap_or(0);
+        let after = object.whole("after", 0..=MOST, &mut faults).unwrap_or(0);
         let limit = object.whole("limit", 1..=MAX_PAGE as u64, &mut faults).unwrap_or(DEFAULT_PAGE as u64) as usize;
         let institution = super::wire::institution(&mut object, "institution", &mut faults);
         object.finish("niss, after, limit, institution", &mut faults);

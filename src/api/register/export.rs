@@ -50,9 +50,9 @@ refuses!(
     tag = "register",
     params(
         ("type" = Option<schemas::Code>, Query, description = "Only of this type"),
-        ("begin" = Option<schemas::Day>, Query, description = "Only with a day from this one on"),
-        ("end" = Option<schemas::Day>, Query, description = "Only with a day up to this one"),
-        ("on" = Option<schemas::Day>, Query, description = "Only those that hold on this day; instead of begin and end"),
+        ("begin" = Option<schemas::CalendarDay>, Query, description = "Only with a day from this one on"),
+        ("end" = Option<schemas::CalendarDay>, Query, description = "Only with a day up to this one"),
+        ("on" = Option<schemas::CalendarDay>, Query, description = "Only those that hold on this day; instead of begin and end"),
         ("Legal-Context" = Option<schemas::LegalContext>, Header, description = "Needed, unless the operator gave you a default"),
         ("X-Correlation-Id" = Option<schemas::LegalContext>, Header, description = "Your own reference of the request, for the audit trail"),
     ),

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::refused::Refused;
 use super::wire::Who;
-use super::{access, access_to_persons, examples, schemas};
+use super::{MOST, access, access_to_persons, examples, schemas};
 use crate::api::App;
 use crate::api::answer::json;
 use crate::api::caller::Caller;
@@ -221,8 +221,8 @@ pub async fn list(request: HttpRequest, app: web::Data<App>, caller: Caller) -> 
     let (mut after, mut limit, mut faults) = (0, DEFAULT_PAGE, Vec::new());
     for (name, value) in query(&request)? {
         match (name.as_str(), value.parse::<u64>()) {
-            ("after", Ok(number)) => after = number,
-            ("after", Err(_)) => faults.push(Fault::new(name, "give the number of a file, or 0")),
+            ("after", Ok(number)) if number <= MOST => after = number,
+            ("after", _) => faults.push(Fault::new(name, "give the number of a file, or 0")),
             ("limit", Ok(number)) if (1..=MAX_PAGE as u64).contains(&number) => limit = number as usize,
             ("limit", _) => faults.push(Fault::new(name, format!("give 1 to {MAX_PAGE}"))),
             _ => return Err(unknown(&name, "after, limit")),

@@ -14,7 +14,7 @@ use crate::api::schemas::{form, line, members};
 use crate::events::schemas::{names, schemas, text};
 
 /// Every deed, as lines of the audit trail have it.
-pub const DEEDS: [&str; 14] = [
+pub const DEEDS: [&str; 15] = [
     "define",
     "inscribe",
     "remove",
@@ -29,6 +29,7 @@ pub const DEEDS: [&str; 14] = [
     "fetch",
     "confirm",
     "subscribe",
+    "tell",
 ];
 
 schemas! {
@@ -37,7 +38,7 @@ schemas! {
     /// 1 to 64 visible ASCII characters.
     LegalContext = text().min_length(Some(1)).max_length(Some(CONTEXT_LENGTH)).pattern(Some("^[!-~]+$")).examples(["PENSIONS:2026"]);
     /// A day, YYYY-MM-DD.
-    Day = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date))).examples(["2026-01-01"]);
+    CalendarDay = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date))).examples(["2026-01-01"]);
     /// A birth date as far as it is known: YYYY-MM-DD, YYYY-MM or YYYY.
     BirthDate = form("birth-date", "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$").examples(["1985-07-30"]);
     /// A sex.
@@ -72,20 +73,20 @@ schemas! {
     /// What another institution may do with the rows of a type.
     NewRights = members(&[("partner", "Cbe")], &["partner"]).property("consult", truth()).property("mutations", truth());
     /// A dossier type, as it is to be.
-    NewType = members(&[("names", "FourNames"), ("valid_from", "Day"), ("valid_until", "Day"), ("partner", "Cbe")], &["names"])
-        .property("rights", ArrayBuilder::new().items(Ref::from_schema_name("NewRights")).max_items(Some(PARTNERS)))
+    NewType = members(&[("names", "FourNames"), ("valid_from", "CalendarDay"), ("valid_until", "CalendarDay"), ("partner", "Cbe")], &["names"])
+        .property("rights", array().items(Ref::from_schema_name("NewRights")).max_items(Some(PARTNERS)))
         .examples([examples::new_type()]);
     /// What is said of a person; compared, where given, with the authentic source.
     Claim = members(&[("surname", "PersonName"), ("given_names", "PersonName"), ("birth_date", "BirthDate"), ("sex", "Sex")], &[])
         .examples([examples::claim()]);
     /// A person, to be inscribed in a role for a period; without `end` it goes on.
-    Inscription = members(&[("niss", "Niss"), ("type", "Code"), ("begin", "Day"), ("end", "Day"), ("person", "Claim")],
+    Inscription = members(&[("niss", "Niss"), ("type", "Code"), ("begin", "CalendarDay"), ("end", "CalendarDay"), ("person", "Claim")],
         &["niss", "type", "begin"]).examples([examples::inscription()]);
     /// Days to be removed; without `begin` all up to `end`, without `end` all from `begin` on, without both all.
-    Removal = members(&[("niss", "Niss"), ("type", "Code"), ("begin", "Day"), ("end", "Day")], &["niss", "type"])
+    Removal = members(&[("niss", "Niss"), ("type", "Code"), ("begin", "CalendarDay"), ("end", "CalendarDay")], &["niss", "type"])
         .examples([examples::removal()]);
     /// Which rows are asked for; `on` instead of `begin` and `end`. Another's (`owner`) by `type` only.
-    Consultation = members(&[("niss", "Niss"), ("type", "Code"), ("begin", "Day"), ("end", "Day"), ("on", "Day"), ("owner", "Cbe"),
+    Consultation = members(&[("niss", "Niss"), ("type", "Code"), ("begin", "CalendarDay"), ("end", "CalendarDay"), ("on", "CalendarDay"), ("owner", "Cbe"),
         ("after", "RowsPlace")], &[]).property("limit", whole(1, PAGE_MAX as u64)).examples([examples::consultation()]);
     /// Whom to look up.
     Lookup = members(&[("niss", "Niss")], &["niss"]).examples([examples::whom()]);
@@ -98,16 +99,20 @@ schemas! {
         .examples([examples::new_person()]);
     /// What is so from now on: at least one beside the number.
     Correction = members(&[("niss", "Niss"), ("surname", "PersonName"), ("given_names", "PersonName"), ("birth_date", "BirthDate"),
-        ("sex", "Sex"), ("deceased", "Day")], &["niss"]).examples([examples::correction()]);
+        ("sex", "Sex"), ("deceased", "CalendarDay")], &["niss"]).examples([examples::correction()]);
     /// In which dossier types the person must be known on the day of an event; none of them: in any.
-    NewSubscription = members(&[], &[]).property("types", ArrayBuilder::new().items(Ref::from_schema_name("Code")).max_items(Some(100)))
+    NewSubscription = members(&[], &[]).property("types", array().items(Ref::from_schema_name("Code")).max_items(Some(100)))
         .examples([examples::new_subscription()]);
     /// About whom lines of the audit trail are asked for.
-    AuditSearch = members(&[("niss", "Niss"), ("institution", "Cbe")], &["niss"]).property("after", whole(0, u64::MAX))
+    AuditSearch = members(&[("niss", "Niss"), ("institution", "Cbe")], &["niss"]).property("after", whole(0, super::MOST))
         .property("limit", whole(1, 1_000)).examples([examples::audit_search()]);
     /// An event of the network.
-    RegisterEvent = members(&[("niss", "Niss"), ("on", "Day"), ("kind", "Code")], &["niss", "on", "kind"])
+    RegisterEvent = members(&[("niss", "Niss"), ("on", "CalendarDay"), ("kind", "Code")], &["niss", "on", "kind"])
         .property("says", says()).examples([examples::event()]);
+}
+
+fn array() -> ArrayBuilder {
+    ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
 }
 
 fn truth() -> ObjectBuilder {
