@@ -6,6 +6,7 @@
 mod api;
 mod command;
 mod disk;
+mod dossiers;
 mod program;
 #[path = "../../actors/tests/support/mod.rs"]
 mod support;
