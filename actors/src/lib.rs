@@ -6,6 +6,7 @@ pub mod announcer;
 pub mod broker;
 pub mod delivery;
 pub mod domain;
+pub mod ebox;
 pub mod intake;
 pub mod latency;
 pub mod messages;

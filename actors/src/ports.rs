@@ -29,6 +29,7 @@ use crate::domain::webhook::{Progress, Webhook};
 use crate::latency::Quantiles;
 use crate::messages::Refused;
 
+pub mod mailbox;
 mod packed;
 pub mod register;
 mod suppressions;

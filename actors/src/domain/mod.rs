@@ -18,6 +18,7 @@ pub mod inbound;
 pub mod jwe;
 pub mod language;
 pub mod life;
+pub mod mailbox;
 pub mod mobile;
 pub mod month;
 pub mod mutation;

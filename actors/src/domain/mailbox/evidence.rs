@@ -1,0 +1,82 @@
+//! What is proven of registered mail: one record for each step, chained by hash.
+//!
+//! Source: the names of the events are those of ETSI EN 319 522-1. A record says what happened to which content, when, and between whom,
+//! with the hash of the record before it; the provider signs it (JWS, RFC 7515). Invariant: no record is changed or left out without
+//! the chain showing it; who a citizen is stands in it as a keyed hash only.
+use serde::{Deserialize, Serialize};
+
+use super::document::{Digest, DocumentId};
+use crate::domain::cbe::Cbe;
+use crate::domain::time::Timestamp;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Step {
+    /// The provider took the content for delivery.
+    SubmissionAcceptance,
+    /// It refused it.
+    SubmissionRejection,
+    /// The recipient was told that something waits.
+    NotificationForAcceptance,
+    /// The content was placed in the mailbox, where the recipient can read it.
+    ContentConsignment,
+    /// It could not be placed there, or nobody read it before it expired.
+    ContentConsignmentFailure,
+    /// The recipient read it.
+    ContentHandover,
+}
+
+/// A record, before it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Record {
+    /// Which version of this form it has.
+    pub version: u8,
+    /// Its place in the chain of its document and mailbox, from 1.
+    pub sequence: u32,
+    /// What happened.
+    pub event: Step,
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// The document.
+    pub document: String,
+    /// Who sent it.
+    pub sender: Cbe,
+    /// A keyed hash of whose mailbox it is, base64url.
+    pub recipient: String,
+    /// What its contents hash to: SHA-256 over the digests of all parts, base64url.
+    pub content_digest: String,
+    /// Why, where it failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// SHA-256 of the whole signed record before it, base64url; none for the first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous: Option<String>,
+}
+
+/// Which version of the form is written.
+pub const VERSION: u8 = 1;
+
+/// A signed record: the compact form of a JWS, over [`Record`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Signed(pub Box<str>);
+
+/// What is to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// What happened.
+    pub step: Step,
+    /// When.
+    pub at: Timestamp,
+    /// To which document.
+    pub document: DocumentId,
+    /// Who sent it.
+    pub sender: Cbe,
+    /// A keyed hash of whose mailbox it is.
+    pub recipient: [u8; 32],
+    /// What its contents hash to.
+    pub content: Digest,
+    /// Why, where it failed.
+    pub reason: Option<Box<str>>,
+}
