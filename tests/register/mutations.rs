@@ -1,7 +1,7 @@
 //! Files of mutations, fetched and confirmed in order; subscriptions; what the network tells.
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use estafette_actors::ports::register::{Deed, Mutations as _};
+use estafette_actors::ports::register::Deed;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -23,8 +23,8 @@ async fn with_files(count: i64) -> Desk {
         let told: Value =
             desk.upload("/v1/register/events", "application/x-ndjson", &lines).await.json().await.unwrap();
         assert_eq!((&told["accepted"], &told["told"], &told["nobodys"]), (&json!(2), &json!(1), &json!(1)), "{told}");
+        desk.store.end_day().await;
     }
-    desk.memory.produce(jiff::civil::date(2026, 12, 31)).await.unwrap();
     desk
 }
 
@@ -46,7 +46,7 @@ async fn a_file_is_fetched_exactly_with_its_digest_and_as_json() {
         (&one["niss"], &one["on"], &one["what"], &one["kind"], &one["says"]),
         (&json!(JAN), &json!("2026-01-01"), &json!("event"), &json!("DIMONA"), &json!({"what": "in"}))
     );
-    assert_eq!(desk.memory.last().deed, Deed::Fetch);
+    assert_eq!(desk.store.last().await.deed, Deed::Fetch);
     let voucher = desk.get("/v1/register/mutations/1/voucher").await;
     assert_eq!((&voucher["count"], &voucher["confirmed_at"]), (&json!(1), &Value::Null));
     for path in [

@@ -316,6 +316,11 @@ impl ports::Dossiers for Dossiers {
         counts.into_iter().collect()
     }
 
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        let Inner { engine, audit, .. } = &*self.0;
+        vec![("unwritten_bytes", engine.unwritten() as u64), ("audit_waiting", audit.waiting() as u64)]
+    }
+
     fn note(&self, access: Access, deed: Deed, about: Option<Niss>, code: Option<Code>, outcome: &'static str) {
         let about = about.map(|niss| self.0.audit.about(niss));
         self.0.note(access, deed, about, code, outcome);
