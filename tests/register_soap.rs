@@ -327,7 +327,7 @@ async fn files_are_fetched_as_their_vouchers_say_and_confirmed_in_order() {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content);
     let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     assert_eq!((file.one("sha256"), file.one("bytes")), (digits, content.len().to_string()));
-    assert!(String::from_utf8(content).unwrap().contains(&format!("<kind>DIMONA</kind>")));
+    assert!(String::from_utf8(content).unwrap().contains("<kind>DIMONA</kind>"));
     let fetched =
         |lines: Vec<(Deed, String)>| lines.iter().filter(|line| **line == (Deed::Fetch, "done".to_owned())).count();
     assert_eq!(fetched(store.deeds().await), 2);
