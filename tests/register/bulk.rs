@@ -114,6 +114,24 @@ async fn one_bad_line_refuses_all_unless_the_others_are_to_be_kept() {
 }
 
 #[actix_rt::test]
+async fn a_row_is_never_imported_for_a_number_that_was_replaced_however_short_before() {
+    let desk = Desk::open().await;
+    let replaced = json!({"niss": ION, "surname": "Popescu", "birth_date": "1985-07-30", "replaced_by": JAN});
+    desk.store.answer_late(ION).await;
+    desk.put("/v1/register/persons", "application/x-ndjson", &format!("{replaced}\n")).await;
+    let csv = format!("niss,type,begin\n{LATE},PENSIONER,2020-01-01\n{ION},PENSIONER,2026-01-01\n");
+    let told: Value = desk.upload(IMPORT, "text/csv", &csv).await.json().await.unwrap();
+    assert_eq!((&told["added"], &told["refused"]), (&json!(2), &json!(0)), "{told}");
+    let found = desk.done("/v1/register/consultations", json!({"niss": ION})).await;
+    assert_eq!(found["rows"][0]["niss"], JAN);
+    // Who looks no number up is told.
+    let trusting: Value = desk.upload(&format!("{IMPORT}?persons=trust"), "text/csv", &csv).await.json().await.unwrap();
+    assert_eq!((&trusting["covered"], &trusting["refused"]), (&json!(1), &json!(1)), "{trusting}");
+    assert_eq!(trusting["errors"][0]["line"], 3);
+    assert!(trusting["errors"][0]["detail"].as_str().unwrap().contains("was replaced"), "{trusting}");
+}
+
+#[actix_rt::test]
 async fn what_is_exported_can_be_imported_again_and_changes_nothing() {
     let desk = Desk::open().await;
     let mut csv = "niss,type,begin,end\n".to_owned();

@@ -51,6 +51,27 @@ async fn a_replaced_number_is_answered_with_the_one_that_counts_and_a_dead_perso
 }
 
 #[actix_rt::test]
+async fn a_number_that_is_replaced_between_the_question_and_the_change_is_followed_all_the_same() {
+    let desk = Desk::open().await;
+    let replaced = json!({"niss": ION, "surname": "Popescu", "birth_date": "1985-07-30", "replaced_by": JAN});
+    desk.store.answer_late(ION).await;
+    desk.put("/v1/register/persons", "application/x-ndjson", &format!("{replaced}\n")).await;
+    let inscribed = desk.inscribe(ION, "2026-01-01", None).await;
+    assert_eq!((&inscribed["niss"], &inscribed["remarks"][0]["code"]), (&json!(JAN), &json!("MSG00006")));
+    assert_eq!(
+        desk.done("/v1/register/consultations", json!({"niss": ION})).await["rows"].as_array().unwrap().len(),
+        1
+    );
+
+    let restored = json!({"niss": ION, "surname": "Popescu", "birth_date": "1985-07-30"});
+    desk.put("/v1/register/persons", "application/x-ndjson", &format!("{restored}\n")).await;
+    desk.store.answer_late(ION).await;
+    desk.put("/v1/register/persons", "application/x-ndjson", &format!("{replaced}\n")).await;
+    let removed = desk.done("/v1/register/removals", json!({"niss": ION, "type": "PENSIONER"})).await;
+    assert_eq!((removed["touched"].as_array().unwrap().len(), &removed["niss"]), (1, &json!(JAN)));
+}
+
+#[actix_rt::test]
 async fn each_inscription_that_can_not_be_is_refused_with_its_kind_its_place_and_its_code() {
     let desk = Desk::open().await;
     let with = |changes: Value| {

@@ -69,7 +69,7 @@ impl Store {
         let mutations = Mutations::open(&dossiers, Arc::clone(&now), render).unwrap();
         let hearers = Hearers { teller: Some(mutations.teller()), follower: None };
         let persons = Persons::open(&dossiers, now, folder.path(), hearers).unwrap();
-        let source = Source { persons, trouble: Arc::default() };
+        let source = Source { persons, trouble: Arc::default(), before: Arc::default() };
         Self { dossiers, mutations, source, clock, _folder: folder }
     }
 
@@ -82,6 +82,13 @@ impl Store {
     /// From now on every question to the authentic source ends so.
     pub fn source_is_in(&self, trouble: Option<Trouble>) {
         *self.source.trouble.lock().unwrap() = trouble;
+    }
+
+    /// The next question about a person is answered with what is known of them now, whatever comes until then.
+    pub async fn answer_late(&self, niss: &str) {
+        let niss = Niss::parse(niss, day::of(self.clock.now())).unwrap();
+        let known = ports::Persons::find(&self.source, niss).await.unwrap();
+        *self.source.before.lock().unwrap() = known;
     }
 
     /// Behind all rows of an institution stands a record that nobody can read.
@@ -135,11 +142,13 @@ impl Store {
     }
 }
 
-/// The authentic source in the register's own tables, which one elsewhere can be and this can't: away, or overloaded.
+/// The authentic source in the register's own tables, which can be in trouble, as one elsewhere, and answer late.
 #[derive(Clone)]
 pub struct Source {
     persons: Persons,
     trouble: Arc<Mutex<Option<Trouble>>>,
+    /// What was known of a person when they were asked about.
+    before: Arc<Mutex<Option<Registered>>>,
 }
 
 type Asked<T> = BoxFuture<'static, Result<T, Trouble>>;
@@ -155,7 +164,10 @@ impl Source {
 
 impl ports::Persons for Source {
     fn find(&self, niss: Niss) -> Asked<Option<Registered>> {
-        self.ask(|persons| persons.find(niss))
+        match self.before.lock().unwrap().take_if(|known| known.niss == niss) {
+            Some(known) => Box::pin(ready(Ok(Some(known)))),
+            None => self.ask(|persons| persons.find(niss)),
+        }
     }
 
     fn search(&self, search: Search) -> Asked<Vec<Hit>> {

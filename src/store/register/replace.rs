@@ -1,4 +1,6 @@
 //! What follows in the registers when a NISS is replaced by another: rows move, and merge with those that the other has.
+//!
+//! Invariant: no row is inscribed for a number that was replaced, however short before: who looked it up is told to ask again.
 use std::sync::Arc;
 
 use estafette_actors::domain::cbe::Cbe;
@@ -9,7 +11,14 @@ use estafette_actors::ports::register::{Access, Deed, Trouble};
 use super::audit::{Audit, Line, Told};
 use super::dossiers::{self, Counted};
 use super::engine::Draft;
-use super::rows;
+use super::{PERSON_REPLACED, rows};
+
+/// Refuses a number that was replaced, by what the authentic source in these tables knows.
+pub fn refuse_replaced(draft: &Draft<'_>, niss: Niss) -> Result<(), Trouble> {
+    let replaced = draft.get(PERSON_REPLACED, &niss.as_u64().to_be_bytes())?;
+    let what = "this number was replaced by another: look it up, and inscribe the one in its place";
+    if replaced.is_some() { Err(Trouble::Conflict(what)) } else { Ok(()) }
+}
 
 /// Moves the rows of one number to another in these registers; gives the ones that had any. They may be more then than can be
 /// inscribed: what the authentic source says is not an institution's to refuse.
