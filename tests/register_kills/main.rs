@@ -1,6 +1,6 @@
-//! The real program is killed again and again while it keeps a register: in imports, in loads of persons, in single inscriptions
-//! and removals, and while it makes the files of mutations of the days that are over. After each kill what it answered is there,
-//! rows are what a model makes of them, and the audit trail has a line for each change and no gap.
+//! The real program is killed again and again while it keeps a register: at its first start, in imports, in loads of persons, in
+//! single inscriptions and removals, and while it makes the files of mutations of the days that are over. After each kill what it
+//! answered is there, rows are what a model makes of them, and the audit trail has a line for each change and no gap.
 //!
 //! `ESTAFETTE_CRASH_KILLS` says how often each kind (4), `ESTAFETTE_CRASH_SEED` repeats the choices of a run (its timing is the
 //! machine's), `ESTAFETTE_CRASH_PROGRAM` tests another build. It looks into the data folder only while the program doesn't run, for
@@ -13,6 +13,7 @@ mod model;
 mod nights;
 mod offline;
 mod program;
+mod starts;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;

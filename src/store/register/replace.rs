@@ -10,14 +10,28 @@ use estafette_actors::ports::register::{Access, Deed, Trouble};
 
 use super::audit::{Audit, Line, Told};
 use super::dossiers::{self, Counted};
-use super::engine::Draft;
-use super::{PERSON_REPLACED, rows};
+use super::engine::{Draft, Engine};
+use super::{PERSON_REPLACED, array, damaged, rows};
 
-/// Refuses a number that was replaced, by what the authentic source in these tables knows.
+/// The number that took the place of another, by what the authentic source in these tables knows.
+pub fn by(engine: &Engine, niss: Niss) -> Result<Option<Niss>, Trouble> {
+    engine.with(PERSON_REPLACED, &niss.as_u64().to_be_bytes(), |value| value.map(unpack).transpose())?
+}
+
+/// The same as a change sees it.
+pub fn by_in(draft: &Draft<'_>, niss: Niss) -> Result<Option<Niss>, Trouble> {
+    draft.get(PERSON_REPLACED, &niss.as_u64().to_be_bytes())?.map(|value| unpack(&value)).transpose()
+}
+
+fn unpack(value: &[u8]) -> Result<Niss, Trouble> {
+    let number = array(value).map(u64::from_be_bytes).ok_or_else(damaged)?;
+    Ok(Niss::from_trusted_u64(number))
+}
+
+/// Refuses a number that was replaced.
 pub fn refuse_replaced(draft: &Draft<'_>, niss: Niss) -> Result<(), Trouble> {
-    let replaced = draft.get(PERSON_REPLACED, &niss.as_u64().to_be_bytes())?;
     let what = "this number was replaced by another: look it up, and inscribe the one in its place";
-    if replaced.is_some() { Err(Trouble::Conflict(what)) } else { Ok(()) }
+    if by_in(draft, niss)?.is_some() { Err(Trouble::Conflict(what)) } else { Ok(()) }
 }
 
 /// Moves the rows of one number to another in these registers; gives the ones that had any. They may be more then than can be
