@@ -169,13 +169,20 @@ impl Register {
             refusal
         };
         self.usable(access.institution, &code, period).map_err(refused)?;
-        let (person, mut remarks) = self.follow(niss).await.map_err(refused)?;
-        remarks.extend(Self::judge(&person, &claim, period).map_err(refused)?);
-        let outcome = self.dossiers.inscribe(access.clone(), person.niss, code, period).await?;
-        if matches!(outcome, Inscribed::Covered(_)) {
-            remarks.push(Remark::Covered);
+        let mut conflicts = 0;
+        loop {
+            let (person, mut remarks) = self.follow(niss).await.map_err(refused)?;
+            remarks.extend(Self::judge(&person, &claim, period).map_err(refused)?);
+            match self.dossiers.inscribe(access.clone(), person.niss, code.clone(), period).await {
+                // It was replaced since it was looked up.
+                Err(Trouble::Conflict(_)) if conflicts < CHAIN => conflicts += 1,
+                Err(trouble) => return Err(trouble.into()),
+                Ok(outcome) => {
+                    remarks.extend(matches!(outcome, Inscribed::Covered(_)).then_some(Remark::Covered));
+                    return Ok(Done { outcome, niss: person.niss, remarks });
+                }
+            }
         }
-        Ok(Done { outcome, niss: person.niss, remarks })
     }
 
     /// Whether what is said of a person is so, and the period is one in which they lived.
@@ -201,9 +208,19 @@ impl Register {
             return Err(Refusal::UnknownType);
         }
         // Rows of a number that the source knows no more can be removed like any other.
-        let (niss, remarks) = self.current(niss).await?;
-        let outcome = self.dossiers.remove(access.clone(), niss, code, period.unwrap_or(Period::always())).await?;
-        Ok(Done { outcome, niss, remarks })
+        let period = period.unwrap_or(Period::always());
+        let (mut current, mut remarks) = self.current(niss).await?;
+        loop {
+            let outcome = self.dossiers.remove(access.clone(), current, code.clone(), period).await?;
+            let before = current;
+            if outcome.touched.is_empty() {
+                // Its rows may have moved since it was looked up.
+                (current, remarks) = self.current(niss).await?;
+            }
+            if current == before {
+                return Ok(Done { outcome, niss: current, remarks });
+            }
+        }
     }
 
     /// Rows of one's own register, or of another whose owner gave the right to consult that type.

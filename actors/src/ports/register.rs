@@ -205,7 +205,7 @@ pub trait Dossiers: Send + Sync {
     /// Defines a type, or changes it. Rows that there are stay.
     fn define(&self, access: Access, definition: DossierType) -> BoxFuture<'static, Result<(), Trouble>>;
 
-    /// Inscribes a period; the type was checked.
+    /// Inscribes a period; the type was checked. A number that was replaced since it was looked up is a [`Trouble::Conflict`].
     fn inscribe(
         &self,
         access: Access,
@@ -214,7 +214,8 @@ pub trait Dossiers: Send + Sync {
         period: Period,
     ) -> BoxFuture<'static, Result<Inscribed, Trouble>>;
 
-    /// Inscribes many at once, all in one commit or none; one outcome for each.
+    /// Inscribes many at once, all in one commit or none; one outcome for each. With a number that was replaced it is a
+    /// [`Trouble::Conflict`].
     fn import(&self, access: Access, lines: Vec<Import>) -> BoxFuture<'static, Result<Vec<Inscribed>, Trouble>>;
 
     /// Removes the days of a period.

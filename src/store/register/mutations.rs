@@ -133,7 +133,7 @@ impl Inner {
         let recorded = self.clock.now();
         let holders = self.holders();
         let read = |owner, niss| holders::read_in(draft, owner, niss);
-        let ready = queue::ready(&holders, read, mutations, recorded)?;
+        let ready = queue::ready(&holders, read, |niss| replace::by_in(draft, niss), mutations, recorded)?;
         queue::put(draft, &ready, recorded)?;
         queue::audit(draft, &self.audit, access, mutations, &ready)
     }
@@ -159,7 +159,8 @@ impl ports::Mutations for Mutations {
         let ask = move || {
             let recorded = inner.clock.now();
             let read = |owner, niss| holders::read(&inner.engine, owner, niss);
-            let ready = queue::ready(&inner.holders(), read, &mutations, recorded)?;
+            let next = |niss| replace::by(&inner.engine, niss);
+            let ready = queue::ready(&inner.holders(), read, next, &mutations, recorded)?;
             let (counts, is_large) = (counts(&ready), queue::is_large(&ready));
             let audit = Arc::clone(&inner.audit);
             let put = move |draft: &mut Draft<'_>| {

@@ -103,6 +103,7 @@ impl Persons {
         if !index::open(&this.0.engine, &this.0.index)? {
             this.make_index()?;
         }
+        dossiers.heed_source();
         Ok(this)
     }
 
