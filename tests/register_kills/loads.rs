@@ -86,7 +86,12 @@ impl World {
                     }
                     (_, Standing::Cancelled) => "cancelled".to_owned(),
                     (Standing::ReplacedBy(from), Standing::InUse) => {
-                        others.push(&numbers[from]);
+                        let mut by = from;
+                        others.push(&numbers[by]);
+                        while let Standing::ReplacedBy(next) = self.persons[by].standing {
+                            by = next;
+                            others.push(&numbers[by]);
+                        }
                         format!("restored {}", numbers[from])
                     }
                     (_, Standing::InUse) => format!("restored {niss}"),
@@ -98,7 +103,7 @@ impl World {
             for (number, change) in changes.iter().enumerate() {
                 self.tells += 1;
                 for owner in 0..HOLDERS {
-                    // Of a number that was restored, rows are where they went.
+                    // Of a number that was restored, rows are where they went, and went on to.
                     let is_elsewhere = number == 0 && others.iter().any(|other| self.holds(owner, other));
                     if self.holds(owner, niss) || is_elsewhere {
                         self.told[owner].push((niss.clone(), change.clone()));
@@ -142,9 +147,7 @@ impl World {
                 }
                 Standing::InUse if draw < 160 && !needed[place] => persons[place].standing = Standing::Cancelled,
                 Standing::Cancelled if draw < 100 => persons[place].standing = Standing::InUse,
-                Standing::ReplacedBy(by) if draw < 100 && persons[by].standing == Standing::InUse => {
-                    persons[place].standing = Standing::InUse;
-                }
+                Standing::ReplacedBy(_) if draw < 100 => persons[place].standing = Standing::InUse,
                 _ => {}
             }
         }
