@@ -13,8 +13,8 @@ use estafette_actors::domain::period::{self, Inscribed, Period, Removed};
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::register::{
-    Access, AuditLine, Correction, Created, Deed, DossierRow, Dossiers, Hit, Import, Mutations, NewPerson, Persons,
-    Place, Question, Rows, Search, Trouble,
+    Access, AuditLine, Correction, Created, Deed, DossierRow, Dossiers, Found, Hit, Import, Mutations, NewPerson,
+    Persons, Place, Question, Rows, Search, Trouble,
 };
 use estafette_actors::register::Register;
 use futures_util::FutureExt;
@@ -298,11 +298,12 @@ impl Persons for Memory {
         self.doing(|state| Ok(state.persons.get(&niss).cloned()))
     }
 
-    fn search(&self, search: Search) -> BoxFuture<'static, Result<Vec<Hit>, Trouble>> {
+    fn search(&self, search: Search) -> BoxFuture<'static, Result<Found, Trouble>> {
         self.doing(|state| {
             let fits = |person: &&Registered| names::compare(&search.claim, &person.identity).is_empty();
             let found = state.persons.values().filter(fits).take(search.limit);
-            Ok(found.map(|person| Hit { person: person.clone(), score: 100 }).collect())
+            let hits = found.map(|person| Hit { person: person.clone(), score: 100 }).collect();
+            Ok(Found { hits, is_incomplete: false })
         })
     }
 

@@ -306,8 +306,8 @@ impl Persons for Memory {
         self.with(None, |book| Ok(book.persons.get(&niss).cloned()))
     }
 
-    fn search(&self, search: Search) -> BoxFuture<'static, Result<Vec<Hit>, Trouble>> {
-        self.with(None, |book| Ok(alike(book, &search.claim, search.limit)))
+    fn search(&self, search: Search) -> BoxFuture<'static, Result<Found, Trouble>> {
+        self.with(None, |book| Ok(Found { hits: alike(book, &search.claim, search.limit), is_incomplete: false }))
     }
 
     fn create(&self, access: Access, new: NewPerson) -> BoxFuture<'static, Result<Created, Trouble>> {
