@@ -11,6 +11,7 @@ mod audit;
 mod bulk;
 mod command;
 mod desk;
+mod filling;
 mod memory;
 mod mutations;
 mod persons;
