@@ -17,7 +17,7 @@ use crate::domain::niss::{Kind, Niss};
 use crate::domain::period::{Inscribed, Period, Removed};
 use crate::domain::submission::Institution;
 use crate::ports::register::{
-    Access, Correction, Created, Deed, Dossiers, Hit, Mutations, NewPerson, Persons, Question, Rows, Search, Trouble,
+    Access, Correction, Created, Deed, Dossiers, Found, Mutations, NewPerson, Persons, Question, Rows, Search, Trouble,
 };
 
 /// Replacements that are followed from one number to the next; more is a mistake of the source.
@@ -267,11 +267,12 @@ impl Register {
         Ok(Done { niss: person.niss, outcome: person, remarks })
     }
 
-    /// Those who may be meant, best first.
-    pub async fn search(&self, access: &Access, search: Search) -> Result<Vec<Hit>, Refusal> {
-        let hits = self.persons.search(search).await?;
-        self.dossiers.note(access.clone(), Deed::Search, None, None, if hits.is_empty() { "nothing" } else { "done" });
-        Ok(hits)
+    /// Those who may be meant.
+    pub async fn search(&self, access: &Access, search: Search) -> Result<Found, Refusal> {
+        let found = self.persons.search(search).await?;
+        let outcome = if found.hits.is_empty() { "nothing" } else { "done" };
+        self.dossiers.note(access.clone(), Deed::Search, None, None, outcome);
+        Ok(found)
     }
 
     /// Creates a BCSS number, unless somebody alike is known.

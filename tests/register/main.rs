@@ -11,6 +11,7 @@ mod audit;
 mod bulk;
 mod command;
 mod desk;
+mod filling;
 mod mutations;
 mod persons;
 mod rows;

@@ -17,8 +17,8 @@ use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Clock;
 use estafette_actors::ports::register::{
-    self as ports, Access, AuditLine, Correction, Created, Deed, Dossiers as _, Hit, Mutations as _, NewPerson,
-    PAGE_MAX, Question, Search, Trouble,
+    self as ports, Access, AuditLine, Correction, Created, Deed, Dossiers as _, Filled, Found, Mutations as _,
+    NewPerson, PAGE_MAX, Question, Search, Trouble,
 };
 use estafette_actors::register::Register;
 use futures_util::future::{BoxFuture, ready};
@@ -170,7 +170,7 @@ impl ports::Persons for Source {
         }
     }
 
-    fn search(&self, search: Search) -> Asked<Vec<Hit>> {
+    fn search(&self, search: Search) -> Asked<Found> {
         self.ask(|persons| persons.search(search))
     }
 
@@ -180,6 +180,10 @@ impl ports::Persons for Source {
 
     fn correct(&self, access: Access, niss: Niss, correction: Correction) -> Asked<Identity> {
         self.ask(|persons| persons.correct(access, niss, correction))
+    }
+
+    fn fill(&self, access: Access, persons: Box<dyn Iterator<Item = (u64, Registered)> + Send>) -> Asked<Filled> {
+        self.ask(|source| source.fill(access, persons))
     }
 
     fn put(&self, access: Access, persons: Vec<Registered>) -> Asked<(u64, u64)> {

@@ -100,22 +100,6 @@ impl Mutations {
         let inner = Arc::clone(&self.0);
         Arc::new(move |draft, access, mutations| inner.tell_in(draft, access, mutations))
     }
-
-    /// Follows a replacement in one change: tells it to those who have the old number, and moves their rows to the new one. Gives
-    /// the institutions whose rows moved.
-    pub fn replace(
-        &self,
-        access: Access,
-        (old, new): (Niss, Niss),
-        on: Date,
-    ) -> BoxFuture<'static, Result<Vec<Institution>, Trouble>> {
-        let (inner, tell) = (Arc::clone(&self.0), self.teller());
-        let decide = move |draft: &mut Draft<'_>| {
-            tell(draft, &access, &[(old, on, Change::Replaced { by: new })])?;
-            replace::replace(draft, &inner.types.owners(), &access, (old, new), &inner.audit)
-        };
-        self.0.engine.change(decide).boxed()
-    }
 }
 
 impl Inner {
