@@ -6,7 +6,7 @@
 //! | path below the base | body | answer |
 //! |---|---|---|
 //! | `persons/find` | `{niss}` | `{person}`, null when it is not known |
-//! | `persons/search` | `{surname, given_names?, birth_date?, sex?, years, limit}` | `{hits: [{person, score}]}` |
+//! | `persons/search` | `{surname, given_names?, birth_date?, sex?, years, limit}` | `{hits: [{person, score}], incomplete?}`, true where others may fit too |
 //! | `persons/create` | `{access, person, although_alike}` | `{niss}`, or `{alike: [{person, score}]}` |
 //! | `persons/correct` | `{access, niss, surname?, given_names?, birth_date?, sex?, deceased?}` | `{person}` |
 //! | `persons/put` | `{access, persons}` | `{new, changed}` |
@@ -14,7 +14,7 @@
 //! A person is `{niss, standing, replaced_by?, surname, given_names, birth_date, sex?, language?, deceased?}`, where the standing is
 //! `in_use`, `replaced` or `cancelled`, and unknown parts of a birth date are left out (`1985-07`, `1985`). 400, 404, 409, 413 and
 //! 422 with `{refused}` say in words why it is not done. 408, 429, 5xx and no answer are asked again, with the same
-//! `Idempotency-Key`, by which the other side does nothing twice.
+//! `Idempotency-Key`, by which the other side does nothing twice. A first filling is not asked for: such a source is filled where it is.
 //!
 //! Invariant: nothing of a person is kept beyond the request, and nothing of one is in an error or a log. What doesn't come within
 //! the time limit is [`Trouble::SourceAway`]; so is an answer about somebody else.
@@ -25,7 +25,7 @@ use estafette_actors::domain::day;
 use estafette_actors::domain::identity::{Identity, Registered};
 use estafette_actors::domain::niss::Niss;
 use estafette_actors::ports::Clock;
-use estafette_actors::ports::register::{Access, Correction, Created, Hit, NewPerson, Persons, Search, Trouble};
+use estafette_actors::ports::register::{Access, Correction, Created, Found, NewPerson, Persons, Search, Trouble};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -159,12 +159,12 @@ impl Persons for HttpPersons {
         })
     }
 
-    fn search(&self, search: Search) -> BoxFuture<'static, Result<Vec<Hit>, Trouble>> {
+    fn search(&self, search: Search) -> BoxFuture<'static, Result<Found, Trouble>> {
         let limit = search.limit;
         self.ask("persons/search", &wire::Asked::new(&search), move |found: wire::Hits, today| {
             let mut hits = wire::hits(found.hits, today)?;
             hits.truncate(limit);
-            Ok(hits)
+            Ok(Found { hits, is_incomplete: found.incomplete })
         })
     }
 

@@ -17,7 +17,7 @@ use crate::domain::niss::{Kind, Niss};
 use crate::domain::period::{Inscribed, Period, Removed};
 use crate::domain::submission::Institution;
 use crate::ports::register::{
-    Access, Correction, Created, Deed, Dossiers, Hit, Mutations, NewPerson, Persons, Question, Rows, Search, Trouble,
+    Access, Correction, Created, Deed, Dossiers, Found, Mutations, NewPerson, Persons, Question, Rows, Search, Trouble,
 };
 
 /// Replacements that are followed from one number to the next; more is a mistake of the source.
@@ -169,13 +169,20 @@ impl Register {
             refusal
         };
         self.usable(access.institution, &code, period).map_err(refused)?;
-        let (person, mut remarks) = self.follow(niss).await.map_err(refused)?;
-        remarks.extend(Self::judge(&person, &claim, period).map_err(refused)?);
-        let outcome = self.dossiers.inscribe(access.clone(), person.niss, code, period).await?;
-        if matches!(outcome, Inscribed::Covered(_)) {
-            remarks.push(Remark::Covered);
+        let mut conflicts = 0;
+        loop {
+            let (person, mut remarks) = self.follow(niss).await.map_err(refused)?;
+            remarks.extend(Self::judge(&person, &claim, period).map_err(refused)?);
+            match self.dossiers.inscribe(access.clone(), person.niss, code.clone(), period).await {
+                // It was replaced since it was looked up.
+                Err(Trouble::Conflict(_)) if conflicts < CHAIN => conflicts += 1,
+                Err(trouble) => return Err(trouble.into()),
+                Ok(outcome) => {
+                    remarks.extend(matches!(outcome, Inscribed::Covered(_)).then_some(Remark::Covered));
+                    return Ok(Done { outcome, niss: person.niss, remarks });
+                }
+            }
         }
-        Ok(Done { outcome, niss: person.niss, remarks })
     }
 
     /// Whether what is said of a person is so, and the period is one in which they lived.
@@ -201,9 +208,19 @@ impl Register {
             return Err(Refusal::UnknownType);
         }
         // Rows of a number that the source knows no more can be removed like any other.
-        let (niss, remarks) = self.current(niss).await?;
-        let outcome = self.dossiers.remove(access.clone(), niss, code, period.unwrap_or(Period::always())).await?;
-        Ok(Done { outcome, niss, remarks })
+        let period = period.unwrap_or(Period::always());
+        let (mut current, mut remarks) = self.current(niss).await?;
+        loop {
+            let outcome = self.dossiers.remove(access.clone(), current, code.clone(), period).await?;
+            let before = current;
+            if outcome.touched.is_empty() {
+                // Its rows may have moved since it was looked up.
+                (current, remarks) = self.current(niss).await?;
+            }
+            if current == before {
+                return Ok(Done { outcome, niss: current, remarks });
+            }
+        }
     }
 
     /// Rows of one's own register, or of another whose owner gave the right to consult that type.
@@ -250,11 +267,12 @@ impl Register {
         Ok(Done { niss: person.niss, outcome: person, remarks })
     }
 
-    /// Those who may be meant, best first.
-    pub async fn search(&self, access: &Access, search: Search) -> Result<Vec<Hit>, Refusal> {
-        let hits = self.persons.search(search).await?;
-        self.dossiers.note(access.clone(), Deed::Search, None, None, if hits.is_empty() { "nothing" } else { "done" });
-        Ok(hits)
+    /// Those who may be meant.
+    pub async fn search(&self, access: &Access, search: Search) -> Result<Found, Refusal> {
+        let found = self.persons.search(search).await?;
+        let outcome = if found.hits.is_empty() { "nothing" } else { "done" };
+        self.dossiers.note(access.clone(), Deed::Search, None, None, outcome);
+        Ok(found)
     }
 
     /// Creates a BCSS number, unless somebody alike is known.

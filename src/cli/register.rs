@@ -107,8 +107,9 @@ impl Register {
                 let body = json!({ "niss": number(niss)? });
                 self.print(&self.post("persons/lookup", &body).await?, shown::lookup)
             }
-            What::Persons(Persons::Import { file, keep_good_rows }) => {
-                let path = format!("persons?on_error={}", files::on_error(keep_good_rows));
+            What::Persons(Persons::Import { file, keep_good_rows, first }) => {
+                let first = if first { "&first=true" } else { "" };
+                let path = format!("persons?on_error={}{first}", files::on_error(keep_good_rows));
                 let upload = Upload { request: self.request(Method::PUT, &path), file };
                 self.report(upload).await
             }

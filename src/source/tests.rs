@@ -9,7 +9,7 @@ use estafette_actors::domain::identity::{Claim, Standing};
 use estafette_actors::domain::niss::Sex;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::register::Face;
+use estafette_actors::ports::register::{Face, Hit};
 use serde_json::{Value, json};
 
 use super::*;
@@ -99,7 +99,7 @@ async fn each_question_is_asked_and_its_answer_read_as_the_protocol_says() {
             200,
             match path {
                 "/v1/persons/find" | "/v1/persons/correct" => json!({"person": anna()}),
-                "/v1/persons/search" => json!({"hits": [{"person": anna(), "score": 97}]}),
+                "/v1/persons/search" => json!({"hits": [{"person": anna(), "score": 97}], "incomplete": true}),
                 "/v1/persons/create" => json!({"niss": "85273003371"}),
                 _ => json!({"new": 2, "changed": 1}),
             },
@@ -110,14 +110,17 @@ async fn each_question_is_asked_and_its_answer_read_as_the_protocol_says() {
     assert_eq!(persons.find(niss(ANNA)).await, Ok(Some(known.clone())));
     let claim =
         Claim { surname: Some("Maas".into()), birth: Some(BirthDate::parse("1985").unwrap()), ..Claim::default() };
-    let hits = persons.search(Search { claim, years: 1, limit: 5 }).await;
-    assert_eq!(hits, Ok(vec![Hit { person: known.clone(), score: 97 }]));
+    let found = persons.search(Search { claim, years: 1, limit: 5 }).await;
+    let hits = vec![Hit { person: known.clone(), score: 97 }];
+    assert_eq!(found, Ok(Found { hits, is_incomplete: true }));
     let person = NewPerson { identity: identity(), although_alike: true };
     assert_eq!(persons.create(access(), person).await, Ok(Created::Number(niss("85273003371"))));
     let correction = Correction { sex: Some(Sex::Female), ..Correction::default() };
     assert_eq!(persons.correct(access(), niss(ANNA), correction).await, Ok(identity()));
     let replaced = Registered { standing: Standing::ReplacedBy(niss(OTHER)), ..known };
-    assert_eq!(persons.put(access(), vec![replaced]).await, Ok((2, 1)));
+    assert_eq!(persons.put(access(), vec![replaced.clone()]).await, Ok((2, 1)));
+    let filled = persons.fill(access(), Box::new(std::iter::once((1, replaced)))).await;
+    assert!(matches!(filled, Err(Trouble::Refused(what)) if what.contains("fill it there")), "nothing is asked");
 
     let asked = source.asked.lock().unwrap().clone();
     let caller = json!({"institution": "0403019261", "legal_context": "art. 5"});

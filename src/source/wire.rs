@@ -162,6 +162,8 @@ pub struct Scored {
 #[derive(Deserialize)]
 pub struct Hits {
     pub hits: Vec<Scored>,
+    #[serde(default)]
+    pub incomplete: bool,
 }
 
 pub fn hits(found: Vec<Scored>, today: Date) -> Result<Vec<Hit>, Unreadable> {

@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use redb::{Database, ReadableTable, TableDefinition};
 
 use super::index::KeyedHash;
-use super::{codec, lock};
+use super::{codec, database, lock};
 
 /// Institution and the entry's id.
 type Key = (u32, u128);
@@ -83,7 +83,7 @@ impl Lists {
     pub fn open(path: impl AsRef<Path>, hash: KeyedHash, clock: Arc<dyn Clock>, most: usize) -> Result<Self, Error> {
         let path = path.as_ref().to_path_buf();
         let disk = |error: redb::Error| Error::Disk { path: path.clone(), source: Box::new(error) };
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path);
+        let database = database::open(&path, CACHE_BYTES);
         let database = database.map_err(|error| disk(error.into()))?;
         change(&database, &[]).map_err(disk)?;
         let entries = DashMap::new();

@@ -9,7 +9,7 @@ use estafette_actors::domain::webhook::{Progress, Webhook};
 use estafette_actors::ports::{self, ArchiveError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::{Error, codec};
+use super::{Error, codec, database};
 
 type Key = (u32, &'static str);
 
@@ -30,7 +30,7 @@ pub struct Webhooks {
 impl Webhooks {
     /// Opens the file, or makes it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+        let database = database::open(path.as_ref(), CACHE_BYTES)?;
         let write = database.begin_write()?;
         write.open_table(WEBHOOK)?;
         write.open_table(PROGRESS)?;

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use estafette::admin::{self, Control, Kept};
 use estafette::config;
 use estafette_actors::domain::submission::Institution;
-use estafette_actors::ports::register::{Deed, Face, Mutations as _};
+use estafette_actors::ports::register::{Deed, Face};
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,7 +19,7 @@ struct Keeping(Desk);
 impl Control for Keeping {
     fn register(&self) -> Option<Kept> {
         let institutions = ["0403019261", "0206731645"].map(|cbe| Institution(cbe.parse().unwrap())).to_vec();
-        Some(Kept { register: self.0.memory.register(), institutions })
+        Some(Kept { register: self.0.store.register(), institutions })
     }
 }
 
@@ -46,12 +46,12 @@ async fn find_shows_rows_of_all_registers_and_is_itself_in_the_trail() {
     for month in 1..=3 {
         desk.inscribe(JAN, &format!("2026-{month:02}-01"), Some(&format!("2026-{month:02}-20"))).await;
     }
-    let (memory, broker) = (desk.memory.clone(), desk.world.broker.clone());
+    let (store, broker) = (desk.store.clone(), desk.world.broker.clone());
     let address = listen(broker, Arc::new(Keeping(desk))).await;
     let shown = talk(address, "operator", &format!("FIND NISS {JAN}")).await;
     assert_eq!(shown.matches("PENSIONER").count(), 3, "{shown}");
     assert!(shown.contains("0403019261") && shown.contains("2026-03-20") && !shown.contains(JAN), "{shown}");
-    let line = memory.last();
+    let line = store.last().await;
     assert_eq!((line.deed, line.access.face, &*line.access.legal_context), (Deed::Consult, Face::Admin, "operator"));
     assert!(line.about.is_some());
 
@@ -59,13 +59,16 @@ async fn find_shows_rows_of_all_registers_and_is_itself_in_the_trail() {
     assert!(replaced.contains("replaced_by") && replaced.contains(JAN), "{replaced}");
     let viewed = talk(address, "viewer", &format!("FIND NISS {OLD}")).await;
     assert!(viewed.contains("PENSIONER") && !viewed.contains(JAN), "a viewer is told no number: {viewed}");
-    let lines = memory.deeds().len();
+    let lines = store.deeds().await.len();
     for niss in [ION, UNKNOWN] {
         assert!(talk(address, "operator", &format!("FIND NISS {niss}")).await.contains("*0"), "{niss}");
     }
-    assert_eq!(memory.deeds()[lines..], [(Deed::Consult, "nothing".to_owned()), (Deed::Consult, "nothing".to_owned())]);
+    assert_eq!(
+        store.deeds().await[lines..],
+        [(Deed::Consult, "nothing".to_owned()), (Deed::Consult, "nothing".to_owned())]
+    );
     assert!(talk(address, "operator", "FIND MOBILE 0470123456").await.contains("*0"));
-    assert_eq!(memory.deeds().len(), lines + 2);
+    assert_eq!(store.deeds().await.len(), lines + 2);
 }
 
 #[actix_rt::test]
@@ -75,11 +78,12 @@ async fn register_counts_rows_and_files_that_wait() {
     desk.ask(Method::PUT, "/v1/register/subscriptions/DIMONA").json(&json!({})).send().await.unwrap();
     let event = format!("{}\n", json!({"niss": JAN, "on": "2026-01-02", "kind": "DIMONA"}));
     desk.upload("/v1/register/events", "application/x-ndjson", &event).await;
-    desk.memory.produce(jiff::civil::date(2026, 2, 1)).await.unwrap();
+    desk.store.end_day().await;
     let broker = desk.world.broker.clone();
     let address = listen(broker.clone(), Arc::new(Keeping(desk))).await;
     let shown = talk(address, "viewer", "REGISTER").await;
-    for part in ["rows :1", "overlay_bytes :4096", "vouchers_waiting :1", "PENSIONER :1", "0206731645"] {
+    for part in ["rows :1", "unwritten_bytes :", "audit_waiting :", "vouchers_waiting :1", "PENSIONER :1", "0206731645"]
+    {
         assert!(shown.contains(part), "{part} is missing: {shown}");
     }
     let help = talk(address, "viewer", "HELP REGISTER").await;

@@ -2,6 +2,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::register::Mutations as _;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -100,10 +101,12 @@ async fn files_of_mutations_are_listed_fetched_whole_and_confirmed() {
     desk.ask(Method::PUT, "/v1/register/subscriptions/DIMONA").json(&json!({})).send().await.unwrap();
     let event = format!("{}\n", json!({"niss": JAN, "on": "2026-01-02", "kind": "DIMONA"}));
     desk.upload("/v1/register/events", "application/x-ndjson", &event).await;
-    desk.memory.produce(jiff::civil::date(2026, 2, 1)).await.unwrap();
+    desk.store.end_day().await;
     assert_eq!(desk.told(&["mutations", "list"], "").await["vouchers"][0]["sequence"], 1);
     let fetched = desk.run(&["mutations", "fetch", "1"], "").await;
-    assert_eq!(String::from_utf8_lossy(&fetched.stdout), "<mutations count=\"1\"/>");
+    let kept = desk.store.mutations.file(Institution("0403019261".parse().unwrap()), 1).await.unwrap().1;
+    assert_eq!(String::from_utf8_lossy(&fetched.stdout), String::from_utf8_lossy(&kept));
+    assert!(String::from_utf8_lossy(&kept).contains("DIMONA"));
     let confirmed = desk.told(&["mutations", "confirm", "1"], "").await;
     assert!(!confirmed["confirmed_at"].is_null());
     let early = desk.run(&["mutations", "confirm", "2"], "").await;

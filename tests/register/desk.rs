@@ -7,36 +7,16 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::api::{Face, KEY};
-use crate::memory::Memory;
+use crate::store::Store;
+pub use crate::store::{ION, JAN, LATE, NOBODY, OLD, PERSONS, UNKNOWN};
 use crate::support::{Told, World, taken};
-
-/// Somebody.
-pub const JAN: &str = "85073003328";
-/// Somebody with a BCSS number.
-pub const ION: &str = "85473003317";
-/// A number that was replaced by the one of [`JAN`].
-pub const OLD: &str = "85073006197";
-/// Somebody who died on the last day of 2020.
-pub const LATE: &str = "17073003384";
-/// A number that was cancelled.
-pub const NOBODY: &str = "40000000163";
-/// A right number that the source doesn't know.
-pub const UNKNOWN: &str = "05200000179";
 
 /// Everything.
 pub struct Desk {
     pub face: Face,
-    pub memory: Memory,
+    pub store: Store,
     pub world: World,
 }
-
-pub const PERSONS: &str = "\
-niss,surname,given_names,birth_date,sex,language,deceased,replaced_by,cancelled\r\n\
-85073003328,Peeters,Jan,1985-07-30,male,nl,,,\r\n\
-85473003317,Popescu,Ion,1985-07-30,male,fr,,,\r\n\
-85073006197,Peeters,Jan,1985-07-30,male,nl,,85073003328,\r\n\
-17073003384,Dubois,Zoé,2017-07-30,,fr,2020-12-31,,\r\n\
-40000000163,Nemo,,1940,,,,,true\r\n";
 
 impl Desk {
     /// With persons and the type `PENSIONER`, valid from 2000 on, which the other institution may consult.
@@ -57,9 +37,9 @@ impl Desk {
     /// With nothing in it.
     pub fn empty(settings: Settings) -> Self {
         let world = World::new(vec![Told::new(Channel::SMS, taken)], delivery::Settings::default(), Budget::default());
-        let memory = Memory::default();
-        let face = Face::keeping(world.broker.clone(), memory.register(), settings);
-        Self { face, memory, world }
+        let store = Store::empty();
+        let face = Face::keeping(world.broker.clone(), store.register(), settings);
+        Self { face, store, world }
     }
 
     pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {

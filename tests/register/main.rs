@@ -1,4 +1,4 @@
-//! The register over real sockets, kept in memory: REST, the command and the admin port.
+//! The register over real sockets, on disk in a temporary folder: REST, the command and the admin port.
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 #[path = "../../actors/tests/support/mod.rs"]
 mod support;
@@ -11,7 +11,8 @@ mod audit;
 mod bulk;
 mod command;
 mod desk;
-mod memory;
+mod filling;
 mod mutations;
 mod persons;
 mod rows;
+mod store;

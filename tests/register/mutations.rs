@@ -1,12 +1,12 @@
 //! Files of mutations, fetched and confirmed in order; subscriptions; what the network tells.
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use estafette_actors::ports::register::{Deed, Mutations as _};
+use estafette_actors::ports::register::Deed;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{OTHERS, problem};
-use crate::desk::{Desk, ION, JAN, refusal};
+use crate::desk::{Desk, ION, JAN, UNKNOWN, refusal};
 
 async fn with_files(count: i64) -> Desk {
     let desk = Desk::open().await;
@@ -23,8 +23,8 @@ async fn with_files(count: i64) -> Desk {
         let told: Value =
             desk.upload("/v1/register/events", "application/x-ndjson", &lines).await.json().await.unwrap();
         assert_eq!((&told["accepted"], &told["told"], &told["nobodys"]), (&json!(2), &json!(1), &json!(1)), "{told}");
+        desk.store.end_day().await;
     }
-    desk.memory.produce(jiff::civil::date(2026, 12, 31)).await.unwrap();
     desk
 }
 
@@ -46,7 +46,7 @@ async fn a_file_is_fetched_exactly_with_its_digest_and_as_json() {
         (&one["niss"], &one["on"], &one["what"], &one["kind"], &one["says"]),
         (&json!(JAN), &json!("2026-01-01"), &json!("event"), &json!("DIMONA"), &json!({"what": "in"}))
     );
-    assert_eq!(desk.memory.last().deed, Deed::Fetch);
+    assert_eq!(desk.store.last().await.deed, Deed::Fetch);
     let voucher = desk.get("/v1/register/mutations/1/voucher").await;
     assert_eq!((&voucher["count"], &voucher["confirmed_at"]), (&json!(1), &Value::Null));
     for path in [
@@ -67,6 +67,33 @@ async fn a_file_is_fetched_exactly_with_its_digest_and_as_json() {
     assert_eq!(problem(accept).await.0, 406);
     let without = desk.face.ask(Method::GET, "/v1/register/mutations/1").send().await.unwrap();
     assert_eq!(problem(without).await.1, "legal-context");
+}
+
+#[actix_rt::test]
+async fn who_has_a_person_under_the_number_that_counts_is_told_of_the_ones_before_it() {
+    let desk = Desk::open().await;
+    let person = |niss: &str, by: Option<&str>| json!({"niss": niss, "surname": "Popescu", "birth_date": "1985-07-30", "replaced_by": by});
+    let put = async |person: Value| {
+        let answer = desk.put("/v1/register/persons", "application/x-ndjson", &format!("{person}\n")).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    };
+    desk.ask(Method::PUT, "/v1/register/subscriptions/DIMONA").json(&json!({})).send().await.unwrap();
+    put(person(UNKNOWN, None)).await;
+    put(person(ION, None)).await;
+    desk.inscribe(UNKNOWN, "2026-01-01", None).await;
+    // The row goes from the first number to the second, and on.
+    put(person(UNKNOWN, Some(ION))).await;
+    put(person(ION, Some(JAN))).await;
+    let event = format!("{}\n", json!({"niss": UNKNOWN, "on": "2026-01-02", "kind": "DIMONA"}));
+    let told: Value = desk.upload("/v1/register/events", "application/x-ndjson", &event).await.json().await.unwrap();
+    assert_eq!((&told["told"], &told["nobodys"]), (&json!(1), &json!(0)), "{told}");
+    put(person(UNKNOWN, None)).await;
+    desk.store.end_day().await;
+    let file = desk.get("/v1/register/mutations/1").await;
+    let told: Vec<_> = file["mutations"].as_array().unwrap().iter().map(|one| (&one["what"], &one["niss"])).collect();
+    let expected = [("replaced", UNKNOWN), ("replaced", ION), ("event", JAN), ("restored", UNKNOWN)];
+    assert_eq!(json!(told), json!(expected), "{file}");
+    assert_eq!(file["mutations"][3]["from"], ION);
 }
 
 #[actix_rt::test]

@@ -18,7 +18,7 @@ async fn a_number_is_looked_up_through_its_replacement_and_what_is_none_has_its_
         let refused = refusal(desk.post("/v1/register/persons/lookup", &json!({"niss": niss})).await).await;
         assert_eq!((&*refused.1, refused.3["code"].as_str()), (slug, code));
     }
-    assert_eq!(&*desk.memory.last().outcome, "cancelled_niss", "what was refused is in the trail too");
+    assert_eq!(&*desk.store.last().await.outcome, "cancelled_niss", "what was refused is in the trail too");
 }
 
 #[actix_rt::test]
@@ -55,7 +55,7 @@ async fn a_number_is_created_once_and_somebody_alike_is_shown_first() {
         (409, "alike", &json!(niss)),
         "sent again it finds its own"
     );
-    assert_eq!(desk.memory.deeds().last().unwrap(), &(Deed::Create, "alike".to_owned()));
+    assert_eq!(desk.store.deeds().await.last().unwrap(), &(Deed::Create, "alike".to_owned()));
     let mut although = body.clone();
     although["although_alike"] = true.into();
     let other = desk.done("/v1/register/persons", although).await;
@@ -103,7 +103,7 @@ async fn persons_are_loaded_by_the_operator_with_a_report_by_line() {
         json!({"niss": UNKNOWN, "surname": "B", "birth_date": "2005", "replaced_by": JAN, "cancelled": true}),
         json!({"niss": UNKNOWN, "surname": "B", "birth_date": "2005", "sex": "x"}),
         json!({"niss": UNKNOWN, "birth_date": "2005"}),
-        json!({"niss": ION, "surname": "Refused", "birth_date": "1985"}),
+        json!({"niss": ION, "surname": "Popescu", "birth_date": "1985", "replaced_by": "50010100156"}),
         json!({"niss": UNKNOWN, "surname": "B", "birth_date": "2005", "cancelled": false, "language": "de"}),
     ];
     let body = lines.each_ref().map(|line| format!("{line}\n")).concat();

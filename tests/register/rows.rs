@@ -23,7 +23,7 @@ async fn what_overlaps_becomes_one_row_and_what_is_covered_is_a_warning() {
     let open = desk.inscribe(JAN, "2026-03-01", None).await;
     assert_eq!(open["row"], json!({"begin": "2026-01-01", "end": null}));
     assert_eq!(desk.get("/v1/register/counts").await, json!({"rows": 1, "types": [{"type": "PENSIONER", "rows": 1}]}));
-    let line = desk.memory.last();
+    let line = desk.store.last().await;
     assert_eq!(
         (line.deed, &*line.access.legal_context, line.access.face),
         (Deed::Inscribe, "PENSIONS:2026", Face::Rest)
@@ -48,6 +48,27 @@ async fn a_replaced_number_is_answered_with_the_one_that_counts_and_a_dead_perso
         (&remark["kind"], &remark["on"], &remark["code"]),
         (&json!("deceased"), &json!("2020-12-31"), &json!("MSG00009"))
     );
+}
+
+#[actix_rt::test]
+async fn a_number_that_is_replaced_between_the_question_and_the_change_is_followed_all_the_same() {
+    let desk = Desk::open().await;
+    let replaced = json!({"niss": ION, "surname": "Popescu", "birth_date": "1985-07-30", "replaced_by": JAN});
+    desk.store.answer_late(ION).await;
+    desk.put("/v1/register/persons", "application/x-ndjson", &format!("{replaced}\n")).await;
+    let inscribed = desk.inscribe(ION, "2026-01-01", None).await;
+    assert_eq!((&inscribed["niss"], &inscribed["remarks"][0]["code"]), (&json!(JAN), &json!("MSG00006")));
+    assert_eq!(
+        desk.done("/v1/register/consultations", json!({"niss": ION})).await["rows"].as_array().unwrap().len(),
+        1
+    );
+
+    let restored = json!({"niss": ION, "surname": "Popescu", "birth_date": "1985-07-30"});
+    desk.put("/v1/register/persons", "application/x-ndjson", &format!("{restored}\n")).await;
+    desk.store.answer_late(ION).await;
+    desk.put("/v1/register/persons", "application/x-ndjson", &format!("{replaced}\n")).await;
+    let removed = desk.done("/v1/register/removals", json!({"niss": ION, "type": "PENSIONER"})).await;
+    assert_eq!((removed["touched"].as_array().unwrap().len(), &removed["niss"]), (1, &json!(JAN)));
 }
 
 #[actix_rt::test]
@@ -215,7 +236,7 @@ async fn nobody_asks_about_persons_without_a_legal_context_or_with_a_key_that_ma
     let reference = desk.ask(Method::POST, ROWS).header("X-Correlation-Id", &long).json(&body).send().await.unwrap();
     assert_eq!(problem(reference).await.1, "invalid-correlation-id");
     desk.ask(Method::POST, ROWS).header("X-Correlation-Id", "T-17").json(&body).send().await.unwrap();
-    assert_eq!(desk.memory.last().access.ticket.as_deref(), Some("T-17"));
+    assert_eq!(desk.store.last().await.access.ticket.as_deref(), Some("T-17"));
     // What is not about persons needs none.
     assert_eq!(desk.face.ask(Method::GET, "/v1/register/counts").send().await.unwrap().status(), 200);
     for (key, told) in
@@ -250,7 +271,7 @@ async fn each_trouble_of_a_part_has_its_own_answer() {
         (Trouble::Refused("not so".to_owned()), (422, "source-refuses")),
     ];
     for (trouble, told) in cases {
-        desk.memory.be_in(Some(trouble));
+        desk.store.source_is_in(Some(trouble));
         let answer = desk.post(ROWS, &body).await;
         assert_eq!(answer.headers().contains_key("retry-after"), told.0 == 503, "{told:?}");
         let answer = problem(answer).await;

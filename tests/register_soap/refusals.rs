@@ -7,20 +7,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::api::{Face, KEY, OTHERS, STRANGER, TEST, problem};
 use crate::client::{Answer, envelope, post, send};
-use crate::face;
-use crate::memory::KNOWN;
+use crate::store::JAN;
 use crate::support::World;
+use crate::{changed, face};
 
 fn good() -> String {
     let inside = format!(
-        "<ssin>{KNOWN}</ssin><dossierType>PENSION</dossierType><period><beginDate>2026-01-01</beginDate></period>"
+        "<ssin>{JAN}</ssin><dossierType>PENSION</dossierType><period><beginDate>2026-01-01</beginDate></period>"
     );
     envelope("Inscribe", &inside)
 }
 
 #[actix_rt::test]
 async fn a_key_is_taken_as_a_bearer_and_as_a_password_and_nothing_else_is() {
-    let (face, memory, _world) = face();
+    let (face, store, _world) = face().await;
     let bare = || face.client.post(format!("{}/soap/register", face.base)).header("content-type", "text/xml");
     for (user, key) in [("0403019261", KEY), ("", KEY), ("me", KEY)] {
         let answer = bare().basic_auth(user, Some(key)).body(envelope("Consult", "")).send().await.unwrap();
@@ -48,12 +48,12 @@ async fn a_key_is_taken_as_a_bearer_and_as_a_password_and_nothing_else_is() {
     others.headers_mut().insert("authorization", format!("Bearer {OTHERS}").parse().unwrap());
     let answer = Answer::of(face.client.execute(others).await.unwrap()).await;
     assert_eq!(answer.fault(), (500, "Client".to_owned(), "NOT_YOUR_INSTITUTION".to_owned()));
-    assert!(memory.changed().is_empty());
+    assert!(changed(&store).await.is_empty());
 }
 
 #[actix_rt::test]
 async fn xml_that_could_do_harm_or_is_none_is_a_fault_of_the_client() {
-    let (face, memory, _world) = face();
+    let (face, store, _world) = face().await;
     let doctype = |inside: &str| good().replacen('\n', &format!("\n<!DOCTYPE a [{inside}]>"), 1);
     let laughs: String = (1..10)
         .map(|it| ["<!ENTITY l", &it.to_string(), " \"", &format!("&l{};", it - 1).repeat(10), "\">"].concat())
@@ -90,16 +90,16 @@ async fn xml_that_could_do_harm_or_is_none_is_a_fault_of_the_client() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(300)]).into_owned();
         let answer = send(&face, body).await;
         assert_eq!(answer.fault(), (500, "Client".to_owned(), reason.to_owned()), "{shown}");
-        assert!(!answer.text.contains(KNOWN) && !answer.text.contains("passwd"), "{}", answer.text);
+        assert!(!answer.text.contains(JAN) && !answer.text.contains("passwd"), "{}", answer.text);
     }
     let wrong = send(&face, good().replace("2026-01-01", "2026-01-32")).await;
     assert_eq!(wrong.all("fieldValue"), ["/Envelope/Body/Inscribe/period/beginDate", "2"], "the place is told");
-    assert!(memory.changed().is_empty());
+    assert!(changed(&store).await.is_empty());
 }
 
 #[actix_rt::test]
 async fn versions_headers_and_actions_are_held_to_soap_1_1() {
-    let (face, memory, _world) = face();
+    let (face, store, _world) = face().await;
     let newer = good().replace("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope");
     assert_eq!(send(&face, newer).await.fault(), (500, "VersionMismatch".to_owned(), "VERSION_MISMATCH".to_owned()));
     let header = "<s:Header><w:Security xmlns:w=\"urn:w\" s:mustUnderstand=\"1\"/></s:Header><s:Body>";
@@ -133,12 +133,12 @@ async fn versions_headers_and_actions_are_held_to_soap_1_1() {
         let answer = Answer::of(face.client.execute(request).await.unwrap()).await;
         assert_eq!(answer.fault(), (status, "Client".to_owned(), reason.to_owned()), "{value}");
     }
-    assert!(memory.changed().is_empty());
+    assert!(changed(&store).await.is_empty());
 }
 
 #[actix_rt::test]
 async fn an_envelope_of_a_hundred_megabytes_is_refused_before_it_is_read() {
-    let (face, _memory, _world) = face();
+    let (face, _store, _world) = face().await;
     let address = face.base.strip_prefix("http://").unwrap();
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     let head = format!(
@@ -162,7 +162,7 @@ async fn an_envelope_of_a_hundred_megabytes_is_refused_before_it_is_read() {
 
 #[actix_rt::test]
 async fn the_description_needs_no_key_and_other_methods_and_questions_are_problems() {
-    let (face, _memory, _world) = face();
+    let (face, _store, _world) = face().await;
     let get = |query: &str| face.client.get(format!("{}/soap/register{query}", face.base)).send();
     let wsdl = get("?wsdl").await.unwrap();
     assert_eq!(wsdl.headers()["content-type"], "text/xml; charset=utf-8");

@@ -56,7 +56,10 @@ use std::fmt;
 use super::birth::BirthDate;
 use super::niss::Sex;
 
-pub use codes::{Code, Codes, MOST_CODES, MOST_SCANS, MOST_SURNAME_CODES, NO_YEAR, Scan, VERSION as CODES_VERSION};
+pub use codes::{
+    Code, Codes, MOST_CODES, MOST_SCANS, MOST_SURNAME_CODES, NO_YEAR, OfGiven, OfSurname, Scan,
+    VERSION as CODES_VERSION,
+};
 pub use compare::compare;
 pub use score::{CERTAIN, Query, THRESHOLD};
 

@@ -3,6 +3,7 @@
 //! Every change ends when it is durable, together with its line in the audit trail. A future that is dropped changes nothing of that.
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -205,7 +206,7 @@ pub trait Dossiers: Send + Sync {
     /// Defines a type, or changes it. Rows that there are stay.
     fn define(&self, access: Access, definition: DossierType) -> BoxFuture<'static, Result<(), Trouble>>;
 
-    /// Inscribes a period; the type was checked.
+    /// Inscribes a period; the type was checked. A number that was replaced since it was looked up is a [`Trouble::Conflict`].
     fn inscribe(
         &self,
         access: Access,
@@ -214,7 +215,8 @@ pub trait Dossiers: Send + Sync {
         period: Period,
     ) -> BoxFuture<'static, Result<Inscribed, Trouble>>;
 
-    /// Inscribes many at once, all in one commit or none; one outcome for each.
+    /// Inscribes many at once, all in one commit or none; one outcome for each. With a number that was replaced it is a
+    /// [`Trouble::Conflict`].
     fn import(&self, access: Access, lines: Vec<Import>) -> BoxFuture<'static, Result<Vec<Inscribed>, Trouble>>;
 
     /// Removes the days of a period.
@@ -274,6 +276,16 @@ pub struct Hit {
     pub score: u8,
 }
 
+/// Those found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// Whether more sound like that than were looked at, so that others may fit as well or better: to be asked again with more of
+    /// the person, above all the birth date.
+    pub is_incomplete: bool,
+}
+
 /// A number to create.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewPerson {
@@ -307,13 +319,29 @@ pub struct Correction {
     pub deceased: Option<Date>,
 }
 
+/// Lines of a first filling that are told why they were not taken, at most.
+pub const WRONG_MAX: usize = 1_000;
+
+/// What became of a first filling.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// Numbers that are known from now on.
+    pub new: u64,
+    /// Numbers that were known, with the same data.
+    pub same: u64,
+    /// Lines that were not taken.
+    pub refused: u64,
+    /// The first [`WRONG_MAX`] of them, and why.
+    pub wrong: Vec<(u64, &'static str)>,
+}
+
 /// The authentic source of persons.
 pub trait Persons: Send + Sync {
     /// What is known of a number, as it is: a replaced one is not followed.
     fn find(&self, niss: Niss) -> BoxFuture<'static, Result<Option<Registered>, Trouble>>;
 
-    /// Those who may be meant, best first.
-    fn search(&self, search: Search) -> BoxFuture<'static, Result<Vec<Hit>, Trouble>>;
+    /// Those who may be meant.
+    fn search(&self, search: Search) -> BoxFuture<'static, Result<Found, Trouble>>;
 
     /// Creates a BCSS number.
     fn create(&self, access: Access, person: NewPerson) -> BoxFuture<'static, Result<Created, Trouble>>;
@@ -325,6 +353,21 @@ pub trait Persons: Send + Sync {
         niss: Niss,
         correction: Correction,
     ) -> BoxFuture<'static, Result<Identity, Trouble>>;
+
+    /// The first filling: millions of persons, each with its line, in the order of their NISSs. Nobody is told, and no row moves: a
+    /// number that is known already must have the same data. Lines that are out of order, are no person or are known otherwise are
+    /// refused alone. What was taken stays when it is cut short, and done again it goes on. Until it ends nobody is searched for or
+    /// created. The iterator may block.
+    ///
+    /// A source that is not filled from here refuses.
+    fn fill(
+        &self,
+        _access: Access,
+        _persons: Box<dyn Iterator<Item = (u64, Registered)> + Send>,
+    ) -> BoxFuture<'static, Result<Filled, Trouble>> {
+        let what = "the authentic source is elsewhere, and has no first filling from here: fill it there";
+        futures_util::future::ready(Err(Trouble::Refused(what.to_owned()))).boxed()
+    }
 
     /// Takes persons as the operator has them: new, changed, replaced and cancelled ones. All or nothing; what changed becomes
     /// mutations. Gives how many were new and how many changed.

@@ -114,7 +114,7 @@ pub fn found() -> Value {
 }
 
 pub fn hits() -> Value {
-    json!({"persons": [found()]})
+    json!({"persons": [found()], "incomplete": false})
 }
 
 pub fn new_person() -> Value {

@@ -174,15 +174,36 @@ impl Importing {
         Ok(good)
     }
 
+    /// The same lines under the numbers that count now.
+    async fn counting(&self, mut lines: Vec<Import>) -> Result<Vec<Import>, Trouble> {
+        for line in &mut lines {
+            match self.register.follow(line.niss).await {
+                Ok((person, _)) => line.niss = person.niss,
+                Err(Refusal::Trouble(trouble)) if !matches!(trouble, Trouble::Refused(_)) => return Err(trouble),
+                // It stands for nobody now, and is refused.
+                Err(_) => {}
+            }
+        }
+        Ok(lines)
+    }
+
     async fn act(&self, batch: Batch<Inscription>, is_done: bool, report: &mut Report) -> Result<(), Problem> {
         let lines = report.told.good(batch);
         let lines = self.fit(lines, is_done, report).await?;
         if !is_done {
             return Ok(());
         }
-        let too_many = |trouble: &Trouble| matches!(trouble, Trouble::TooManyRows(_));
-        let import = async |lines| self.register.dossiers().import(self.access.clone(), lines).await;
-        for (line, wrong) in apart(lines, too_many, import, |outcomes: Vec<Inscribed>| report.count(&outcomes)).await? {
+        let is_for_one = |trouble: &Trouble| matches!(trouble, Trouble::TooManyRows(_) | Trouble::Conflict(_));
+        let import = async |lines: Vec<Import>| {
+            let import = |lines| self.register.dossiers().import(self.access.clone(), lines);
+            match import(lines.clone()).await {
+                // One was replaced since it was looked up.
+                Err(Trouble::Conflict(_)) if self.asks => import(self.counting(lines).await?).await,
+                done => done,
+            }
+        };
+        let done = |outcomes: Vec<Inscribed>| report.count(&outcomes);
+        for (line, wrong) in apart(lines, is_for_one, import, done).await? {
             report.told.bad(line, wrong);
         }
         Ok(())

@@ -42,6 +42,9 @@ pub struct Looked {
 pub struct Hits {
     /// The best first.
     persons: Vec<Found>,
+    /// Whether more persons sound like that than were looked at: others may fit as well or better. Give the birth date, or more of the
+    /// name.
+    incomplete: bool,
 }
 
 /// A number that was created.
@@ -189,7 +192,8 @@ refuses!(
     &[Kind::Overloaded],
 );
 
-/// Those who may be meant by a name as it sounds, best first; a birth date may be off by some years.
+/// Those who may be meant by a name as it sounds, best first; a birth date may be off by some years. A search looks at so many
+/// persons and no more, and says so with `incomplete`.
 #[utoipa::path(
     operation_id = "search_persons",
     tag = "register",
@@ -209,8 +213,9 @@ pub async fn search(
 ) -> Result<HttpResponse, Problem> {
     let register = app.register()?;
     let access = access_to_persons(&request, &caller)?;
-    let hits = register.search(&access, search_of(&body.0)?).await?;
-    Ok(json(HttpResponse::Ok(), &Hits { persons: hits.iter().map(Found::of).collect() }))
+    let found = register.search(&access, search_of(&body.0)?).await?;
+    let persons = found.hits.iter().map(Found::of).collect();
+    Ok(json(HttpResponse::Ok(), &Hits { persons, incomplete: found.is_incomplete }))
 }
 
 refuses!(

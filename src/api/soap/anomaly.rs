@@ -40,6 +40,7 @@ const CBE_NUMBER: &str = "REG00017";
 const NOTHING_GIVEN: &str = "REG00018";
 const FILE_TOO_LARGE: &str = "REG00019";
 const DEFINITION: &str = "REG00020";
+const INCOMPLETE: &str = "REG00021";
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,12 @@ impl Anomaly {
     pub fn file_too_large(most: u64) -> Self {
         let description = format!("this file has more than {most} bytes, and no reply holds it: fetch it over REST");
         Self::fatal(FILE_TOO_LARGE, description).about("sequence", "too_large")
+    }
+
+    /// A search looked at so many and no more.
+    pub fn incomplete() -> Self {
+        let what = "more persons sound like that than are looked at, and others may fit too: give the birth date, or more of the name";
+        Self { severity: Severity::Warning, ..Self::fatal(INCOMPLETE, what) }
     }
 
     /// Somebody alike is known.

@@ -106,7 +106,9 @@ impl Desk<'_> {
                     years: years.map_or(0, |years| years as u8),
                     limit: limit.map_or(PERSONS, |limit| limit as usize),
                 };
-                Ok(Outcome::Hits(register.search(access, search).await?).into())
+                let found = register.search(access, search).await?;
+                let anomalies = if found.is_incomplete { vec![Anomaly::incomplete()] } else { vec![] };
+                Ok(Reply { anomalies, outcome: Outcome::Hits(found.hits) })
             }
             Request::CreatePerson { person, although_alike } => {
                 let created =

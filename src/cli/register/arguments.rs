@@ -215,6 +215,9 @@ pub enum Persons {
         /// Take the good lines when some are bad, instead of refusing the file
         #[arg(long)]
         keep_good_rows: bool,
+        /// The first filling, several times as fast: the file is sorted by niss, nobody is told, and whoever is known is the same
+        #[arg(long)]
+        first: bool,
     },
 }
 

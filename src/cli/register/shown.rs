@@ -83,6 +83,9 @@ pub fn hits(answer: &Value) {
     for hit in all(&answer["persons"]) {
         println!("{:>3}  {}", text(&hit["score"]), person(&hit["person"]));
     }
+    if answer["incomplete"] == true {
+        println!("More persons sound like that than were looked at: give --birth-date, or more of the name.");
+    }
 }
 
 /// A person.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use estafette_actors::domain::dossier::{Code, DossierType};
@@ -33,6 +34,8 @@ struct Inner {
     audit_waiting: usize,
     types: Types,
     mutations: mutations::Settings,
+    /// The authentic source is in these tables.
+    has_source: AtomicBool,
 }
 
 /// The dossiers. Clones are one.
@@ -55,7 +58,8 @@ impl Dossiers {
         engine.ride_within(settings.audit_within);
         let (audit_within, audit_waiting) = (settings.audit_within, settings.audit_waiting);
         let mutations = settings.mutations;
-        Ok(Self(Arc::new(Inner { engine, audit, audit_within, audit_waiting, types, mutations })))
+        let has_source = AtomicBool::new(false);
+        Ok(Self(Arc::new(Inner { engine, audit, audit_within, audit_waiting, types, mutations, has_source })))
     }
 
     /// The tables behind them.
@@ -72,6 +76,11 @@ impl Dossiers {
     /// What other parts of the register write beside the dossiers: the trail, and whose registers there are.
     pub(super) fn beside(&self) -> (Arc<Audit>, Types) {
         (Arc::clone(&self.0.audit), self.0.types.clone())
+    }
+
+    /// From now on nothing is inscribed for a number that the authentic source in these tables has replaced.
+    pub(super) fn heed_source(&self) {
+        self.0.has_source.store(true, Ordering::Release);
     }
 
     /// Copies all into a fresh file, as of one moment.
@@ -129,7 +138,11 @@ impl Inner {
             return ready(Err(Trouble::NotFound)).boxed();
         };
         let (audit, about) = (Arc::clone(&self.audit), Some(self.audit.about(niss)));
+        let heeds = deed == Deed::Inscribe && self.has_source.load(Ordering::Acquire);
         let work = move |draft: &mut Draft<'_>| {
+            if heeds {
+                replace::refuse_replaced(draft, niss)?;
+            }
             let key = rows::key(owner.0.as_u32(), niss.as_u64());
             let mut now = read(draft, &key)?;
             let before = now.clone();
@@ -254,8 +267,8 @@ impl ports::Dossiers for Dossiers {
         // Asked for from here on, whether or not anybody waits for the end.
         let ask = move || {
             let prepared = Prepared::new(access, &known, &lines, &inner.audit)?;
-            let audit = Arc::clone(&inner.audit);
-            let write = move |draft: &mut Draft<'_>| prepared.write(draft, &audit);
+            let (audit, heeds) = (Arc::clone(&inner.audit), inner.has_source.load(Ordering::Acquire));
+            let write = move |draft: &mut Draft<'_>| prepared.write(draft, &audit, heeds);
             Ok(if is_straight { inner.engine.bulk(write).boxed() } else { inner.engine.change(write).boxed() })
         };
         let asked = if is_straight { blocking(ask) } else { ready(ask()).boxed() };
@@ -314,6 +327,11 @@ impl ports::Dossiers for Dossiers {
             tracing::error!(%error, "the counts of a register can't be read");
         }
         counts.into_iter().collect()
+    }
+
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        let Inner { engine, audit, .. } = &*self.0;
+        vec![("unwritten_bytes", engine.unwritten() as u64), ("audit_waiting", audit.waiting() as u64)]
     }
 
     fn note(&self, access: Access, deed: Deed, about: Option<Niss>, code: Option<Code>, outcome: &'static str) {

@@ -4,7 +4,8 @@
 //! How to use it: name the tables once ([`Settings::tables`]); change them with [`Engine::change`], whose closure runs on the one
 //! writer thread, sees everything that was decided before it, and is durable, whole, when the future ends; read with
 //! [`Engine::get`] and [`Engine::scan`] from any thread, which see each change from when it is durable. A large import whose keys
-//! are sorted goes straight to the tables with [`Engine::bulk`]. Keys and values are bytes; keys sort as bytes.
+//! are sorted goes straight to the tables with [`Engine::bulk`], and millions of rows with [`Engine::straight`]. Keys and values are
+//! bytes; keys sort as bytes.
 //!
 //! Invariant: what was answered is in the log or in the tables, on disk. The tables say up to which place of the log they are true;
 //! opening replays the rest. A commit that fails ends all writing, with its reason, until a restart reads the disk.
@@ -29,9 +30,11 @@ mod files;
 mod flusher;
 mod log;
 mod overlay;
+mod straight;
 mod writer;
 
 pub use self::draft::Draft;
+pub use self::straight::{Run, Straight};
 
 /// A table, by its place in [`Settings::tables`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

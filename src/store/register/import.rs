@@ -10,7 +10,7 @@ use super::audit::{Audit, Line, Told};
 use super::dossiers::{self, Counted};
 use super::engine::Draft;
 use super::types::Known;
-use super::{PERSON_ROWS, rows};
+use super::{PERSON_ROWS, replace, rows};
 
 /// From so many lines on an import goes straight to the tables.
 pub const STRAIGHT: usize = 4_096;
@@ -65,12 +65,15 @@ impl Prepared {
         Ok(Self { access, codes, ready, lines })
     }
 
-    /// Decides and puts all of it.
-    pub fn write(mut self, draft: &mut Draft<'_>, audit: &Audit) -> Result<Vec<Inscribed>, Trouble> {
+    /// Decides and puts all of it; refuses numbers that were replaced, where it heeds that.
+    pub fn write(mut self, draft: &mut Draft<'_>, audit: &Audit, heeds: bool) -> Result<Vec<Inscribed>, Trouble> {
         let owner = self.access.institution.0.as_u32();
         let mut outcomes: Vec<Option<Inscribed>> = vec![None; self.ready.len()];
         let mut counted = Counted::default();
         for person in self.ready.chunk_by(|one, other| one.niss == other.niss) {
+            if heeds {
+                replace::refuse_replaced(draft, Niss::from_trusted_u64(person[0].niss))?;
+            }
             let key = rows::key(owner, person[0].niss);
             let mut now = dossiers::read(draft, &key)?;
             let mut is_changed = false;

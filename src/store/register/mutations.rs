@@ -100,22 +100,6 @@ impl Mutations {
         let inner = Arc::clone(&self.0);
         Arc::new(move |draft, access, mutations| inner.tell_in(draft, access, mutations))
     }
-
-    /// Follows a replacement in one change: tells it to those who have the old number, and moves their rows to the new one. Gives
-    /// the institutions whose rows moved.
-    pub fn replace(
-        &self,
-        access: Access,
-        (old, new): (Niss, Niss),
-        on: Date,
-    ) -> BoxFuture<'static, Result<Vec<Institution>, Trouble>> {
-        let (inner, tell) = (Arc::clone(&self.0), self.teller());
-        let decide = move |draft: &mut Draft<'_>| {
-            tell(draft, &access, &[(old, on, Change::Replaced { by: new })])?;
-            replace::replace(draft, &inner.types.owners(), &access, (old, new), &inner.audit)
-        };
-        self.0.engine.change(decide).boxed()
-    }
 }
 
 impl Inner {
@@ -133,7 +117,7 @@ impl Inner {
         let recorded = self.clock.now();
         let holders = self.holders();
         let read = |owner, niss| holders::read_in(draft, owner, niss);
-        let ready = queue::ready(&holders, read, mutations, recorded)?;
+        let ready = queue::ready(&holders, read, |niss| replace::by_in(draft, niss), mutations, recorded)?;
         queue::put(draft, &ready, recorded)?;
         queue::audit(draft, &self.audit, access, mutations, &ready)
     }
@@ -159,7 +143,8 @@ impl ports::Mutations for Mutations {
         let ask = move || {
             let recorded = inner.clock.now();
             let read = |owner, niss| holders::read(&inner.engine, owner, niss);
-            let ready = queue::ready(&inner.holders(), read, &mutations, recorded)?;
+            let next = |niss| replace::by(&inner.engine, niss);
+            let ready = queue::ready(&inner.holders(), read, next, &mutations, recorded)?;
             let (counts, is_large) = (counts(&ready), queue::is_large(&ready));
             let audit = Arc::clone(&inner.audit);
             let put = move |draft: &mut Draft<'_>| {

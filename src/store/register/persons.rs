@@ -6,7 +6,7 @@
 //! It must not follow a replacement when it is asked for a number: who asks decides that.
 //!
 //! [`record`] is their form, [`index`] what a search reads, [`search`] how; [`numbers`] gives numbers out, [`put`] takes what the
-//! operator has, [`load`] the first millions.
+//! operator has, [`load`] the first millions, of which [`memo`] and [`sorted`] make the index.
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use estafette_actors::domain::names::CERTAIN;
 use estafette_actors::domain::niss::{Kind, Niss};
 use estafette_actors::ports::Clock;
 use estafette_actors::ports::register::{
-    self as ports, Access, Correction, Created, Deed, Hit, NewPerson, Search, Trouble,
+    self as ports, Access, Correction, Created, Deed, Filled, Found, Hit, NewPerson, Search, Trouble,
 };
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -37,10 +37,12 @@ use super::{Dossiers, PERSON_CODES, PERSON_REPLACED, PERSONS, damaged};
 mod check;
 mod index;
 mod load;
+mod memo;
 mod numbers;
 mod put;
 mod record;
 mod search;
+mod sorted;
 
 /// From so many lines on persons go straight to the tables.
 const STRAIGHT: usize = 4_096;
@@ -103,6 +105,7 @@ impl Persons {
         if !index::open(&this.0.engine, &this.0.index)? {
             this.make_index()?;
         }
+        dossiers.heed_source();
         Ok(this)
     }
 
@@ -133,22 +136,6 @@ impl Persons {
             ControlFlow::Break(())
         })?;
         if is_whole { Ok(()) } else { Err(damaged()) }
-    }
-
-    /// The first filling, in the order of the NISSs: persons go straight to the tables, and the index of names is made at the end.
-    /// Nobody is told, and no row moves: who is known already must be the same, else it is refused, and what came before stays. Done
-    /// again it goes on where it was cut short. Gives how many were new.
-    pub fn load(
-        &self,
-        access: Access,
-        persons: impl Iterator<Item = Registered> + Send + 'static,
-    ) -> BoxFuture<'static, Result<u64, Trouble>> {
-        let inner = Arc::clone(&self.0);
-        blocking(move || {
-            let Ok(_one) = inner.loads.try_acquire() else { return Err(Trouble::Overloaded) };
-            inner.index.ready()?;
-            load::load(&inner, &access, persons)
-        })
     }
 }
 
@@ -185,7 +172,7 @@ impl Inner {
         self.audit.write(draft, &Told { access, deed, register: None, codes: &[], outcomes: &[outcome], lines: &lines })
     }
 
-    fn search(self: &Arc<Self>, search: Search) -> BoxFuture<'static, Result<Vec<Hit>, Trouble>> {
+    fn search(self: &Arc<Self>, search: Search) -> BoxFuture<'static, Result<Found, Trouble>> {
         let inner = Arc::clone(self);
         let work = move || {
             let Ok(_one) = inner.searches.try_acquire() else { return Err(Trouble::Overloaded) };
@@ -292,7 +279,7 @@ impl ports::Persons for Persons {
         ready(found.map_err(Trouble::from).flatten()).boxed()
     }
 
-    fn search(&self, search: Search) -> BoxFuture<'static, Result<Vec<Hit>, Trouble>> {
+    fn search(&self, search: Search) -> BoxFuture<'static, Result<Found, Trouble>> {
         self.0.search(search)
     }
 
@@ -305,7 +292,7 @@ impl ports::Persons for Persons {
             if !person.although_alike {
                 let Identity { surname, given_names, birth, sex, .. } = person.identity.clone();
                 let claim = Claim { surname: Some(surname), given_names: Some(given_names), birth: Some(birth), sex };
-                let mut alike = inner.search(Search { claim, years: 0, limit: ALIKE }).await?;
+                let mut alike = inner.search(Search { claim, years: 0, limit: ALIKE }).await?.hits;
                 alike.retain(|hit| hit.score >= CERTAIN);
                 if !alike.is_empty() {
                     let about = alike.first().map(|hit| inner.audit.about(hit.person.niss));
@@ -332,6 +319,19 @@ impl ports::Persons for Persons {
         let (inner, today) = (Arc::clone(&self.0), self.0.today());
         let decide = move |draft: &mut Draft<'_>| inner.correct(draft, &access, niss, correction, today);
         self.0.engine.change(decide).boxed()
+    }
+
+    fn fill(
+        &self,
+        access: Access,
+        persons: Box<dyn Iterator<Item = (u64, Registered)> + Send>,
+    ) -> BoxFuture<'static, Result<Filled, Trouble>> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || {
+            let Ok(_one) = inner.loads.try_acquire() else { return Err(Trouble::Overloaded) };
+            inner.index.ready()?;
+            load::load(&inner, &access, persons)
+        })
     }
 
     fn put(&self, access: Access, persons: Vec<Registered>) -> BoxFuture<'static, Result<(u64, u64), Trouble>> {

@@ -1,4 +1,6 @@
 //! What follows in the registers when a NISS is replaced by another: rows move, and merge with those that the other has.
+//!
+//! Invariant: no row is inscribed for a number that was replaced, however short before: who looked it up is told to ask again.
 use std::sync::Arc;
 
 use estafette_actors::domain::cbe::Cbe;
@@ -8,8 +10,29 @@ use estafette_actors::ports::register::{Access, Deed, Trouble};
 
 use super::audit::{Audit, Line, Told};
 use super::dossiers::{self, Counted};
-use super::engine::Draft;
-use super::rows;
+use super::engine::{Draft, Engine};
+use super::{PERSON_REPLACED, array, damaged, rows};
+
+/// The number that took the place of another, by what the authentic source in these tables knows.
+pub fn by(engine: &Engine, niss: Niss) -> Result<Option<Niss>, Trouble> {
+    engine.with(PERSON_REPLACED, &niss.as_u64().to_be_bytes(), |value| value.map(unpack).transpose())?
+}
+
+/// The same as a change sees it.
+pub fn by_in(draft: &Draft<'_>, niss: Niss) -> Result<Option<Niss>, Trouble> {
+    draft.get(PERSON_REPLACED, &niss.as_u64().to_be_bytes())?.map(|value| unpack(&value)).transpose()
+}
+
+fn unpack(value: &[u8]) -> Result<Niss, Trouble> {
+    let number = array(value).map(u64::from_be_bytes).ok_or_else(damaged)?;
+    Ok(Niss::from_trusted_u64(number))
+}
+
+/// Refuses a number that was replaced.
+pub fn refuse_replaced(draft: &Draft<'_>, niss: Niss) -> Result<(), Trouble> {
+    let what = "this number was replaced by another: look it up, and inscribe the one in its place";
+    if by_in(draft, niss)?.is_some() { Err(Trouble::Conflict(what)) } else { Ok(()) }
+}
 
 /// Moves the rows of one number to another in these registers; gives the ones that had any. They may be more then than can be
 /// inscribed: what the authentic source says is not an institution's to refuse.

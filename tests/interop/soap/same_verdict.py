@@ -1,6 +1,7 @@
 """Requests changed at random: whether they satisfy the schema, PyPI xmlschema and the face have to say alike."""
 import copy
 import http.client
+import os
 import random
 import sys
 from pathlib import Path
@@ -9,9 +10,9 @@ from urllib.parse import urlsplit
 import xmlschema
 from lxml import etree
 
-API, SCRATCH = sys.argv[1], Path(sys.argv[2])
+API, SCRATCH = os.environ["API"], Path(sys.argv[1])
 SCHEMA = xmlschema.XMLSchema(str(SCRATCH / "register.xsd"))
-KEY, CASES = "est_live_good", 4_000
+KEY, CASES = os.environ["KEY"], 4_000
 SEED = random.randrange(1 << 32)
 chance = random.Random(SEED)
 R = "urn:estafette:register:v1"

@@ -1,11 +1,11 @@
-// Each operation and a fault of each party by npm soap, from the live WSDL.
+// Each operation and a fault of each party by npm soap, from the live WSDL. Of a program in trouble, EXPECTS is the one fault.
 'use strict';
 const assert = require('node:assert');
 const soap = require('soap');
 
-const [api, over] = process.argv.slice(2);
-const [CBE, KEY] = ['0403019261', 'est_live_good'];
-const [KNOWN, REPLACED, BCSS] = ['85073003328', '40000000163', '85473003317'];
+const {API: api, KEY, EXPECTS} = process.env;
+const CBE = '0403019261';
+const [KNOWN, REPLACED, BCSS] = ['85073003328', '85073006197', '85473003317'];
 const head = {
   informationCustomer: {ticket: 'npm-1', customerIdentification: {cbeNumber: CBE}},
   legalContext: 'LAW:1990',
@@ -28,6 +28,19 @@ async function main() {
   };
   const row = {ssin: KNOWN, dossierType: 'PENSION', period: {beginDate: '2026-01-01', endDate: '2026-12-31'}};
 
+  const refused = async (code, reason, status, call) => {
+    const error = await call().then(() => assert.fail(`no fault ${reason}`), (error) => error);
+    const fault = error.root?.Envelope?.Body?.Fault;
+    assert.ok(fault, error.stack);
+    assert.strictEqual(fault.faultcode, `soap:${code}`);
+    assert.strictEqual(fault.detail.fault.detail.reasonCode, reason);
+    assert.strictEqual(error.response.status, status);
+  };
+  if (EXPECTS) {
+    await refused('Server', EXPECTS, 500, () => client.InscribeAsync({...head, ...row}));
+    console.log(`npm soap: ${EXPECTS}`);
+    return;
+  }
   let reply = await ask('Inscribe', 'OK', 'MSG00000', row);
   assert.strictEqual(reply.inscription.outcome, 'ADDED');
   reply = await ask('Inscribe', 'OK', 'MSG00000', {...row, ssin: REPLACED}, ['MSG00006', 'REG00007']);
@@ -39,7 +52,7 @@ async function main() {
   reply = await ask('Remove', 'OK', 'MSG00000', {...row, period: {beginDate: '2026-03-01', endDate: '2026-03-31'}});
   assert.strictEqual(list(reply.removal.left).length, 2);
   reply = await ask('SearchPerson', 'DATA_FOUND', 'MSG00000', {person: {lastName: 'peeters'}, limit: 5});
-  assert.strictEqual(list(reply.hit).length, 2);
+  assert.strictEqual(list(reply.hit).length, 1);
   const person = {lastName: 'Vande Velde', birthDate: '1985-07-00', gender: 'FEMALE'};
   reply = await ask('CreatePerson', 'OK', 'MSG00000', {person});
   assert.match(reply.ssin, /^[0-9]{11}$/);
@@ -55,19 +68,8 @@ async function main() {
   assert.ok(list(reply.voucher)[0].confirmedAt);
   assert.deepStrictEqual([...asked].sort(), operations.sort());
 
-  const refused = async (code, reason, status, call) => {
-    const error = await call().then(() => assert.fail(`no fault ${reason}`), (error) => error);
-    const fault = error.root?.Envelope?.Body?.Fault;
-    assert.ok(fault, error.stack);
-    assert.strictEqual(fault.faultcode, `soap:${code}`);
-    assert.strictEqual(fault.detail.fault.detail.reasonCode, reason);
-    assert.strictEqual(error.response.status, status);
-  };
   await refused('Client', 'INVALID_CONTENT', 500, () => client.InscribeAsync({...head, ...row, ssin: 'x'}));
   await refused('Client', 'INVALID_CONTENT', 500, () => client.ConsultAsync({legalContext: 'L'}));
-  if (over === 'memory') {
-    await refused('Server', 'READ_ONLY', 500, () => client.InscribeAsync({...head, ...row, legalContext: 'TROUBLE'}));
-  }
   client.addSoapHeader('<h:a xmlns:h="urn:h" soap:mustUnderstand="1"/>');
   await refused('MustUnderstand', 'MUST_UNDERSTAND', 500, () => client.ConsultAsync(head));
   client.clearSoapHeaders();

@@ -126,14 +126,73 @@ pub fn surname(name: &Name) -> Codes {
 
 /// All codes under which a person is kept. At most [`MOST_CODES`].
 pub fn of(person: &Person) -> Codes {
-    let mut codes = surname(&person.surname);
-    if let Some(code) = person.birth.and_then(born) {
-        codes.push(code, MOST_CODES);
+    OfSurname::new(&person.surname).with(OfGiven::new(&person.given), person.birth)
+}
+
+/// The first or the last consonants of a name, and how many there are.
+type Edges = ([u8; EDGE], u8);
+
+fn edge_of(consonants: &[u8]) -> Edges {
+    let mut edge = [0; EDGE];
+    edge[..consonants.len()].copy_from_slice(consonants);
+    (edge, consonants.len() as u8)
+}
+
+fn letters((edge, len): &Edges) -> &[u8] {
+    &edge[..usize::from(*len)]
+}
+
+fn skeleton(word: &[u8]) -> Skeleton {
+    Skeleton::of([Sound::of(word)].iter(), b'k')
+}
+
+/// What a surname gives to the codes of a person. Names repeat: who makes the codes of very many persons keeps it.
+#[derive(Clone, Copy, Debug)]
+pub struct OfSurname {
+    codes: Codes,
+    /// Its first and its last consonants; none of a name without a word.
+    edges: Option<(Edges, Edges)>,
+}
+
+/// What given names give to the codes of a person: the first consonants; none without a word.
+#[derive(Clone, Copy, Debug)]
+pub struct OfGiven(Option<Edges>);
+
+impl OfSurname {
+    /// Of a folded surname.
+    pub fn new(name: &Name) -> Self {
+        Self { codes: surname(name), edges: surname_edges(name) }
     }
-    for code in edges(&person.surname, &person.given).into_iter().flatten() {
-        codes.push(code, MOST_CODES);
+
+    /// All codes of a person of this surname. At most [`MOST_CODES`].
+    pub fn with(&self, given: OfGiven, birth: Option<BirthDate>) -> Codes {
+        let mut codes = self.codes;
+        if let Some(code) = birth.and_then(born) {
+            codes.push(code, MOST_CODES);
+        }
+        for code in edges(self.edges, given).into_iter().flatten() {
+            codes.push(code, MOST_CODES);
+        }
+        codes
     }
-    codes
+}
+
+impl OfGiven {
+    /// Of folded given names.
+    pub fn new(given: &Name) -> Self {
+        Self(given.words().next().map(|word| {
+            let skeleton = skeleton(word);
+            let consonants = skeleton.consonants();
+            edge_of(&consonants[..consonants.len().min(EDGE)])
+        }))
+    }
+}
+
+fn surname_edges(name: &Name) -> Option<(Edges, Edges)> {
+    let (first, last) = (name.words().next()?, name.words().next_back()?);
+    let (first, last) = (skeleton(super::core(first)), skeleton(last));
+    let (first, last) = (first.consonants(), last.consonants());
+    Some((edge_of(&first[..first.len().min(EDGE)]), edge_of(&last[last.len().saturating_sub(EDGE)..])))
 }
 
 /// The year under which a person is kept.
@@ -152,18 +211,9 @@ fn day_of_year(month: u8, day: u8) -> Code {
 
 /// The codes by beginning, by ending, and by first and last consonant of the surname, each with the beginning of the
 /// given name.
-fn edges(surname: &Name, given: &Name) -> [Option<Code>; 3] {
-    let (Some(first), Some(last), Some(given)) =
-        (surname.words().next(), surname.words().next_back(), given.words().next())
-    else {
-        return [None; 3];
-    };
-    let skeleton = |word: &[u8]| Skeleton::of([Sound::of(word)].iter(), b'k');
-    let (first, last, given) = (skeleton(super::core(first)), skeleton(last), skeleton(given));
-    let (first, last, given) = (first.consonants(), last.consonants(), given.consonants());
-    let beginning = &first[..first.len().min(EDGE)];
-    let ending = &last[last.len().saturating_sub(EDGE)..];
-    let given = &given[..given.len().min(EDGE)];
+fn edges(surname: Option<(Edges, Edges)>, OfGiven(given): OfGiven) -> [Option<Code>; 3] {
+    let Some(((beginning, ending), given)) = surname.zip(given) else { return [None; 3] };
+    let (beginning, ending, given) = (letters(&beginning), letters(&ending), letters(&given));
     let outline = [beginning.first().copied().unwrap_or(0), ending.last().copied().unwrap_or(0)];
     [
         Some(code(Kind::Beginning, &[beginning, given])),
@@ -185,7 +235,7 @@ pub fn first_scans(asked: &Person, years: u16) -> Vec<Scan> {
     // Surname and given name may stand in each other's place.
     let names = surname_codes.iter().chain(given_codes.iter());
     let Some(birth) = asked.birth else {
-        let edges = edges(&asked.surname, &asked.given).into_iter().flatten();
+        let edges = edges(surname_edges(&asked.surname), OfGiven::new(&asked.given)).into_iter().flatten();
         names.chain(edges).for_each(|code| add(code, ALL_YEARS));
         return scans;
     };
@@ -212,7 +262,7 @@ pub fn further_scans(asked: &Person) -> Vec<Scan> {
         return Vec::new();
     }
     let (surname_codes, given_codes) = (surname(&asked.surname), surname(&asked.given));
-    let edges = edges(&asked.surname, &asked.given).into_iter().flatten();
+    let edges = edges(surname_edges(&asked.surname), OfGiven::new(&asked.given)).into_iter().flatten();
     let codes = surname_codes.iter().chain(edges).chain(given_codes.iter());
     codes.map(|code| Scan { code, years: ALL_YEARS }).collect()
 }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::overlay::{self, Maps};
+use super::straight::Straight;
 use super::{Error, Shared, Table, Value};
 
 /// Called once what was put is durable and readers see it, before anybody is answered.
@@ -19,12 +20,14 @@ pub struct Draft<'e> {
     own: Maps,
     after: Vec<After>,
     own_after: Vec<After>,
+    /// Of a bulk only, which is alone in its commit.
+    straight: Vec<Straight>,
 }
 
 impl<'e> Draft<'e> {
     pub(super) fn new(shared: &'e Shared) -> Self {
         let maps = || Maps::new(shared.settings.tables.len());
-        Self { shared, group: maps(), own: maps(), after: Vec::new(), own_after: Vec::new() }
+        Self { shared, group: maps(), own: maps(), after: Vec::new(), own_after: Vec::new(), straight: Vec::new() }
     }
 
     /// A value, with all that was put before.
@@ -62,6 +65,10 @@ impl<'e> Draft<'e> {
         self.own_after.push(Box::new(call));
     }
 
+    pub(super) fn go_straight(&mut self, straight: Vec<Straight>) {
+        self.straight = straight;
+    }
+
     pub(super) fn keep(&mut self) {
         self.group.take_in(&mut self.own);
         self.after.append(&mut self.own_after);
@@ -72,10 +79,11 @@ impl<'e> Draft<'e> {
             self.own = Maps::new(self.shared.settings.tables.len());
         }
         self.own_after.clear();
+        self.straight.clear();
     }
 
-    pub(super) fn into_parts(self) -> (Maps, Vec<After>) {
-        (self.group, self.after)
+    pub(super) fn into_parts(self) -> (Maps, Vec<Straight>, Vec<After>) {
+        (self.group, self.straight, self.after)
     }
 }
 

@@ -8,6 +8,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefini
 
 use super::super::super::database;
 use super::overlay::{self, Map, Maps, Overlay};
+use super::straight::Straight;
 use super::{Error, Settings, Shared, Table, draft, log};
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("engine");
@@ -98,22 +99,31 @@ impl Shared {
         Error::Disk { path: self.settings.tables_path(), reason: error.to_string() }
     }
 
-    /// Brings layers, the newest last, into the tables, which are true up to a place of the log then: all in one commit. Durable
+    /// Brings layers, the newest last, and then what goes straight, into the tables, which are true up to a place of the log then: all in one commit. Durable
     /// when it returns. Several smaller commits with pauses between them were no better for those who wait for the log.
-    pub(super) fn write(&self, layers: &[&Maps], applied: u64) -> Result<Reader, redb::Error> {
+    pub(super) fn write(&self, layers: &[&Maps], straight: &[Straight], applied: u64) -> Result<Reader, redb::Error> {
         let mut write = self.tables.begin_write()?;
         // The last commit decides how long opening after a kill takes, and each may be the last.
         write.set_quick_repair(true);
         for (place, name) in self.settings.tables.iter().enumerate() {
             let layers: Vec<&Map> = layers.iter().map(|maps| maps.table(Table(place as u8))).collect();
-            let changes: Vec<Change<'_>> = if let [one] = layers[..] {
-                one.iter().map(|(key, value)| (&**key, value.as_deref())).collect()
+            if let [one] = layers[..] {
+                write_table(&write, name, one.iter().map(|(key, value)| (&**key, value.as_deref())))?;
             } else {
                 let merged: BTreeMap<_, _> = layers.iter().flat_map(|map| map.iter()).collect();
-                merged.into_iter().map(|(key, value)| (&**key, value.as_deref())).collect()
-            };
-            if !changes.is_empty() {
-                write_table(&write, name, &changes)?;
+                write_table(&write, name, merged.into_iter().map(|(key, value)| (&**key, value.as_deref())))?;
+            }
+        }
+        for one in straight {
+            let name = |table: &Table| self.settings.tables[usize::from(table.0)];
+            match one {
+                Straight::Empty(table) => {
+                    write.delete_table(definition(name(table)))?;
+                    write.open_table(definition(name(table)))?;
+                }
+                Straight::Rows(table, run) => {
+                    write_table(&write, name(table), run.iter().map(|(key, value)| (key, Some(value))))?;
+                }
             }
         }
         write.open_table(META)?.insert(APPLIED, applied)?;
@@ -125,12 +135,19 @@ impl Shared {
 /// A key, and its value.
 type Change<'m> = (&'m [u8], Option<&'m [u8]>);
 
-/// Writes changes of one table in the order of their keys.
-fn write_table(write: &WriteTransaction, name: &str, changes: &[Change<'_>]) -> Result<(), redb::Error> {
+/// Writes changes of one table, which come in the order of their keys.
+fn write_table<'m>(
+    write: &WriteTransaction,
+    name: &str,
+    changes: impl Iterator<Item = Change<'m>>,
+) -> Result<(), redb::Error> {
+    let mut changes = changes.peekable();
+    if changes.peek().is_none() {
+        return Ok(());
+    }
     let mut table = write.open_table(definition(name))?;
     let last = table.last()?.map(|(key, _)| key.value().to_vec());
-    let known = changes.partition_point(|(key, _)| last.as_ref().is_some_and(|last| *key <= &last[..]));
-    for (key, value) in &changes[..known] {
+    while let Some((key, value)) = changes.next_if(|(key, _)| last.as_ref().is_some_and(|last| *key <= &last[..])) {
         match value {
             Some(value) => table.insert(key, value)?,
             None => table.remove(key)?,
@@ -138,7 +155,7 @@ fn write_table(write: &WriteTransaction, name: &str, changes: &[Change<'_>]) -> 
     }
     // Behind the end no place has to be looked for.
     let mut end = table.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
-    for (key, value) in &changes[known..] {
+    for (key, value) in changes {
         if let Some(value) = value {
             end.insert_before(key, value).map_err(unordered)?;
         }

@@ -44,7 +44,7 @@ pub fn flush(shared: &Shared) -> Result<(), Error> {
         overlay.frozen = Arc::new(active);
         (Arc::clone(&overlay.frozen), overlay.position, overlay.bytes)
     };
-    let written = shared.write(&[&frozen], position);
+    let written = shared.write(&[&frozen], &[], position);
     // Before the lock is let go: nobody may write over what is missing.
     let reader = Arc::new(written.map_err(|error| shared.stopped(&error))?);
     {

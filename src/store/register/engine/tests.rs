@@ -92,6 +92,7 @@ enum Step {
     Change(Vec<Change>, bool),
     Together(Vec<Vec<Change>>),
     Bulk(Vec<Change>, bool),
+    Straight(Vec<Change>, BTreeMap<Vec<u8>, Vec<u8>>, bool),
     Flush,
     Crash,
     Reopen,
@@ -102,11 +103,16 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
     prop::collection::vec((0..2_u8, (0..24_u8).prop_map(key_of), value), 0..10)
 }
 
+fn rows() -> impl Strategy<Value = BTreeMap<Vec<u8>, Vec<u8>>> {
+    prop::collection::btree_map((0..24_u8).prop_map(key_of), prop::collection::vec(any::<u8>(), 0..4), 0..10)
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (changes(), prop::bool::weighted(0.2)).prop_map(|(changes, fails)| Step::Change(changes, fails)),
         2 => prop::collection::vec(changes(), 2..5).prop_map(Step::Together),
         2 => (changes(), prop::bool::weighted(0.2)).prop_map(|(changes, fails)| Step::Bulk(changes, fails)),
+        2 => (changes(), rows(), any::<bool>()).prop_map(|(put, rows, empties)| Step::Straight(put, rows, empties)),
         2 => Just(Step::Flush),
         1 => Just(Step::Crash),
         1 => Just(Step::Reopen),
@@ -147,6 +153,24 @@ proptest! {
                 Step::Bulk(changes, _) => {
                     apply_model(&mut model, &changes);
                     wait(engine.bulk(move |draft| { apply(draft, &changes); Ok::<_, Error>(()) })).unwrap();
+                }
+                Step::Straight(changes, rows, empties) => {
+                    apply_model(&mut model, &changes);
+                    if empties {
+                        model.retain(|(table, _), _| *table != 1);
+                    }
+                    model.extend(rows.iter().map(|(key, value)| ((1, key.clone()), value.clone())));
+                    let decide = move |draft: &mut Draft<'_>| {
+                        apply(draft, &changes);
+                        let mut run = Run::default();
+                        for (key, value) in &rows {
+                            run.push(key, value);
+                        }
+                        let mut straight: Vec<_> = empties.then_some(Straight::Empty(Table(1))).into_iter().collect();
+                        straight.push(Straight::Rows(Table(1), run));
+                        Ok::<_, Error>(((), straight))
+                    };
+                    wait(engine.straight(decide)).unwrap();
                 }
                 Step::Flush => engine.flush().unwrap(),
                 Step::Crash => {

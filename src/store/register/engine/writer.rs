@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::draft::{After, Draft};
 use super::overlay::{self, Maps};
+use super::straight::Straight;
 use super::{Error, Rider, Shared, closed, flusher, lock, log};
 
 /// Tells who asked.
@@ -104,7 +105,7 @@ impl Writer<'_> {
         let mut draft = Draft::new(self.shared);
         self.ride(&mut draft);
         let answers: Vec<Answer> = works.into_iter().filter_map(|work| decided(work, &mut draft)).collect();
-        let (maps, after) = draft.into_parts();
+        let (maps, _, after) = draft.into_parts();
         let outcome = self.shared.writable().and_then(|()| if maps.is_empty() { Ok(()) } else { self.commit(maps) });
         finish(outcome, after, answers);
     }
@@ -166,12 +167,14 @@ impl Writer<'_> {
         let shared = self.shared;
         let mut draft = Draft::new(shared);
         let answer = decided(work, &mut draft);
-        let (maps, after) = draft.into_parts();
-        let outcome = shared.writable().and_then(|()| if maps.is_empty() { Ok(()) } else { self.commit_bulk(&maps) });
+        let (maps, straight, after) = draft.into_parts();
+        let is_nothing = maps.is_empty() && straight.is_empty();
+        let outcome =
+            shared.writable().and_then(|()| if is_nothing { Ok(()) } else { self.commit_bulk(&maps, &straight) });
         finish(outcome, after, answer.into_iter().collect());
     }
 
-    fn commit_bulk(&self, maps: &Maps) -> Result<(), Error> {
+    fn commit_bulk(&self, maps: &Maps, straight: &[Straight]) -> Result<(), Error> {
         let shared = self.shared;
         let _one = lock(&shared.flushing);
         shared.writable()?;
@@ -183,7 +186,7 @@ impl Writer<'_> {
             (Arc::clone(&overlay.frozen), overlay.position)
         };
         // The log's older values must not be replayed over these: the tables are true up to all of it.
-        let reader = shared.write(&[&active, maps], position).map_err(|error| shared.stopped(&error))?;
+        let reader = shared.write(&[&active, maps], straight, position).map_err(|error| shared.stopped(&error))?;
         {
             let mut overlay = overlay::write(&shared.overlay);
             overlay.frozen = super::draft::none(shared.settings.tables.len());

@@ -8,6 +8,7 @@ use estafette_actors::domain::mutation::{Change, Mutation};
 use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::register::{Access, Deed, Trouble};
+use estafette_actors::register::CHAIN;
 use jiff::civil::Date;
 
 use super::super::super::codec;
@@ -32,19 +33,52 @@ pub struct Ready {
     pub to: Vec<u32>,
 }
 
-/// Looks up who gets what.
+/// Looks up who gets what. `read` gives the rows of a NISS in a register, `next` the number that took the place of another.
+///
+/// Rows are where the replacements of a number lead to, or on the way there when that is nobody: an event goes to those who have
+/// rows there, under the number that they have; of a number that was restored they are told.
 pub fn ready(
     holders: &Holders,
     mut read: impl FnMut(u32, Niss) -> Result<Vec<Row>, Trouble>,
+    next: impl Fn(Niss) -> Result<Option<Niss>, Trouble>,
     mutations: &[(Niss, Date, Change)],
     recorded: Timestamp,
 ) -> Result<Vec<Ready>, Trouble> {
-    let one = |(niss, on, change): &(Niss, Date, Change)| {
-        let to = holders.of(&mut read, *niss, *on, change)?.into_iter().collect();
-        let mutation = Mutation { niss: *niss, on: *on, recorded, change: change.clone() };
-        Ok(Ready { value: codec::encode(&mutation).into(), to })
+    let mut one = |(given, on, change): &(Niss, Date, Change)| {
+        let (mut niss, mut to) = (*given, holders.of(&mut read, *given, *on, change)?);
+        match change {
+            Change::Event { .. } if to.is_empty() => {
+                for place in behind(*given, &next)? {
+                    to = holders.of(&mut read, place, *on, change)?;
+                    if !to.is_empty() {
+                        niss = place;
+                        break;
+                    }
+                }
+            }
+            Change::Restored { from } if from != given => {
+                for from in behind(*from, &next)? {
+                    to.extend(holders.of(&mut read, *given, *on, &Change::Restored { from })?);
+                }
+            }
+            _ => {}
+        }
+        let mutation = Mutation { niss, on: *on, recorded, change: change.clone() };
+        Ok(Ready { value: codec::encode(&mutation).into(), to: to.into_iter().collect() })
     };
-    mutations.iter().map(one).collect()
+    mutations.iter().map(&mut one).collect()
+}
+
+/// The numbers that took the place of one, one after the other.
+fn behind(niss: Niss, next: impl Fn(Niss) -> Result<Option<Niss>, Trouble>) -> Result<Vec<Niss>, Trouble> {
+    let mut numbers = vec![niss];
+    while numbers.len() <= CHAIN
+        && let Some(by) = next(numbers[numbers.len() - 1])?
+    {
+        numbers.push(by);
+    }
+    numbers.remove(0);
+    Ok(numbers)
 }
 
 /// Whether they are many for the log.

@@ -4,16 +4,19 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
+use estafette_actors::domain::birth::BirthDate;
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::day;
 use estafette_actors::domain::dossier::{DossierType, Rights};
+use estafette_actors::domain::identity::{Identity, Registered, Standing};
 use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::period::Period;
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::register::{Deed, Dossiers as _, Face, Mutations as _};
+use estafette_actors::ports::register::{Deed, Dossiers as _, Face, Mutations as _, Persons as _};
 use jiff::ToSpan;
 use proptest::prelude::*;
 
+use super::super::persons::{Hearers, Persons};
 use super::super::tests::{Hand, code, niss, wait};
 use super::*;
 
@@ -197,13 +200,20 @@ fn each_mutation_goes_to_those_who_have_the_person_and_to_nobody_else() {
 
 #[test]
 fn a_replacement_is_told_to_those_who_had_the_number_and_their_rows_move_with_it() {
-    let (_folder, world) = World::new();
+    let (folder, world) = World::new();
     world.define(0, "A", &[3]);
     world.define(1, "A", &[]);
     world.inscribe(0, 1, "A", Period::always());
     world.inscribe(1, 2, "A", Period::always());
-    let moved = wait(|| world.mutations.replace(access(8), (niss(1), niss(2)), day_of(0))).unwrap();
-    assert_eq!(moved, [institution(0)]);
+    let hearers = Hearers { teller: Some(world.mutations.teller()), follower: None };
+    let persons = Persons::open(&world.dossiers, Arc::clone(&world.clock) as _, folder.path(), hearers).unwrap();
+    let birth = BirthDate::parse("1985-07-30").unwrap();
+    let (surname, given_names) = ("Maes".into(), "Anna".into());
+    let identity = Identity { surname, given_names, birth, sex: None, language: None, deceased: None };
+    let person = |n, standing| Registered { niss: niss(n), standing, identity: identity.clone() };
+    wait(|| persons.put(access(8), vec![person(1, Standing::InUse), person(2, Standing::InUse)])).unwrap();
+    wait(|| persons.put(access(8), vec![person(1, Standing::ReplacedBy(niss(2)))])).unwrap();
+    assert!(!world.dossiers.holds(institution(0), niss(1), &[], day_of(0)).unwrap());
     assert!(world.dossiers.holds(institution(0), niss(2), &[], day_of(0)).unwrap());
     world.set(midnight(1));
     assert_eq!(world.produce(day_of(1)), 2);

@@ -1,15 +1,12 @@
 //! The index of names: kept in the same change as each person, and made again, in sorted runs, when its codes are of another version
-//! or very many persons came at once.
+//! or the making was cut short.
 //!
 //! Invariant: with [`Index::is_ready`] the entries are exactly those of [`Entries::of`] each person. While the index is made, changes
 //! go on, and every key that they touched is put right at the end. The version is written last: a making that was cut short begins
-//! again at the next start. Random keys cost many times what sorted ones do, so a making sorts beside the tables, in files without
-//! a name that a crash leaves none of.
+//! again at the next start.
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufWriter, Read as _, Seek as _, Write as _};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,18 +15,14 @@ use estafette_actors::domain::names::CODES_VERSION;
 use estafette_actors::ports::register::Trouble;
 
 use super::record::{self, Entries, Key};
-use crate::store::register::engine::{Draft, Engine, Value};
+use super::sorted::Spill;
+use crate::store::register::engine::{Draft, Engine, Straight, Value};
 use crate::store::register::{NEXT, PERSON_CODES, PERSONS, damaged};
 
 /// Key of [`NEXT`]: the version of the codes that the index is of.
 const VERSION: &[u8] = b"person_codes";
 /// Persons that are read in one go.
 const PAGE: usize = if cfg!(test) { 7 } else { 65_536 };
-/// Entries of one commit.
-const PIECE: usize = if cfg!(test) { 11 } else { 200_000 };
-/// Runs into which entries are sorted: by the highest bits of their codes.
-const RUNS: usize = 64;
-const RUN_SHIFT: u32 = 26;
 
 /// The index's part in memory. Clones are one.
 #[derive(Clone, Default)]
@@ -48,7 +41,7 @@ impl Index {
         if self.is_ready() {
             return Ok(());
         }
-        Err(Trouble::Conflict("the index of names is being made: search again in some minutes"))
+        Err(Trouble::Conflict("the index of names is being made: try again in a minute"))
     }
 
     /// As [`Self::ready`].
@@ -135,55 +128,26 @@ pub fn read(draft: &Draft<'_>, niss: estafette_actors::domain::niss::Niss) -> Re
     value.map(|value| record::unpack(niss, &value).ok_or_else(damaged)).transpose()
 }
 
-/// Makes the index from the persons. Takes minutes for millions, and a thread for itself.
+/// Makes the index from the persons. Takes a minute for millions, and a thread for itself.
 pub fn make(engine: &Engine, index: &Index, dir: &Path) -> Result<(), Trouble> {
     let here = tokio::runtime::Builder::new_current_thread().build();
     let here = here.map_err(|error| Trouble::Unreadable(error.to_string()))?;
-    loop {
-        let mut old = Vec::new();
-        engine.scan(PERSON_CODES, &[], None, |key, _| {
-            old.push(Box::<[u8]>::from(key));
-            if old.len() == PIECE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        if old.is_empty() {
-            break;
-        }
-        here.block_on(engine.bulk(move |draft| {
-            for key in &old {
-                draft.remove(PERSON_CODES, key);
-            }
-            Ok::<_, Trouble>(())
-        }))?;
-    }
-    let runs = spill(engine, dir)?;
-    for run in runs {
-        let sorted = Sorted::read(run).map_err(|error| failed(dir, &error))?;
-        let sorted = Arc::new(sorted);
-        let mut from = 0;
-        while from < sorted.places.len() {
-            let until = (from + PIECE).min(sorted.places.len());
-            let piece = Arc::clone(&sorted);
-            here.block_on(engine.bulk(move |draft| {
-                for (key, place) in &piece.places[from..until] {
-                    draft.put(PERSON_CODES, key, piece.value(*place));
-                }
-                Ok::<_, Trouble>(())
-            }))?;
-            from = until;
-        }
-    }
+    here.block_on(engine.straight(|_| Ok::<_, Trouble>(((), vec![Straight::Empty(PERSON_CODES)]))))?;
+    let spill = spill(engine, dir)?;
+    bring_in(engine, index, spill)
+}
+
+/// Brings the entries of persons who came into the index, which is whole then.
+pub fn bring_in(engine: &Engine, index: &Index, spill: Spill) -> Result<(), Trouble> {
+    spill.bring_in(engine)?;
+    let here = tokio::runtime::Builder::new_current_thread().build();
+    let here = here.map_err(|error| Trouble::Unreadable(error.to_string()))?;
     here.block_on(engine.change(finish(index)))
 }
 
-fn failed(dir: &Path, error: &std::io::Error) -> Trouble {
-    Trouble::ReadOnly(format!("the index of names can't be sorted in {}: {error}", PathBuf::from(dir).display()))
-}
-
-/// Writes the entries of all persons into runs: an entry is its key, the length of its value (1), and the value.
-fn spill(engine: &Engine, dir: &Path) -> Result<Vec<File>, Trouble> {
-    let new = |_| Ok(BufWriter::with_capacity(1 << 16, tempfile::tempfile_in(dir)?));
-    let runs: Result<Vec<_>, std::io::Error> = (0..RUNS).map(new).collect();
-    let mut runs = runs.map_err(|error| failed(dir, &error))?;
+/// The entries of all persons.
+fn spill(engine: &Engine, dir: &Path) -> Result<Spill, Trouble> {
+    let mut spill = Spill::new(dir)?;
     let mut after: Option<[u8; 8]> = None;
     loop {
         let from = after.map_or(0, |key| u64::from_be_bytes(key) + 1).to_be_bytes();
@@ -192,55 +156,14 @@ fn spill(engine: &Engine, dir: &Path) -> Result<Vec<File>, Trouble> {
             let person = record::niss_of(key).and_then(|niss| record::unpack(niss, value)).ok_or_else(damaged);
             outcome = person.and_then(|person| {
                 after = Some(record::key(person.niss));
-                write(&mut runs, &Entries::of(&person)).map_err(|error| failed(dir, &error))
+                spill.take(&person)
             });
             taken += 1;
             if outcome.is_err() || taken == PAGE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         outcome?;
         if taken < PAGE {
-            break;
+            return Ok(spill);
         }
-    }
-    let files = runs.into_iter().map(|run| run.into_inner().map_err(std::io::IntoInnerError::into_error));
-    files.collect::<Result<_, _>>().map_err(|error| failed(dir, &error))
-}
-
-fn write(runs: &mut [BufWriter<File>], entries: &Entries) -> std::io::Result<()> {
-    for key in &entries.keys {
-        let code = u32::from_be_bytes([key[0], key[1], key[2], key[3]]);
-        let run = &mut runs[(code >> RUN_SHIFT) as usize];
-        run.write_all(key)?;
-        // Two folded names are shorter.
-        run.write_all(&[entries.value.len() as u8])?;
-        run.write_all(&entries.value)?;
-    }
-    Ok(())
-}
-
-/// A run, sorted.
-struct Sorted {
-    bytes: Vec<u8>,
-    /// The keys, and where their values' lengths stand.
-    places: Vec<(Key, u32)>,
-}
-
-impl Sorted {
-    fn read(mut run: File) -> std::io::Result<Self> {
-        let mut bytes = Vec::new();
-        run.rewind()?;
-        run.read_to_end(&mut bytes)?;
-        let (mut places, mut at) = (Vec::new(), 0);
-        while let Some(key) = bytes.get(at..).and_then(|rest| rest.first_chunk::<11>()) {
-            places.push((*key, (at + key.len()) as u32));
-            at += key.len() + 1 + usize::from(bytes[at + key.len()]);
-        }
-        places.sort_unstable();
-        Ok(Self { bytes, places })
-    }
-
-    fn value(&self, place: u32) -> &[u8] {
-        let place = place as usize;
-        &self.bytes[place + 1..=place + usize::from(self.bytes[place])]
     }
 }

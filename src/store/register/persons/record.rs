@@ -14,6 +14,7 @@ use estafette_actors::domain::language::Language;
 use estafette_actors::domain::names::{self, Name};
 use estafette_actors::domain::niss::{Niss, Sex};
 
+use super::memo::Findable;
 use crate::store::register::{array, rows};
 
 const FORM: u8 = 1;
@@ -49,6 +50,13 @@ const fn sex_of(bits: u8) -> Option<Option<Sex>> {
 
 /// The bytes of a person.
 pub fn pack(person: &Registered) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(20 + person.identity.surname.len() + person.identity.given_names.len());
+    pack_to(person, &mut bytes);
+    bytes
+}
+
+/// Puts them behind others.
+pub fn pack_to(person: &Registered, bytes: &mut Vec<u8>) {
     let Registered { standing, identity, .. } = person;
     let language = identity.language.and_then(|known| Language::ALL.iter().position(|one| *one == known));
     let mut flags = sex_bits(identity.sex) | (language.map_or(0, |place| place as u8 + 1) << 2);
@@ -58,7 +66,6 @@ pub fn pack(person: &Registered) -> Vec<u8> {
         Standing::Cancelled => CANCELLED,
     };
     flags |= if identity.deceased.is_some() { DECEASED } else { 0 };
-    let mut bytes = Vec::with_capacity(20 + identity.surname.len() + identity.given_names.len());
     bytes.extend([FORM, flags]);
     bytes.extend(identity.birth.to_u32().to_be_bytes());
     if let Standing::ReplacedBy(by) = standing {
@@ -70,7 +77,6 @@ pub fn pack(person: &Registered) -> Vec<u8> {
     bytes.extend((identity.surname.len() as u16).to_be_bytes());
     bytes.extend(identity.surname.as_bytes());
     bytes.extend(identity.given_names.as_bytes());
-    bytes
 }
 
 /// The person of bytes; none when they are of another form or damaged.
@@ -142,12 +148,9 @@ pub struct Entries {
 impl Entries {
     /// Of a person.
     pub fn of(person: &Registered) -> Self {
-        if person.standing != Standing::InUse {
-            return Self::default();
-        }
-        let folded = folded(&person.identity);
+        let Some(Findable { folded, codes }) = Findable::new(person) else { return Self::default() };
         let year = folded.year();
-        let mut keys: Vec<Key> = folded.codes().iter().map(|code| entry_key(code, year, person.niss)).collect();
+        let mut keys: Vec<Key> = codes.iter().map(|code| entry_key(code, year, person.niss)).collect();
         keys.sort_unstable();
         Self { keys, value: entry_value(&folded) }
     }

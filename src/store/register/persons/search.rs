@@ -1,14 +1,14 @@
 //! Those who may be meant: the ranges of the index that a question names, each candidate scored once.
 //!
-//! Invariant: a question looks at [`CANDIDATES`] entries at most, the cheap ranges first; what the bound cut off is told to who asks
-//! when nobody was found. A candidate costs no look-up: its entry has all that it is scored by.
+//! Invariant: a question looks at [`CANDIDATES`] entries at most, the cheap ranges first; that the bound cut any off is always told to
+//! who asks. A candidate costs no look-up: its entry has all that it is scored by.
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use estafette_actors::domain::identity::{Claim, Standing};
 use estafette_actors::domain::names::{self, CERTAIN, Name, Query, THRESHOLD};
 use estafette_actors::domain::niss::Niss;
-use estafette_actors::ports::register::{Hit, Search, Trouble};
+use estafette_actors::ports::register::{Found, Hit, Search, Trouble};
 
 use super::record;
 use crate::store::register::engine::Engine;
@@ -20,19 +20,14 @@ pub const CANDIDATES: usize = if cfg!(test) { 500 } else { 30_000 };
 pub const MOST: usize = 100;
 
 /// Asks the index.
-pub fn search(engine: &Engine, asked: &Search) -> Result<Vec<Hit>, Trouble> {
+pub fn search(engine: &Engine, asked: &Search) -> Result<Found, Trouble> {
     let query = Query::new(person(&asked.claim)?, u16::from(asked.years));
-    let mut found =
-        Found { query: &query, seen: HashSet::default(), best: Vec::new(), left: CANDIDATES, is_damaged: false };
-    found.read(engine, query.first_scans())?;
-    if found.best.iter().all(|(score, _)| *score < CERTAIN) {
-        found.read(engine, query.further_scans())?;
+    let mut looking = Looking::new(&query);
+    looking.read(engine, query.first_scans())?;
+    if looking.best.iter().all(|(score, _)| *score < CERTAIN) {
+        looking.read(engine, query.further_scans())?;
     }
-    let Found { mut best, left, .. } = found;
-    if best.is_empty() && left == 0 {
-        let what = "too many persons sound like that to look at each: give the birth date, or the given name too";
-        return Err(Trouble::Refused(what.to_owned()));
-    }
+    let Looking { mut best, is_cut, .. } = looking;
     // The best first, and those of one score by their number.
     best.sort_unstable_by_key(|(score, niss)| (std::cmp::Reverse(*score), *niss));
     let mut hits = Vec::new();
@@ -49,7 +44,7 @@ pub fn search(engine: &Engine, asked: &Search) -> Result<Vec<Hit>, Trouble> {
             }
         }
     }
-    Ok(hits)
+    Ok(Found { hits, is_incomplete: is_cut })
 }
 
 fn person(claim: &Claim) -> Result<names::Person, Trouble> {
@@ -66,18 +61,24 @@ fn person(claim: &Claim) -> Result<names::Person, Trouble> {
     })
 }
 
-struct Found<'q> {
+struct Looking<'q> {
     query: &'q Query,
     seen: HashSet<Niss, foldhash::fast::RandomState>,
     best: Vec<(u8, Niss)>,
     left: usize,
+    /// Whether there was more than was left.
+    is_cut: bool,
     is_damaged: bool,
 }
 
-impl Found<'_> {
+impl<'q> Looking<'q> {
+    fn new(query: &'q Query) -> Self {
+        Self { query, seen: HashSet::default(), best: Vec::new(), left: CANDIDATES, is_cut: false, is_damaged: false }
+    }
+
     fn read(&mut self, engine: &Engine, scans: Vec<names::Scan>) -> Result<(), Trouble> {
         for scan in scans {
-            if self.left == 0 {
+            if self.is_cut {
                 break;
             }
             let from = record::entry_prefix(scan.code, *scan.years.start());
@@ -92,6 +93,7 @@ impl Found<'_> {
 
     fn take(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
         if self.left == 0 {
+            self.is_cut = true;
             return ControlFlow::Break(());
         }
         self.left -= 1;
