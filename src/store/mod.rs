@@ -7,6 +7,7 @@ pub mod atomic;
 pub mod backup;
 #[doc(hidden)] // public for the bench of it
 pub mod codec;
+pub mod engine;
 pub mod folder;
 pub mod index;
 pub mod keys;
