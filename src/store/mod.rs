@@ -11,6 +11,7 @@ pub mod engine;
 pub mod folder;
 pub mod index;
 pub mod keys;
+pub mod mailbox;
 pub mod persons;
 pub mod register;
 pub mod suppressions;
