@@ -15,4 +15,5 @@ pub mod mutations;
 pub mod source;
 pub mod store;
 pub mod telemetry;
+pub mod web;
 pub mod xml;

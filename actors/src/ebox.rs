@@ -15,6 +15,10 @@ use crate::ports::mailbox::{
     Access, Actor, Contents, Deed, Incoming, Linked, Mailboxes, Page, Providers, Publication, Rights, Summary, Trouble,
 };
 
+mod holder;
+
+pub use holder::Reply;
+
 /// Why something is not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -114,6 +118,7 @@ impl EBox {
         let now = self.clock.now();
         document.id = DocumentId::new(now, rand::random());
         (document.sender, document.published_at) = (sender, now);
+        document.author = None;
         if !expires {
             document.expires_at = message_type.validity.ends(now);
         }
@@ -157,7 +162,7 @@ impl EBox {
         document: DocumentId,
         recipients: Vec<MailboxId>,
     ) -> Result<Linked, Refusal> {
-        let known = self.mailboxes.document(document).await?.filter(|known| known.sender == sender);
+        let known = self.mailboxes.document(document).await?.filter(|known| known.sender == sender && known.author.is_none());
         let known = known.ok_or(Trouble::NotFound)?;
         let reference = self.mailboxes.reference();
         // A type that is defined no more is for whom its documents are.

@@ -9,6 +9,7 @@ mod desk;
 mod ebox;
 mod govapp;
 mod identity;
+mod openid;
 mod parts;
 mod receipt;
 mod ringring;
@@ -31,6 +32,7 @@ use tokio::sync::oneshot;
 
 use callbacks::{Callbacks, GovAppTarget};
 use desk::{Desk, Hangup, Refusal};
+pub use openid::{OpenIdSettings, SampleEnterprise, SamplePerson};
 pub use settings::{
     Alphabet, CallbackSettings, EboxSettings, GovAppSettings, MessageIds, Settings, SmsSettings, SmscSettings,
 };
@@ -53,6 +55,7 @@ pub(crate) struct World {
     sealed: sealed::Kept,
     sms_targets: ringring::Targets,
     tokens: ebox::token::Tokens,
+    openid: openid::Desk,
 }
 
 impl World {
@@ -71,6 +74,7 @@ impl World {
             sealed: sealed::Kept::default(),
             sms_targets: ringring::Targets::default(),
             tokens: ebox::token::Tokens::new()?,
+            openid: openid::Desk::new()?,
             settings,
         })
     }
@@ -287,6 +291,7 @@ fn routes(app: &mut web::ServiceConfig, world: Data<World>) {
         .route("/ebox/messageRegistry/v2/publishMessage", web::post().to(ebox::publish))
         .route("/ebox/messageRegistry/v2/searchMessageStatus", web::post().to(ebox::status))
         .route("/ebox/federation/v1/eboxPreferences/search", web::post().to(ebox::preferences))
+        .configure(openid::routes)
         .route("/ledger", web::delete().to(control::clear))
         .route("/ledger/{channel}", web::get().to(control::page))
         .route("/ledger/{channel}/count", web::get().to(control::count))

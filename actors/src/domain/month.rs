@@ -14,7 +14,7 @@ use super::time::Timestamp;
 pub const ZONE: &str = "Europe/Brussels";
 
 /// Central European Time, with summer time from the last Sunday of March to that of October (directive 2000/84/EC).
-pub(super) static BRUSSELS: LazyLock<TimeZone> = LazyLock::new(|| {
+pub static BRUSSELS: LazyLock<TimeZone> = LazyLock::new(|| {
     TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("invariant: a constant rule that the tests read")
 });
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::openid::OpenIdSettings;
 use crate::Faults;
 
 /// All settings; each has a default.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub smsc: SmscSettings,
     /// The e-Box provider.
     pub ebox: EboxSettings,
+    /// The provider of the sign-in.
+    pub openid: OpenIdSettings,
 }
 
 /// How receipts are sent.
@@ -195,6 +198,7 @@ impl Default for Settings {
             sms: SmsSettings::default(),
             smsc: SmscSettings::default(),
             ebox: EboxSettings::default(),
+            openid: OpenIdSettings::default(),
         }
     }
 }

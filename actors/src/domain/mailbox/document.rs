@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::MailboxId;
 use super::media::MediaType;
 use super::reference::RefId;
 use crate::domain::id::MessageId;
@@ -199,13 +200,24 @@ pub struct Attention {
     pub name: Option<Box<str>>,
 }
 
+/// The holder of a mailbox who wrote a reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// Of which mailbox.
+    pub mailbox: MailboxId,
+    /// A name for people, as the sign-in gave it.
+    pub name: Option<Box<str>>,
+}
+
 /// A document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// Its name.
     pub id: DocumentId,
-    /// The organisation that sends it.
+    /// The organisation that sends it; of a holder's reply the one that it goes to, of whose kind it stays.
     pub sender: Institution,
+    /// The holder who wrote it, where it is a reply to an organisation; none for what an organisation sends.
+    pub author: Option<Author>,
     /// By which application.
     pub application: Option<RefId>,
     /// Of which type.
@@ -377,6 +389,7 @@ mod tests {
         Document {
             id: DocumentId::new(published_at, 7),
             sender: Institution(Cbe::parse("0403019261").unwrap()),
+            author: None,
             application: None,
             message_type: RefId::parse("letter").unwrap(),
             subject: Translated::of(Language::Fr, "Votre pension".into()),
