@@ -19,12 +19,13 @@ pub struct Draft<'e> {
     own: Maps,
     after: Vec<After>,
     own_after: Vec<After>,
+    own_kept: Vec<After>,
 }
 
 impl<'e> Draft<'e> {
     pub(super) fn new(shared: &'e Shared) -> Self {
         let maps = || Maps::new(shared.settings.tables.len());
-        Self { shared, group: maps(), own: maps(), after: Vec::new(), own_after: Vec::new() }
+        Self { shared, group: maps(), own: maps(), after: Vec::new(), own_after: Vec::new(), own_kept: Vec::new() }
     }
 
     /// A value, with all that was put before.
@@ -62,7 +63,15 @@ impl<'e> Draft<'e> {
         self.own_after.push(Box::new(call));
     }
 
+    /// Calls something when this closure ends well: before the riders of the same commit ride, and before it is durable.
+    pub fn when_kept(&mut self, call: impl FnOnce() + Send + 'static) {
+        self.own_kept.push(Box::new(call));
+    }
+
     pub(super) fn keep(&mut self) {
+        for call in self.own_kept.drain(..) {
+            call();
+        }
         self.group.take_in(&mut self.own);
         self.after.append(&mut self.own_after);
     }
@@ -72,6 +81,7 @@ impl<'e> Draft<'e> {
             self.own = Maps::new(self.shared.settings.tables.len());
         }
         self.own_after.clear();
+        self.own_kept.clear();
     }
 
     pub(super) fn into_parts(self) -> (Maps, Vec<After>) {

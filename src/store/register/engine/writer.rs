@@ -102,8 +102,8 @@ impl Writer<'_> {
     fn group(&mut self, works: Vec<Decide>) {
         self.catch_up();
         let mut draft = Draft::new(self.shared);
-        self.ride(&mut draft);
         let answers: Vec<Answer> = works.into_iter().filter_map(|work| decided(work, &mut draft)).collect();
+        self.ride(&mut draft);
         let (maps, after) = draft.into_parts();
         let outcome = self.shared.writable().and_then(|()| if maps.is_empty() { Ok(()) } else { self.commit(maps) });
         finish(outcome, after, answers);
@@ -166,6 +166,7 @@ impl Writer<'_> {
         let shared = self.shared;
         let mut draft = Draft::new(shared);
         let answer = decided(work, &mut draft);
+        self.ride(&mut draft);
         let (maps, after) = draft.into_parts();
         let outcome = shared.writable().and_then(|()| if maps.is_empty() { Ok(()) } else { self.commit_bulk(&maps) });
         finish(outcome, after, answer.into_iter().collect());
