@@ -58,6 +58,9 @@ pub struct Arguments {
     /// No persons: rows come without a look at the authentic source, which is then left empty. Nothing can be inscribed.
     #[arg(long, conflicts_with = "first")]
     trust: bool,
+    /// Keys of the broker's configuration, such as "register.cache_mib = 256".
+    #[arg(long, value_name = "TOML", default_value = "")]
+    config: String,
     /// This part only; a register that is not filled is filled first.
     #[arg(long, value_enum)]
     only: Option<Part>,
@@ -98,7 +101,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut settings = Settings::default();
     settings.address.set_port(0);
     let simulators = Simulators::start(settings.clone()).await?;
-    let plan = Plan { operators: true, folder: arguments.folder.clone(), ..Plan::default() };
+    let config = toml::from_str(&arguments.config).context("--config: give keys as in TOML")?;
+    let plan = Plan { operators: true, folder: arguments.folder.clone(), config, ..Plan::default() };
     let mut own = Own::prepare(&arguments.program, &simulators, &settings, &plan)?;
     own.start()?;
     own.ready().await?;
