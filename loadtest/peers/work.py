@@ -51,7 +51,7 @@ checkpoint;
 """
     # Days up to the year 270,000: so no row is there already.
     inscribe = (f"\\set person random(0, {persons - 1})\n\\set day random(0, 100000000)\n"
-                f"insert into dossier values ({NISS} + :person * 7001, 2, date '2000-01-01' + :day, null);\n")
+                f"insert into dossier values ({NISS} + :person::bigint * 7001, 2, date '2000-01-01' + :day::int, null);\n")
     for name, text in [("dossiers.sql", dossiers), ("inscribe.sql", inscribe), ("body.json", body), ("tables.sql", tables), ("single.sql", single), ("thousand.sql", thousand)]:
         (given.folder / name).write_text(text)
     with open(given.folder / "rows.csv", "w") as out:
