@@ -325,6 +325,9 @@ impl Register {
 
     /// The number that counts for a number: itself, where the source doesn't know it or has cancelled it.
     async fn current(&self, given: Niss) -> Result<(Niss, Vec<Remark>), Refusal> {
+        if self.persons.replaced(given).await?.is_none() {
+            return Ok((given, vec![]));
+        }
         match self.follow(given).await {
             Ok((person, remarks)) => Ok((person.niss, remarks)),
             Err(Refusal::UnknownNiss | Refusal::CancelledNiss) => Ok((given, vec![])),

@@ -63,6 +63,15 @@ ROWS = {
         ("estafette, one call to many, handed over", f"{ESTAFETTE}, one call to many, to the last hand-over", SYNCED, None, None),
         ("raw, one call to many", "bare loop on the same GovApp, 250 receivers a call", "", "estafette, one call to many", None),
     ]),
+    "register-consult": ("consultations of one NISS in the register over HTTP, 64 connections, each with its line in the audit trail", None, [
+        ("estafette", ESTAFETTE, "the trail, within 100 ms", None, None),
+        ("raw", "bare path: actix-web, the same answer to all", "", "estafette", 0.7),
+    ]),
+    "register-inscribe": ("single inscriptions in the register over HTTP, 64 connections, NISSs in random order", None, [
+        ("estafette", f"{ESTAFETTE}, the person looked up, with count and audit trail", SYNCED, None, None),
+        ("raw", "bare path: actix-web, one redb insert each, group commit", SYNCED, "estafette", None),
+        ("postgresql", "PostgreSQL, single-row inserts into a table of as many rows, 32 clients", SYNCED, "estafette", 1),
+    ]),
 }
 KINDS = {"raw": RAW, "estafette": OWN}
 

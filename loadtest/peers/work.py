@@ -3,6 +3,7 @@ import argparse
 import json
 import pathlib
 
+NISS = 10_000_000_000
 NAMES = ["Marie", "Luc", "Fatima", "Jan", "Sofie", "Ahmed", "Nathalie", "Pieter"]
 
 
@@ -16,6 +17,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=pathlib.Path)
     arguments.add_argument("--rows", type=int, required=True)
+    arguments.add_argument("--register-persons", type=int, required=True)
+    arguments.add_argument("--register-rows", type=int, required=True)
     given = arguments.parse_args()
     given.folder.mkdir(mode=0o755)
     body = json.dumps({
@@ -36,7 +39,20 @@ create table recipient (id bigserial primary key, key text, mobile text, languag
     single = f"\\set mobile random(32470000000, 32499999999)\ninsert into message (mobile, body) values (:mobile, '{body}');\n"
     thousand = ",\n".join("('%s', '%s', '%s', '%s', '%s')" % row(number) for number in range(1000))
     thousand = f"insert into recipient (key, mobile, language, name, day) values\n{thousand};\n"
-    for name, text in [("body.json", body), ("tables.sql", tables), ("single.sql", single), ("thousand.sql", thousand)]:
+    # A register: persons have rows of two types, and get some of a third. It is filled when it is empty.
+    persons, rows = given.register_persons, given.register_rows
+    dossiers = f"""
+set client_min_messages = warning;
+create table if not exists dossier (niss bigint, type smallint, begin date, "end" date, primary key (niss, type, begin));
+insert into dossier select {NISS} + n * {persons} / {rows} * 7001, n % 2, date '1990-01-01' + (n % 7000)::int, null
+    from generate_series(0, {rows - 1}::bigint) n where not exists (select from dossier);
+vacuum analyze dossier;
+checkpoint;
+"""
+    # Days up to the year 270,000: so no row is there already.
+    inscribe = (f"\\set person random(0, {persons - 1})\n\\set day random(0, 100000000)\n"
+                f"insert into dossier values ({NISS} + :person::bigint * 7001, 2, date '2000-01-01' + :day::int, null);\n")
+    for name, text in [("dossiers.sql", dossiers), ("inscribe.sql", inscribe), ("body.json", body), ("tables.sql", tables), ("single.sql", single), ("thousand.sql", thousand)]:
         (given.folder / name).write_text(text)
     with open(given.folder / "rows.csv", "w") as out:
         out.write("key,mobile,language,name,day\n")

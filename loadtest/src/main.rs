@@ -43,6 +43,8 @@ enum Command {
     History(load::history::Arguments),
     /// Measures callbacks while messages travel, over a kill too, beside a bare loop that calls the same endpoint.
     Callbacks(load::callbacks::Arguments),
+    /// Measures the register over HTTP: its filling, consultations beside a bare answer, single inscriptions, a restart.
+    Register(load::register::Arguments),
     /// Measures a broadcast: its upload beside parsing alone, or all the way to a channel beside a bare loop.
     Broadcast(load::peers::broadcast::Arguments),
     /// Measures single submissions through to SMPP, by this broker or by Kannel.
@@ -68,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         Command::Restart(arguments) => runtime.block_on(load::restart::run(arguments)),
         Command::History(arguments) => runtime.block_on(load::history::run(arguments)),
         Command::Callbacks(arguments) => runtime.block_on(load::callbacks::run(arguments)),
+        Command::Register(arguments) => runtime.block_on(load::register::run(arguments)),
         Command::Broadcast(arguments) => runtime.block_on(load::peers::broadcast::run(arguments)),
         Command::Through(arguments) => runtime.block_on(load::peers::through::run(arguments)),
         Command::Nats(arguments) => runtime.block_on(load::peers::nats::run(arguments)),

@@ -8,6 +8,8 @@ use jiff::{ToSpan, civil::Date};
 
 const FIRST_BIRTH: Date = jiff::civil::date(1930, 1, 1);
 const DAYS: u64 = 28_489; // to 2007-12-31, so that all are adults
+const THIS_CENTURY: Date = jiff::civil::date(2000, 1, 1);
+const FROM_2000: u64 = 2_922; // of these
 const SEQUENCES: u64 = 998; // 001 to 998, as the register gives them out
 /// Without a factor in common with `DAYS`, so that neighbours are spread over the years; and its inverse modulo `DAYS`.
 const STEP: u64 = 7_919;
@@ -35,6 +37,18 @@ pub fn index(niss: &str) -> Option<u64> {
     let days = u64::try_from(FIRST_BIRTH.until(birth).ok()?.get_days()).ok().filter(|days| *days < DAYS)?;
     let index = sequence.checked_sub(1)? * DAYS + days * BACK % DAYS;
     (index < DISTINCT && check == check_digits(nine, century == 2000)).then_some(index)
+}
+
+/// The valid NISS at `place` of `of` (at most [`DISTINCT`]) in the order of their digits, spread evenly over all birth dates, and the date. Of
+/// one `of` they differ.
+pub fn in_order(place: u64, of: u64) -> (String, Date) {
+    let spread = u128::from(place) * u128::from(DISTINCT) / u128::from(of.max(1));
+    let spread = spread.min(u128::from(DISTINCT - 1)) as u64;
+    let day = spread / SEQUENCES;
+    // By their digits 00 to 07 come before 30 to 99.
+    let birth = day.checked_sub(FROM_2000).map_or((THIS_CENTURY, day), |after| (FIRST_BIRTH, after));
+    let birth = birth.0.checked_add((birth.1 as i64).days()).expect("invariant: no more days than births have");
+    (with_check(birth, (spread % SEQUENCES + 1) as u16), birth)
 }
 
 /// The NISS of a birth date and a sequence (at most 999).
@@ -105,6 +119,23 @@ mod tests {
         for other in ["", "+32470000000", "8507300332", "85073003329", "00010100197", "20010199999"] {
             assert_eq!(index(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn numbers_in_order_rise_by_their_digits_and_are_valid() {
+        for of in [1, 7, 20_000, DISTINCT] {
+            let places = (0..of.min(20_000))
+                .chain(of.saturating_sub(20_000)..of)
+                .chain([of / 9, of / 9 + 1].into_iter().filter(|at| *at < of));
+            let mut places: Vec<u64> = places.collect();
+            places.sort_unstable();
+            places.dedup();
+            let numbers: Vec<String> = places.iter().map(|place| in_order(*place, of).0).collect();
+            assert!(numbers.windows(2).all(|two| two[0] < two[1]), "{of}");
+            assert!(numbers.iter().all(|number| is_valid(number) && index(number).is_some()), "{of}");
+        }
+        assert_eq!(in_order(0, DISTINCT).1, THIS_CENTURY);
+        assert_eq!(in_order(DISTINCT - 1, DISTINCT).1, jiff::civil::date(1999, 12, 31));
     }
 
     #[test]

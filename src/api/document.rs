@@ -28,6 +28,7 @@ use crate::events::schemas as event_schemas;
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(messages::submit)
+        .configure(register::busiest)
         .service(messages::look)
         .service(messages::cancel)
         .service(listing::list)

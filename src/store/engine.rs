@@ -43,7 +43,7 @@ pub struct Table(pub u8);
 /// A value; cheap to clone.
 pub type Value = Arc<[u8]>;
 
-/// Runs on the writer thread before the changes of each commit, and after [`Engine::ride_within`]: what it puts rides along. It
+/// Runs on the writer thread behind the changes of each commit, and after [`Engine::ride_within`]: what it puts rides along. It
 /// says within which time it wants to ride again, unless there is a commit before.
 pub type Rider = Box<dyn FnMut(&mut Draft<'_>) -> Result<Option<Duration>, Error> + Send>;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::birth::BirthDate;
 use crate::domain::dossier::{Code, DossierType};
-use crate::domain::identity::{Claim, Identity, Registered};
+use crate::domain::identity::{Claim, Identity, Registered, Standing};
 use crate::domain::mutation::{Change, Mutation, Subscription, Voucher};
 use crate::domain::niss::{Niss, Sex};
 use crate::domain::period::{Inscribed, Period, Removed};
@@ -339,6 +339,18 @@ pub struct Filled {
 pub trait Persons: Send + Sync {
     /// What is known of a number, as it is: a replaced one is not followed.
     fn find(&self, niss: Niss) -> BoxFuture<'static, Result<Option<Registered>, Trouble>>;
+
+    /// The number that took the place of a number, if one did. A source that keeps that apart need not read the person.
+    fn replaced(&self, niss: Niss) -> BoxFuture<'static, Result<Option<Niss>, Trouble>> {
+        let found = self.find(niss);
+        async move {
+            Ok(match found.await?.map(|person| person.standing) {
+                Some(Standing::ReplacedBy(by)) => Some(by),
+                _ => None,
+            })
+        }
+        .boxed()
+    }
 
     /// Those who may be meant.
     fn search(&self, search: Search) -> BoxFuture<'static, Result<Found, Trouble>>;

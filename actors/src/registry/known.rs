@@ -1,4 +1,4 @@
-//! What is known of recipients, packed: a place is 24 bytes under the NISS, key included, and 16 under the mobile number.
+//! What is known of recipients, packed: a place is 16 bytes under the NISS and under the mobile number, key included.
 //!
 //! Invariant: a person is kept once, under the NISS, without one under the CBE number, without either under the mobile number; the
 //! other numbers lead there. A number that leads to somebody who has another by now leads to nobody. One writer: readers may meet a
@@ -6,6 +6,7 @@
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
+use self::citizens::{Citizen, Citizens};
 use super::Person;
 use crate::domain::cbe::Cbe;
 use crate::domain::language::Language;
@@ -13,6 +14,8 @@ use crate::domain::mobile::Mobile;
 use crate::domain::niss::Niss;
 use crate::domain::submission::Recipient;
 use crate::register::CHAIN;
+
+mod citizens;
 
 type Map<K, V> = DashMap<K, V, RandomState>;
 
@@ -33,13 +36,6 @@ const BY_NISS: u64 = 1;
 /// The CBE number under which it is kept.
 const BY_CBE: u64 = 2;
 
-#[derive(Clone, Copy)]
-struct Citizen {
-    word: u64,
-    /// 0 is none.
-    cbe: u32,
-}
-
 impl Citizen {
     fn person(self, niss: Niss) -> Person {
         let mut person = unpack(self.word);
@@ -52,7 +48,7 @@ impl Citizen {
 /// See the head of this file.
 #[derive(Default)]
 pub struct Known {
-    by_niss: Map<u64, Citizen>,
+    by_niss: Citizens,
     by_mobile: Map<u64, u64>,
     by_cbe: Map<u32, u64>,
     /// A NISS that was replaced, and the one in its place.
@@ -81,11 +77,11 @@ impl Known {
 
     /// After the map of replacements, here and in [`Self::learn`]: whoever comes second sees what the first did.
     fn mark(&self, niss: Niss) {
-        if let Some(mut kept) = self.by_niss.get_mut(&niss.as_u64())
-            && self.replaced.contains_key(&niss.as_u64())
-        {
-            kept.word |= REPLACED;
-        }
+        self.by_niss.change(niss.as_u64(), |kept| {
+            if self.replaced.contains_key(&niss.as_u64()) {
+                kept.word |= REPLACED;
+            }
+        });
     }
 
     /// The NISS that counts for a NISS.
@@ -109,7 +105,7 @@ impl Known {
     }
 
     fn citizen(&self, niss: Niss) -> Option<Person> {
-        let kept = |niss: Niss| self.by_niss.get(&niss.as_u64()).map(|kept| *kept);
+        let kept = |niss: Niss| self.by_niss.get(niss.as_u64());
         let given = kept(niss);
         if let Some(citizen) = given.filter(|given| given.word & REPLACED == 0) {
             return Some(citizen.person(niss));
@@ -125,7 +121,7 @@ impl Known {
         let person = match word >> KIND {
             BY_NISS => {
                 let niss = Niss::from_trusted_u64(word & REST);
-                let citizen = *self.by_niss.get(&niss.as_u64())?;
+                let citizen = self.by_niss.get(niss.as_u64())?;
                 citizen.person(if citizen.word & REPLACED == 0 { niss } else { self.current(niss) })
             }
             BY_CBE => self.enterprise(Cbe::from_trusted_u32((word & REST) as u32))?,
@@ -173,7 +169,7 @@ impl Known {
     fn forget_former(&self, now: &Recipient) {
         let (leads, former, former_cbe) = match (now.niss, now.cbe) {
             (Some(niss), _) => {
-                let Some(Citizen { word, cbe }) = self.by_niss.get(&niss.as_u64()).map(|kept| *kept) else { return };
+                let Some(Citizen { word, cbe }) = self.by_niss.get(niss.as_u64()) else { return };
                 (BY_NISS << KIND | niss.as_u64(), word, cbe)
             }
             (None, Some(cbe)) => {

@@ -47,7 +47,8 @@ impl Bare {
         let writer =
             std::thread::Builder::new().name("bare-writer".into()).spawn(move || write(&database, &taken, trigger))?;
         let routes = move |app: &mut ServiceConfig| {
-            app.app_data(web::Data::new(rows.clone())).route("/v1/messages", web::post().to(accept));
+            let app = app.app_data(web::Data::new(rows.clone()));
+            app.route("/v1/messages", web::post().to(accept)).route("/v1/register/rows", web::post().to(accept));
         };
         let served = Served::start("bare-http", routes).await?;
         Ok(Self { address: served.address, served, writer })

@@ -62,6 +62,8 @@ pub struct Plan {
     pub channels: Vec<Channel>,
     /// The institutions, by name; there is one at least.
     pub institutions: Vec<String>,
+    /// They run the broker.
+    pub operators: bool,
     /// Keys of its configuration, put over all others.
     pub config: toml::Table,
     /// A data folder that is there already and stays; none for an empty one.
@@ -76,6 +78,7 @@ impl Default for Plan {
             smpp: false,
             channels: vec![Channel::Sms],
             institutions: vec!["Load".into()],
+            operators: false,
             config: toml::Table::new(),
             folder: None,
         }
@@ -316,6 +319,7 @@ webhooks.allowed_networks = ["127.0.0.0/8"]
         toml::Value::from(toml::Table::from_iter([
             ("cbe".to_owned(), institution(place).into()),
             ("name".to_owned(), name.as_str().into()),
+            ("operator".to_owned(), plan.operators.into()),
         ]))
     });
     whole.insert("institution".into(), institutions.collect::<Vec<_>>().into());

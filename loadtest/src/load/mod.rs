@@ -18,6 +18,7 @@ pub mod history;
 mod open;
 mod peer;
 pub mod peers;
+pub mod register;
 mod report;
 mod request;
 pub mod restart;

@@ -211,6 +211,12 @@ impl Connection {
         }
     }
 
+    /// The head of the last answer, without the line of its status.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let head = std::str::from_utf8(&self.buffer[..self.body_at.min(self.filled)]).unwrap_or_default();
+        head.split("\r\n").filter_map(|line| line.split_once(": "))
+    }
+
     /// The body of the last answer, with the lengths of its chunks where it came in chunks.
     pub fn body(&self) -> &[u8] {
         &self.buffer[self.body_at.min(self.filled)..self.filled]

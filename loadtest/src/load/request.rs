@@ -10,6 +10,9 @@ use serde_json::json;
 /// How many different ones a set has.
 const DISTINCT: u64 = 20_000;
 
+/// In which legal context a register is asked.
+pub const LEGAL_CONTEXT: &str = "LOAD:2026";
+
 /// Prepared requests, taken in turn.
 pub struct Requests(Vec<Box<[u8]>>);
 
@@ -97,6 +100,12 @@ impl Requests {
         Self(ids.map(|id| get_as(address, &format!("/v1/messages/{id}"), key).into()).collect())
     }
 
+    /// Calls of the register, one for each body.
+    pub fn register(address: SocketAddr, key: &str, path: &str, bodies: impl Iterator<Item = String>) -> Self {
+        let headers = format!("Authorization: Bearer {key}\r\nLegal-Context: {LEGAL_CONTEXT}\r\n");
+        Self(bodies.map(|body| post_text(address, path, &headers, &body)).collect())
+    }
+
     /// The one of this turn.
     pub fn get(&self, turn: usize) -> &[u8] {
         &self.0[turn % self.0.len()]
@@ -119,6 +128,13 @@ pub fn put(address: SocketAddr, path: &str, key: &str, media_type: &str, length:
     format!("{head}Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n").into_bytes()
 }
 
+/// The head of a call of the register with this method whose body follows in chunks.
+pub fn register_chunked(address: SocketAddr, method: &str, path: &str, key: &str, media_type: &str) -> Vec<u8> {
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n");
+    format!("{head}Legal-Context: {LEGAL_CONTEXT}\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .into_bytes()
+}
+
 /// The body of a request of this set, with its head taken off.
 pub fn body(request: &[u8]) -> &[u8] {
     let head = request.windows(4).position(|four| four == b"\r\n\r\n");
@@ -126,7 +142,10 @@ pub fn body(request: &[u8]) -> &[u8] {
 }
 
 fn post(address: SocketAddr, path: &str, headers: &str, body: &serde_json::Value) -> Box<[u8]> {
-    let body = body.to_string();
+    post_text(address, path, headers, &body.to_string())
+}
+
+fn post_text(address: SocketAddr, path: &str, headers: &str, body: &str) -> Box<[u8]> {
     let length = body.len();
     let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Type: application/json\r\n");
     format!("{head}Content-Length: {length}\r\n\r\n{body}").into_bytes().into()

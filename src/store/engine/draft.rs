@@ -22,12 +22,21 @@ pub struct Draft<'e> {
     own_after: Vec<After>,
     /// Of a bulk only, which is alone in its commit.
     straight: Vec<Straight>,
+    own_kept: Vec<After>,
 }
 
 impl<'e> Draft<'e> {
     pub(super) fn new(shared: &'e Shared) -> Self {
         let maps = || Maps::new(shared.settings.tables.len());
-        Self { shared, group: maps(), own: maps(), after: Vec::new(), own_after: Vec::new(), straight: Vec::new() }
+        Self {
+            shared,
+            group: maps(),
+            own: maps(),
+            after: Vec::new(),
+            own_after: Vec::new(),
+            own_kept: Vec::new(),
+            straight: Vec::new(),
+        }
     }
 
     /// A value, with all that was put before.
@@ -69,7 +78,15 @@ impl<'e> Draft<'e> {
         self.straight = straight;
     }
 
+    /// Calls something when this closure ends well: before the riders of the same commit ride, and before it is durable.
+    pub fn when_kept(&mut self, call: impl FnOnce() + Send + 'static) {
+        self.own_kept.push(Box::new(call));
+    }
+
     pub(super) fn keep(&mut self) {
+        for call in self.own_kept.drain(..) {
+            call();
+        }
         self.group.take_in(&mut self.own);
         self.after.append(&mut self.own_after);
     }
@@ -80,6 +97,7 @@ impl<'e> Draft<'e> {
         }
         self.own_after.clear();
         self.straight.clear();
+        self.own_kept.clear();
     }
 
     pub(super) fn into_parts(self) -> (Maps, Vec<Straight>, Vec<After>) {

@@ -264,6 +264,33 @@ fn what_rides_along_is_in_the_same_commit_or_comes_within_its_time() {
 }
 
 #[test]
+fn what_a_closure_asked_for_when_it_is_kept_comes_before_the_ride_and_not_at_all_when_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let rides = Arc::clone(&seen);
+    let rider: Rider = Box::new(move |_| {
+        lock(&rides).push("rode");
+        Ok(None)
+    });
+    let engine = Engine::open(settings(folder.path()), vec![rider]).unwrap();
+    let ask = |fails: bool, bulk: bool| {
+        let kept = Arc::clone(&seen);
+        let decide = move |draft: &mut Draft<'_>| {
+            draft.when_kept(move || lock(&kept).push("kept"));
+            draft.put(Table(0), b"k", b"v".as_slice());
+            if fails { Err(Error::Full) } else { Ok(()) }
+        };
+        let _ = if bulk { wait(engine.bulk(decide)) } else { wait(engine.change(decide)) };
+        std::mem::take(&mut *lock(&seen))
+    };
+    assert_eq!(ask(true, false), ["rode"]);
+    assert_eq!(ask(false, false), ["kept", "rode"]);
+    // What came before a bulk is committed first.
+    assert_eq!(ask(true, true), ["rode", "rode"]);
+    assert_eq!(ask(false, true), ["rode", "kept", "rode"]);
+}
+
+#[test]
 fn after_it_is_closed_changes_are_refused_and_reads_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(folder.path());

@@ -103,8 +103,8 @@ impl Writer<'_> {
     fn group(&mut self, works: Vec<Decide>) {
         self.catch_up();
         let mut draft = Draft::new(self.shared);
-        self.ride(&mut draft);
         let answers: Vec<Answer> = works.into_iter().filter_map(|work| decided(work, &mut draft)).collect();
+        self.ride(&mut draft);
         let (maps, _, after) = draft.into_parts();
         let outcome = self.shared.writable().and_then(|()| if maps.is_empty() { Ok(()) } else { self.commit(maps) });
         finish(outcome, after, answers);
@@ -167,6 +167,7 @@ impl Writer<'_> {
         let shared = self.shared;
         let mut draft = Draft::new(shared);
         let answer = decided(work, &mut draft);
+        self.ride(&mut draft);
         let (maps, straight, after) = draft.into_parts();
         let is_nothing = maps.is_empty() && straight.is_empty();
         let outcome =

@@ -1,11 +1,12 @@
 //! The audit trail: who did or looked at what, when, why, and about whom, as a keyed hash.
 //!
-//! Invariant: positions grow with time without a gap; a change is in the same commit as its line. A record holds lines of one deed
-//! of one caller at one time: one line, or up to [`LINES`] of an import. Lines are found by institution, and by hash: of a few in
+//! Invariant: positions grow with time without a gap; a change is in the same commit as its line. All lines of a commit are gathered
+//! and written at its end. A record holds lines of one deed of one caller at one time: up to [`LINES`], many of an import or of one
+//! millisecond. Lines are found by institution, and by hash: of a few in
 //! buckets of positions, so that only a small part of that table changes at a time; of an import in pages of its own, sorted once.
 //! A hash stands for one person: with 64 bits, two among twelve million share one in every 250,000 such registers.
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use estafette_actors::domain::dossier::Code;
@@ -80,7 +81,7 @@ pub struct Told<'l> {
     pub lines: &'l [Line],
 }
 
-/// What was read, or refused, and is not yet written.
+/// A line that is not yet written.
 struct Noted {
     at: Timestamp,
     access: Access,
@@ -90,18 +91,70 @@ struct Noted {
     outcome: &'static str,
 }
 
+impl Noted {
+    /// A record of it alone.
+    fn record(self) -> Record {
+        let Self { at, access, deed, about, code, outcome } = self;
+        let line = Line { about, code: u16::from(code.is_some()), outcome: 0 };
+        Record {
+            at,
+            access,
+            deed,
+            register: None,
+            run: None,
+            codes: code.into_iter().collect(),
+            outcomes: vec![outcome.into()],
+            lines: vec![line],
+        }
+    }
+
+    /// Goes into a record of the same caller, deed and time; comes back where it is of another, or the record is full.
+    fn join(self, record: &mut Record) -> Option<Self> {
+        let is_same = (record.at, record.deed, record.register) == (self.at, self.deed, None);
+        if !is_same || record.lines.len() + 1 >= RUN || record.access != self.access {
+            return Some(self);
+        }
+        let code = self.code.map_or(0, |code| 1 + place_in(&mut record.codes, |known| *known == code, || code.clone()));
+        let outcome = place_in(&mut record.outcomes, |known| **known == *self.outcome, || self.outcome.into());
+        record.lines.push(Line { about: self.about, code, outcome });
+        None
+    }
+}
+
+/// The place of an element of a short list, where it is put when it is missing.
+fn place_in<T>(list: &mut Vec<T>, is_it: impl FnMut(&T) -> bool, make: impl FnOnce() -> T) -> u16 {
+    let place = list.iter().position(is_it).unwrap_or_else(|| {
+        list.push(make());
+        list.len() - 1
+    });
+    // A record has fewer lines than that.
+    place as u16
+}
+
 /// The trail's part in memory.
 pub struct Audit {
     hash: KeyedHash,
     clock: Arc<dyn Clock>,
     kept: Duration,
-    noted: Mutex<Vec<Noted>>,
+    gathered: Arc<Mutex<Vec<Gathered>>>,
     waiting: AtomicUsize,
+}
+
+/// What the next commit writes.
+enum Gathered {
+    /// A line.
+    One(Noted),
+    /// Lines of a change, in one record for now.
+    Many(Record),
+}
+
+fn lock(gathered: &Mutex<Vec<Gathered>>) -> MutexGuard<'_, Vec<Gathered>> {
+    gathered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Audit {
     pub fn new(hash: KeyedHash, clock: Arc<dyn Clock>, kept: Duration) -> Self {
-        Self { hash, clock, kept, noted: Mutex::default(), waiting: AtomicUsize::new(0) }
+        Self { hash, clock, kept, gathered: Arc::default(), waiting: AtomicUsize::new(0) }
     }
 
     /// What the trail knows somebody by.
@@ -123,18 +176,18 @@ impl Audit {
         code: Option<Code>,
         outcome: &'static str,
     ) -> bool {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.push(Noted { at: self.clock.now(), access, deed, about, code, outcome });
-        self.waiting.store(noted.len(), Ordering::Release);
-        noted.len() == 1
+        let mut gathered = lock(&self.gathered);
+        gathered.push(Gathered::One(Noted { at: self.clock.now(), access, deed, about, code, outcome }));
+        self.waiting.store(gathered.len(), Ordering::Release);
+        gathered.len() == 1
     }
 
-    /// Writes what was noted with each commit, and lets go, every hour, what was kept long enough.
+    /// Writes what was gathered at the end of each commit, and lets go, every hour, what was kept long enough.
     pub fn rider(self: &Arc<Self>) -> Rider {
         let audit = Arc::clone(self);
         let mut looked = Timestamp::ZERO;
         Box::new(move |draft| {
-            audit.write_noted(draft)?;
+            audit.write_gathered(draft)?;
             let now = audit.clock.now();
             if now.since(looked) < keep::EVERY {
                 return Ok(None);
@@ -147,57 +200,61 @@ impl Audit {
         })
     }
 
-    fn write_noted(&self, draft: &mut Draft<'_>) -> Result<(), super::engine::Error> {
-        let noted = {
-            let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+    fn write_gathered(&self, draft: &mut Draft<'_>) -> Result<(), super::engine::Error> {
+        let gathered = {
+            let mut gathered = lock(&self.gathered);
             self.waiting.store(0, Ordering::Release);
-            std::mem::take(&mut *noted)
+            std::mem::take(&mut *gathered)
         };
-        if noted.is_empty() {
+        if gathered.is_empty() {
             return Ok(());
         }
         let mut place = next(draft)?;
-        for Noted { at, access, deed, about, code, outcome } in noted {
-            let line = Line { about, code: u16::from(code.is_some()), outcome: 0 };
-            let record = Record {
-                at,
-                access,
-                deed,
-                register: None,
-                run: None,
-                codes: code.into_iter().collect(),
-                outcomes: vec![outcome.into()],
-                lines: vec![line],
+        let mut open = None::<Record>;
+        for one in gathered {
+            let next = match (one, &mut open) {
+                // Many a millisecond come with one key in one context: together they take a small part of the room.
+                (Gathered::One(line), Some(record)) => line.join(record).map(Noted::record),
+                (Gathered::One(line), None) => Some(line.record()),
+                (Gathered::Many(record), _) => Some(record),
             };
-            place = put(draft, place, &record);
+            if let Some(next) = next
+                && let Some(full) = open.replace(next)
+            {
+                place = put_all(draft, place, full);
+            }
+        }
+        if let Some(last) = open {
+            place = put_all(draft, place, last);
         }
         draft.put(NEXT, NEXT_LINE, place.to_be_bytes().as_slice());
         Ok(())
     }
 
-    /// Writes the lines of a change beside it.
+    /// Writes the lines of a change in its commit, once it is kept.
     pub fn write(&self, draft: &mut Draft<'_>, given: &Told<'_>) -> Result<(), Trouble> {
-        let first = next(draft)?;
-        let mut place = first;
-        let run = (given.lines.len() >= RUN).then_some(first);
-        let mut record = Record {
-            at: self.clock.now(),
-            access: given.access.clone(),
-            deed: given.deed,
-            register: given.register,
-            run,
-            codes: given.codes.to_vec(),
-            outcomes: given.outcomes.iter().map(|outcome| (*outcome).into()).collect(),
-            lines: vec![],
+        let (at, access, deed) = (self.clock.now(), given.access.clone(), given.deed);
+        let code_of = |line: &Line| usize::from(line.code).checked_sub(1).and_then(|place| given.codes.get(place));
+        let outcome_of = |line: &Line| given.outcomes.get(usize::from(line.outcome)).copied();
+        let gathered = match given.lines {
+            [line] if given.register.is_none() => {
+                let (about, code) = (line.about, code_of(line).cloned());
+                let outcome = outcome_of(line).ok_or_else(damaged)?;
+                Gathered::One(Noted { at, access, deed, about, code, outcome })
+            }
+            lines => Gathered::Many(Record {
+                at,
+                access,
+                deed,
+                register: given.register,
+                run: None,
+                codes: given.codes.to_vec(),
+                outcomes: given.outcomes.iter().map(|outcome| (*outcome).into()).collect(),
+                lines: lines.to_vec(),
+            }),
         };
-        for lines in given.lines.chunks(LINES) {
-            record.lines = lines.to_vec();
-            place = put(draft, place, &record);
-        }
-        if run.is_some() {
-            put_run(draft, first, given.lines);
-        }
-        draft.put(NEXT, NEXT_LINE, place.to_be_bytes().as_slice());
+        let all = Arc::clone(&self.gathered);
+        draft.when_kept(move || lock(&all).push(gathered));
         Ok(())
     }
 }
@@ -206,6 +263,22 @@ impl Audit {
 fn next(draft: &Draft<'_>) -> Result<u64, super::engine::Error> {
     let next = draft.get(NEXT, NEXT_LINE)?;
     Ok(next.and_then(|next| array(&next)).map_or(1, u64::from_be_bytes))
+}
+
+/// Puts a record of any number of lines; gives the position after it.
+fn put_all(draft: &mut Draft<'_>, first: u64, mut record: Record) -> u64 {
+    if record.lines.len() < RUN {
+        return put(draft, first, &record);
+    }
+    let lines = std::mem::take(&mut record.lines);
+    record.run = Some(first);
+    let mut place = first;
+    for part in lines.chunks(LINES) {
+        record.lines = part.to_vec();
+        place = put(draft, place, &record);
+    }
+    put_run(draft, first, &lines);
+    place
 }
 
 /// Puts a record with what finds it; gives the position after it.

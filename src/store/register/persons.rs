@@ -279,6 +279,14 @@ impl ports::Persons for Persons {
         ready(found.map_err(Trouble::from).flatten()).boxed()
     }
 
+    fn replaced(&self, niss: Niss) -> BoxFuture<'static, Result<Option<Niss>, Trouble>> {
+        // A small table: its pages are in memory, which the person's need not be.
+        let found = self.0.engine.with(PERSON_REPLACED, &record::key(niss), |value| {
+            value.map(|value| record::niss_of(value).ok_or_else(damaged)).transpose()
+        });
+        ready(found.map_err(Trouble::from).flatten()).boxed()
+    }
+
     fn search(&self, search: Search) -> BoxFuture<'static, Result<Found, Trouble>> {
         self.0.search(search)
     }

@@ -58,6 +58,41 @@ fn a_change_takes_along_what_was_noted_before_it() {
 }
 
 #[test]
+fn lines_of_one_moment_share_records_and_each_is_found_by_whose_and_about_whom() {
+    let (_folder, dossiers) = some();
+    define(&dossiers, 0, "A");
+    let told = |n: u64| {
+        let whose = usize::from(n % 200 < 3);
+        (whose, Some(niss(n % 7 + 1)), if n % 2 == 0 { "A" } else { "B" }, if n % 3 == 0 { "nothing" } else { "done" })
+    };
+    for (whose, about, of, outcome) in (0..700).map(told) {
+        dossiers.note(access(whose), Deed::Consult, about, Some(code(of)), outcome);
+    }
+    wait(|| dossiers.inscribe(access(0), niss(5), code("A"), days(1, 2))).unwrap();
+    let found = trail(&dossiers, None, None, 1);
+    assert_eq!(found.len(), 701);
+    for (n, line) in (0..700).zip(&found) {
+        let (whose, _, of, outcome) = told(n);
+        assert_eq!((line.position, &line.access, line.deed), (n + 2, &access(whose), Deed::Consult));
+        assert_eq!((line.code.as_ref(), &*line.outcome), (Some(&code(of)), outcome));
+    }
+    for about in 1..=7 {
+        let positions: Vec<u64> = trail(&dossiers, None, Some(about), 1).iter().map(|line| line.position).collect();
+        let noted = (0..700).filter(|n| n % 7 + 1 == about).map(|n| n + 2);
+        assert_eq!(positions, noted.chain((about == 5).then_some(702)).collect::<Vec<_>>(), "{about}");
+    }
+    let others = trail(&dossiers, Some(1), None, 0);
+    assert_eq!(others.len(), (0..700).filter(|n| n % 200 < 3).count());
+    let mut records = 0;
+    let each = |_: &[u8], _: &[u8]| {
+        records += 1;
+        std::ops::ControlFlow::Continue(())
+    };
+    dossiers.engine().scan(AUDIT, &[], None, each).unwrap();
+    assert!(records < 20, "{records}");
+}
+
+#[test]
 fn lines_of_small_and_large_imports_are_found_by_whose_and_about_whom() {
     let (folder, dossiers) = some();
     (0..2).for_each(|owner| define(&dossiers, owner, "A"));
