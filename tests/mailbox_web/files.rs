@@ -18,7 +18,7 @@ async fn a_file_is_downloaded_whole_and_in_parts_and_the_main_one_is_read_with_i
     let id = find(&site, "Your pension");
     let page = marie.get(&format!("/mailbox/messages/{id}")).await;
     assert!(
-        page.has("pension-2027.pdf") && page.has("49 kB") && page.has("Main content") && page.has("spreadsheet"),
+        page.has("pension-2027.pdf") && page.has("49\u{a0}kB") && page.has("Main content") && page.has("spreadsheet"),
         "{}",
         page.text
     );

@@ -73,6 +73,13 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Whether there is anything special about it.
+    pub fn has_marks(&self) -> bool {
+        self.is_unread || self.is_registered || self.has_payment || !self.files.is_empty()
+    }
+}
+
 impl Subject {
     /// In the page's language where there is one, else in another.
     pub fn of(texts: &Translated<Box<str>>, language: Language) -> Self {
