@@ -162,7 +162,8 @@ impl EBox {
         document: DocumentId,
         recipients: Vec<MailboxId>,
     ) -> Result<Linked, Refusal> {
-        let known = self.mailboxes.document(document).await?.filter(|known| known.sender == sender && known.author.is_none());
+        let known =
+            self.mailboxes.document(document).await?.filter(|known| known.sender == sender && known.author.is_none());
         let known = known.ok_or(Trouble::NotFound)?;
         let reference = self.mailboxes.reference();
         // A type that is defined no more is for whom its documents are.

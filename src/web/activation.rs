@@ -54,7 +54,8 @@ fn activation(person: &Person, is_mistaken: bool) -> Result<HttpResponse, Proble
     }
     let f = visit.frame(Place::Elsewhere, visit.texts().say("activate-title"));
     let mistake = || Mistake { field: "agree", text: visit.texts().say("activate-mistake") };
-    let (status, mistakes) = if is_mistaken { (StatusCode::UNPROCESSABLE_ENTITY, vec![mistake()]) } else { (StatusCode::OK, vec![]) };
+    let (status, mistakes) =
+        if is_mistaken { (StatusCode::UNPROCESSABLE_ENTITY, vec![mistake()]) } else { (StatusCode::OK, vec![]) };
     Ok(page(status, &Activate { f, is_enterprise: chosen.audience() == Audience::Enterprise, mistakes }))
 }
 
@@ -82,7 +83,8 @@ fn deactivation(holder: &Holder, is_mistaken: bool) -> HttpResponse {
     let visit = holder.visit();
     let f = visit.frame(Place::Preferences, visit.texts().say("deactivate-title"));
     let mistake = || Mistake { field: "sure", text: visit.texts().say("deactivate-mistake") };
-    let (status, mistakes) = if is_mistaken { (StatusCode::UNPROCESSABLE_ENTITY, vec![mistake()]) } else { (StatusCode::OK, vec![]) };
+    let (status, mistakes) =
+        if is_mistaken { (StatusCode::UNPROCESSABLE_ENTITY, vec![mistake()]) } else { (StatusCode::OK, vec![]) };
     page(status, &Deactivate { f, mistakes })
 }
 

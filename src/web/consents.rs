@@ -60,7 +60,8 @@ fn shown(holder: &Holder, done: Option<&str>, is_mistaken: bool) -> HttpResponse
     "/mailbox/consents".clone_into(&mut f.path);
     f.done = done.map(|key| texts.say(key));
     let mistake = || Mistake { field: "portals", text: texts.say("consents-mistake") };
-    let (status, mistakes) = if is_mistaken { (StatusCode::UNPROCESSABLE_ENTITY, vec![mistake()]) } else { (StatusCode::OK, vec![]) };
+    let (status, mistakes) =
+        if is_mistaken { (StatusCode::UNPROCESSABLE_ENTITY, vec![mistake()]) } else { (StatusCode::OK, vec![]) };
     page(status, &Page { f, portals, mistakes })
 }
 
@@ -75,7 +76,8 @@ fn shown_one(holder: &Holder, portal: Option<&Portal>, consent: Option<&Consent>
     });
     let history = consent.into_iter().flat_map(|consent| {
         let given = texts.with("consents-given-at", "moment", words::moment(consent.given_at, language));
-        let withdrawn = consent.withdrawn_at.map(|at| texts.with("consents-withdrawn-at", "moment", words::moment(at, language)));
+        let withdrawn =
+            consent.withdrawn_at.map(|at| texts.with("consents-withdrawn-at", "moment", words::moment(at, language)));
         [Some(given), withdrawn].into_iter().flatten()
     });
     Shown {

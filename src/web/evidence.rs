@@ -55,7 +55,8 @@ async fn list(holder: Holder, path: Path<String>) -> Result<HttpResponse, Proble
         when: Timestamp::parse(&record.at).map_or(record.at, |at| words::moment(at, visit.language)),
         why: record.reason.unwrap_or_default(),
     });
-    let filled = Page { id: id.to_string(), subject, records: records.collect(), has_file: visit.site.bundle.is_some(), f };
+    let filled =
+        Page { id: id.to_string(), subject, records: records.collect(), has_file: visit.site.bundle.is_some(), f };
     Ok(page(StatusCode::OK, &filled))
 }
 

@@ -4,10 +4,10 @@
 //! shown by the browser's own viewer, which browsers keep apart from the page; in a sandboxed frame they refuse to show one at all.
 use std::str::FromStr;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
     self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue, HeaderValue,
 };
-use actix_web::http::StatusCode;
 use actix_web::web::{self, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -62,11 +62,17 @@ async fn inline(holder: Holder, request: HttpRequest, path: Named) -> Result<Htt
     give(&holder, &request, path, DispositionType::Inline).await
 }
 
-async fn give(holder: &Holder, request: &HttpRequest, path: Named, how: DispositionType) -> Result<HttpResponse, Problem> {
+async fn give(
+    holder: &Holder,
+    request: &HttpRequest,
+    path: Named,
+    how: DispositionType,
+) -> Result<HttpResponse, Problem> {
     let (id, number) = path.into_inner();
     let id = named(&id)?;
     let ebox = &holder.site().ebox;
-    let known = ebox.mailboxes().item(holder.reader.mailbox, holder.reader.rights.clone(), id).await?.ok_or(Problem::Gone)?;
+    let known =
+        ebox.mailboxes().item(holder.reader.mailbox, holder.reader.rights.clone(), id).await?.ok_or(Problem::Gone)?;
     let attachment = known.document.attachment(number).ok_or(Problem::Gone)?;
     let is_inline = how == DispositionType::Inline;
     if is_inline && attachment.media_type != MediaType::Pdf {
@@ -98,7 +104,9 @@ async fn give(holder: &Holder, request: &HttpRequest, path: Named, how: Disposit
 
 /// The part of a file that is asked for; none for the whole. Several parts at once are answered with the whole.
 fn part(request: &HttpRequest, size: u64) -> Result<Option<std::ops::Range<u64>>, ()> {
-    let Some(asked) = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok()) else { return Ok(None) };
+    let Some(asked) = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok()) else {
+        return Ok(None);
+    };
     let Ok(header::Range::Bytes(parts)) = header::Range::from_str(asked) else { return Ok(None) };
     match parts.as_slice() {
         [one] => one.to_satisfiable_range(size).map(|(first, last)| Some(first..last + 1)).ok_or(()),
@@ -122,7 +130,10 @@ pub fn disposition(how: DispositionType, file_name: &str) -> ContentDisposition 
         language_tag: None,
         value: file_name.as_bytes().to_vec(),
     };
-    ContentDisposition { disposition: how, parameters: vec![DispositionParam::Filename(plain), DispositionParam::FilenameExt(whole)] }
+    ContentDisposition {
+        disposition: how,
+        parameters: vec![DispositionParam::Filename(plain), DispositionParam::FilenameExt(whole)],
+    }
 }
 
 async fn show(holder: Holder, path: Named) -> Result<HttpResponse, Problem> {
@@ -130,7 +141,8 @@ async fn show(holder: Holder, path: Named) -> Result<HttpResponse, Problem> {
     let id = named(&id)?;
     let visit = holder.visit();
     let ebox = &holder.site().ebox;
-    let item = ebox.mailboxes().item(holder.reader.mailbox, holder.reader.rights.clone(), id).await?.ok_or(Problem::Gone)?;
+    let item =
+        ebox.mailboxes().item(holder.reader.mailbox, holder.reader.rights.clone(), id).await?.ok_or(Problem::Gone)?;
     let attachment = item.document.attachment(number).ok_or(Problem::Gone)?;
     if !is_shown(attachment.media_type, attachment.size, visit.site.settings.shown_bytes) {
         return Err(Problem::NoPage);
@@ -151,7 +163,8 @@ async fn show(holder: Holder, path: Named) -> Result<HttpResponse, Problem> {
         }
     };
     let title = Subject::of(&attachment.title, visit.language);
-    let title = if title.text.is_empty() { Subject { text: attachment.file_name.to_string(), lang: "" } } else { title };
+    let title =
+        if title.text.is_empty() { Subject { text: attachment.file_name.to_string(), lang: "" } } else { title };
     let subject = Subject::of(&item.document.subject, visit.language);
     let f = visit.frame(Place::Messages, format!("{} – {}", title.text, subject.text));
     let framing = policy(&visit.site, "'self'");
@@ -171,7 +184,8 @@ async fn gathered(mut content: Incoming, attachment: &Attachment) -> Result<Stri
             return Err(Problem::Wrong);
         }
     }
-    let text = String::from_utf8(bytes).unwrap_or_else(|other| other.as_bytes().iter().copied().map(char::from).collect());
+    let text =
+        String::from_utf8(bytes).unwrap_or_else(|other| other.as_bytes().iter().copied().map(char::from).collect());
     Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
@@ -183,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_part_of_a_file_is_given_and_one_behind_its_end_is_not() {
-        let asked = |range: &str| part(&TestRequest::get().insert_header((header::RANGE, range)).to_http_request(), 100);
+        let asked =
+            |range: &str| part(&TestRequest::get().insert_header((header::RANGE, range)).to_http_request(), 100);
         assert_eq!(asked("bytes=0-9"), Ok(Some(0..10)));
         assert_eq!(asked("bytes=90-"), Ok(Some(90..100)));
         assert_eq!(asked("bytes=-5"), Ok(Some(95..100)));

@@ -118,7 +118,9 @@ pub struct Mistake {
 /// A page as an answer.
 pub fn page<T: Template>(status: StatusCode, template: &T) -> HttpResponse {
     match template.render() {
-        Ok(html) => HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8")).body(html),
+        Ok(html) => {
+            HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8")).body(html)
+        }
         Err(error) => {
             tracing::error!(%error, "a page could not be made");
             HttpResponse::InternalServerError().finish()

@@ -9,9 +9,43 @@ use std::sync::LazyLock;
 use ammonia::{Builder, UrlRelative};
 
 const ELEMENTS: [&str; 37] = [
-    "a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
-    "h5", "h6", "hr", "i", "ins", "li", "ol", "p", "pre", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead",
-    "tr", "ul",
+    "a",
+    "abbr",
+    "b",
+    "blockquote",
+    "br",
+    "caption",
+    "code",
+    "dd",
+    "del",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "ins",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
 ];
 const SCHEMES: [&str; 4] = ["https", "http", "mailto", "tel"];
 
@@ -39,7 +73,9 @@ pub fn shown(html: &str) -> String {
     let mut cleaned = CLEANER.clean(html).to_string();
     // From the smallest: none is replaced twice.
     for (from, to) in [(6, 6), (5, 6), (4, 6), (3, 5), (2, 4), (1, 3)] {
-        cleaned = cleaned.replace(&format!("<h{from}"), &format!("<h{to}")).replace(&format!("</h{from}>"), &format!("</h{to}>"));
+        cleaned = cleaned
+            .replace(&format!("<h{from}"), &format!("<h{to}"))
+            .replace(&format!("</h{from}>"), &format!("</h{to}>"));
     }
     cleaned
 }
@@ -82,7 +118,10 @@ mod tests {
             ),
             ("<link rel=stylesheet href=//e.example><meta http-equiv=refresh content=0>a<base href=//e.example>", "a"),
             ("<h1>A</h1><h2 lang=\"fr\">B</h2><h4>C</h4>", "<h3>A</h3><h4 lang=\"fr\">B</h4><h6>C</h6>"),
-            ("<table><tr><th scope=col colspan=2>a</th></tr></table>", "<table><tbody><tr><th scope=\"col\" colspan=\"2\">a</th></tr></tbody></table>"),
+            (
+                "<table><tr><th scope=col colspan=2>a</th></tr></table>",
+                "<table><tbody><tr><th scope=\"col\" colspan=\"2\">a</th></tr></tbody></table>",
+            ),
         ] {
             assert_eq!(shown(html), expected, "{html}");
         }
@@ -90,7 +129,10 @@ mod tests {
 
     #[test]
     fn text_that_somebody_wrote_is_text() {
-        assert_eq!(of_text("Bonjour,\r\n\r\nvoici <b> & \"c\"\r\nfin\n\n\n"), "<p>Bonjour,</p><p>voici &lt;b&gt; &amp; &quot;c&quot;<br>fin</p>");
+        assert_eq!(
+            of_text("Bonjour,\r\n\r\nvoici <b> & \"c\"\r\nfin\n\n\n"),
+            "<p>Bonjour,</p><p>voici &lt;b&gt; &amp; &quot;c&quot;<br>fin</p>"
+        );
         assert_eq!(of_text(" \n\n "), "");
         assert_eq!(shown(&of_text("<script>x</script>")), "<p>&lt;script&gt;x&lt;/script&gt;</p>");
     }

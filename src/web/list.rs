@@ -17,12 +17,12 @@ use super::frame::{Frame, Place, page};
 use super::problem::Problem;
 use super::request::{Fields, Holder, Posted, encoded, local};
 use super::seal::Purpose;
-use super::{to, words};
+use super::to;
 
 mod row;
 
-pub use row::{Sender, Subject};
 use row::Row;
+pub use row::{Sender, Subject};
 
 /// Pages that can be turned to.
 const PAGES: usize = 4_000;
@@ -92,8 +92,11 @@ impl Asked {
             ("find", &self.find),
             ("page", &number),
         ];
-        let parts: Vec<String> =
-            parts.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
         if parts.is_empty() { "/mailbox/messages".to_owned() } else { format!("/mailbox/messages?{}", parts.join("&")) }
     }
 }
@@ -210,7 +213,8 @@ fn consulted(holder: &Holder) {
 /// The types and senders of the latest messages, and what is chosen among them.
 fn choices(known: &[Item], asked: &Asked, reference: &Reference, language: Language) -> (Vec<Choice>, Vec<Choice>) {
     let chosen = (RefId::parse(&asked.r#type).ok(), Cbe::parse(&asked.from).ok());
-    let mut types: Vec<RefId> = known.iter().map(|item| item.document.message_type.clone()).chain(chosen.0.clone()).collect();
+    let mut types: Vec<RefId> =
+        known.iter().map(|item| item.document.message_type.clone()).chain(chosen.0.clone()).collect();
     let mut senders: Vec<Cbe> = known.iter().map(|item| item.document.sender.0).chain(chosen.1).collect();
     types.sort();
     types.dedup();

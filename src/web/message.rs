@@ -92,7 +92,11 @@ pub fn named(id: &str) -> Result<DocumentId, Problem> {
     id.parse().map_err(|_| Problem::Gone)
 }
 
-async fn show(holder: Holder, path: Path<String>, asked: Query<HashMap<String, String>>) -> Result<HttpResponse, Problem> {
+async fn show(
+    holder: Holder,
+    path: Path<String>,
+    asked: Query<HashMap<String, String>>,
+) -> Result<HttpResponse, Problem> {
     let id = named(&path)?;
     let ebox = &holder.site().ebox;
     let item = ebox.item(&holder.reader, id).await?;
@@ -121,7 +125,8 @@ fn filled(holder: &Holder, item: &Item, is_closed: bool, done: Option<&str>) -> 
     f.path = format!("/mailbox/messages/{}", document.id);
     f.done = done.map(|key| texts.say(key));
     let is_unread = item.state.read_at.is_none();
-    let files: Vec<File> = document.attachments.iter().map(|one| file(one, texts, visit.site.settings.shown_bytes)).collect();
+    let files: Vec<File> =
+        document.attachments.iter().map(|one| file(one, texts, visit.site.settings.shown_bytes)).collect();
     let contact = reference.organization(document.sender.0).and_then(|one| one.contact.as_deref());
     let application = document.application.as_ref().and_then(|id| reference.application(id));
     let contact = contact.or_else(|| application.and_then(|one| one.contact.as_deref()));
@@ -156,7 +161,11 @@ fn filled(holder: &Holder, item: &Item, is_closed: bool, done: Option<&str>) -> 
 fn text(item: &Item, texts: Texts) -> Option<Text> {
     let body = item.document.body.as_ref()?;
     let (found, given) = choose(Some(texts.0), None, texts.0, &body.html)?;
-    let note = if found == texts.0 { String::new() } else { texts.with("message-other-language", "language", texts.say(language_key(found))) };
+    let note = if found == texts.0 {
+        String::new()
+    } else {
+        texts.with("message-other-language", "language", texts.say(language_key(found)))
+    };
     let lang = if found == texts.0 { "" } else { found.as_str() };
     Some(Text { html: html::shown(given), lang, note })
 }

@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 mod activation;
 mod choice;
 mod consents;
+mod cookie;
 mod evidence;
 mod files;
 mod frame;
@@ -134,7 +135,6 @@ pub fn configure(site: Arc<Site>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         let scope = web::scope("/mailbox")
             .app_data(Data::from(site))
-            .wrap(from_fn(dress))
             .configure(statics::routes)
             .configure(help::routes)
             .configure(sign_in::routes)
@@ -147,7 +147,8 @@ pub fn configure(site: Arc<Site>) -> impl FnOnce(&mut web::ServiceConfig) {
             .configure(reply::routes)
             .configure(preferences::routes)
             .configure(consents::routes)
-            .default_service(web::to(no_page));
+            .default_service(web::to(no_page))
+            .wrap(from_fn(dress));
         config.service(scope);
     }
 }

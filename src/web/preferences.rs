@@ -39,7 +39,13 @@ async fn form(holder: Holder, asked: Query<HashMap<String, String>>) -> HttpResp
     shown(&holder, &wanted, wanted.email.as_deref().unwrap_or_default(), None, is_done)
 }
 
-fn shown(holder: &Holder, wanted: &Preferences, email: &str, mistake: Option<&'static str>, is_done: bool) -> HttpResponse {
+fn shown(
+    holder: &Holder,
+    wanted: &Preferences,
+    email: &str,
+    mistake: Option<&'static str>,
+    is_done: bool,
+) -> HttpResponse {
     let visit = holder.visit();
     let texts = visit.texts();
     let mut f = visit.frame(Place::Preferences, texts.say("preferences-title"));
@@ -106,7 +112,7 @@ async fn save(posted: Posted<Holder>) -> Result<HttpResponse, Problem> {
     holder.site().ebox.mailboxes().change(reader.access.clone(), reader.mailbox, Change::Prefer(wanted)).await?;
     let mut answer = to("/mailbox/preferences?done=saved");
     if let Some(language) = language {
-        answer.add_cookie(&sign_in::spoken(holder.site(), language)).map_err(|_| Problem::Inside)?;
+        sign_in::spoken(&mut answer, holder.site(), language);
     }
     Ok(answer)
 }

@@ -158,7 +158,9 @@ impl Problem {
     /// Its title, what it means, and what to do: keys of texts.
     fn keys(&self) -> (&'static str, &'static str) {
         match self {
-            Self::SignedOut(_) | Self::Unchosen | Self::Inactive | Self::NoPage => ("error-no-page", "error-no-page-text"),
+            Self::SignedOut(_) | Self::Unchosen | Self::Inactive | Self::NoPage => {
+                ("error-no-page", "error-no-page-text")
+            }
             Self::Gone => ("error-gone", "error-gone-text"),
             Self::Away => ("error-away", "error-away-text"),
             Self::Wrong => ("error-wrong", "error-wrong-text"),

@@ -15,9 +15,10 @@ use openidconnect::core::{
 use openidconnect::{
     AuthenticationContextClass, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, Client, ClientId,
     ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenFields,
-    IssuerUrl, LanguageTag, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl,
-    ProviderMetadataWithLogout, RedirectUrl, RequestTokenError, Scope, SignatureVerificationError,
-    StandardErrorResponse, StandardTokenResponse, TokenResponse, UserInfoClaims, UserInfoError,
+    IssuerUrl, LanguageTag, LogoutRequest, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
+    PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RequestTokenError, Scope,
+    SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, TokenResponse as _, UserInfoClaims,
+    UserInfoError,
 };
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -91,7 +92,9 @@ pub enum Trouble {
     #[error("the person did not sign in at a level that is demanded")]
     Weak,
     /// It says no NISS, or none that can be.
-    #[error("the provider of the sign-in gives no valid NISS: check the claim's name, and which scopes the client may ask for")]
+    #[error(
+        "the provider of the sign-in gives no valid NISS: check the claim's name, and which scopes the client may ask for"
+    )]
     NoNumber,
 }
 
@@ -163,13 +166,20 @@ impl Provider {
     /// Who came back with a code.
     pub async fn finish(&self, pending: Pending, code: String, today: jiff::civil::Date) -> Result<Identity, Trouble> {
         let known = self.known(None).await?;
-        let exchange = known.client.exchange_code(AuthorizationCode::new(code)).map_err(|_| Trouble::Wrong("no token endpoint"))?;
+        let exchange = known
+            .client
+            .exchange_code(AuthorizationCode::new(code))
+            .map_err(|_| Trouble::Wrong("no token endpoint"))?;
         let exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(pending.verifier));
         let tokens = exchange.request_async(&self.http).await.map_err(|error| match error {
             RequestTokenError::Request(_) => Trouble::Away,
             RequestTokenError::ServerResponse(refusal) => {
                 tracing::warn!(error = %refusal.error().as_ref(), "the provider of the sign-in refused a code");
-                if *refusal.error() == CoreErrorResponseType::InvalidGrant { Trouble::Code } else { Trouble::Wrong("its refusal of the code") }
+                if *refusal.error() == CoreErrorResponseType::InvalidGrant {
+                    Trouble::Code
+                } else {
+                    Trouble::Wrong("its refusal of the code")
+                }
             }
             _ => Trouble::Wrong("its token endpoint"),
         })?;
@@ -185,7 +195,11 @@ impl Provider {
         };
         let (subject, claims, name) = said.map_err(|error| {
             tracing::warn!(%error, "the provider of the sign-in gave a token that does not check out");
-            if matches!(error, ClaimsVerificationError::InvalidAuthContext(_)) { Trouble::Weak } else { Trouble::Wrong("its ID token") }
+            if matches!(error, ClaimsVerificationError::InvalidAuthContext(_)) {
+                Trouble::Weak
+            } else {
+                Trouble::Wrong("its ID token")
+            }
         })?;
         let id_token: Box<str> = token.to_string().into();
         let (claims, name) = if claims.has(&self.settings.niss_claim) || known.client.user_info_url().is_none() {
@@ -217,11 +231,12 @@ impl Provider {
         nonce: &Nonce,
     ) -> Result<(openidconnect::SubjectIdentifier, Claims, Option<String>), ClaimsVerificationError> {
         let levels = &self.settings.levels;
-        let verifier = known.client.id_token_verifier().set_allowed_algs(SIGNATURES).set_auth_context_verifier_fn(|given| {
-            let is_demanded = |given: &AuthenticationContextClass| levels.iter().any(|level| **level == **given);
-            let holds = levels.is_empty() || given.is_some_and(is_demanded);
-            holds.then_some(()).ok_or_else(|| "not a level that is demanded".to_owned())
-        });
+        let verifier =
+            known.client.id_token_verifier().set_allowed_algs(SIGNATURES).set_auth_context_verifier_fn(|given| {
+                let is_demanded = |given: &AuthenticationContextClass| levels.iter().any(|level| **level == **given);
+                let holds = levels.is_empty() || given.is_some_and(is_demanded);
+                holds.then_some(()).ok_or_else(|| "not a level that is demanded".to_owned())
+            });
         let claims = token.claims(&verifier, nonce)?;
         let name = claims.name().and_then(|name| name.get(None)).map(|name| name.to_string());
         Ok((claims.subject().clone(), claims.additional_claims().clone(), name))

@@ -35,9 +35,7 @@ const FILES: usize = ATTACHMENTS - 1;
 
 /// The routes.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/messages/{id}/reply", web::get().to(form))
-        .route("/messages/{id}/reply", web::post().to(send));
+    config.route("/messages/{id}/reply", web::get().to(form)).route("/messages/{id}/reply", web::post().to(send));
 }
 
 #[derive(Template)]
@@ -97,7 +95,12 @@ struct Read {
     wrong: Option<Wrong>,
 }
 
-async fn send(holder: Holder, request: HttpRequest, payload: web::Payload, path: Path<String>) -> Result<HttpResponse, Problem> {
+async fn send(
+    holder: Holder,
+    request: HttpRequest,
+    payload: web::Payload,
+    path: Path<String>,
+) -> Result<HttpResponse, Problem> {
     let id = named(&path)?;
     if !is_ours(&request) {
         return Err(Problem::Forged);
@@ -200,7 +203,11 @@ async fn short(mut field: Field<'_>, most: usize) -> Result<Option<String>, Prob
 }
 
 /// Takes a file, or says what is wrong with it.
-async fn attach(holder: &Holder, mut field: Field<'_>, number: usize) -> Result<Result<Attachment, &'static str>, Problem> {
+async fn attach(
+    holder: &Holder,
+    mut field: Field<'_>,
+    number: usize,
+) -> Result<Result<Attachment, &'static str>, Problem> {
     let site = holder.site();
     if number > FILES {
         return Ok(Err("reply-files-many"));

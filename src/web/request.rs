@@ -4,7 +4,6 @@
 //! which is there only when the form came from one of our pages: so no handler can forget to look.
 use std::time::Instant;
 
-use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::{Data, Form};
@@ -15,11 +14,11 @@ use estafette_actors::ebox::Reader;
 use estafette_actors::ports::mailbox::{Access, Actor, Face, Rights};
 use futures_util::future::{LocalBoxFuture, Ready, ready};
 
-use super::Site;
 use super::frame::{Frame, Place, Who};
 use super::problem::Problem;
 use super::session::Signed;
 use super::texts::Texts;
+use super::{Site, cookie};
 
 /// The cookie with the language.
 pub const LANGUAGE: &str = "mailbox-language";
@@ -109,9 +108,9 @@ impl Holder {
 
 fn visit(request: &HttpRequest) -> Result<Visit, Problem> {
     let site = request.app_data::<Data<Site>>().ok_or(Problem::Inside)?.clone();
-    let cookie = request.cookie(site.session_cookie());
-    let signed = cookie.and_then(|cookie| site.sessions.used(cookie.value(), Instant::now()));
-    let chosen = request.cookie(LANGUAGE).and_then(|cookie| Language::parse(cookie.value()).ok());
+    let session = cookie::read(request, site.session_cookie());
+    let signed = session.and_then(|id| site.sessions.used(id, Instant::now()));
+    let chosen = cookie::read(request, LANGUAGE).and_then(|code| Language::parse(code).ok());
     let preferred = || {
         let mailbox = site.ebox.mailboxes().mailbox(signed.as_ref()?.mailbox?).ok()?;
         mailbox.preferences.language
@@ -123,7 +122,8 @@ fn visit(request: &HttpRequest) -> Result<Visit, Problem> {
 
 /// The language that the browser asks for: the first of its list that there is.
 fn accepted(request: &HttpRequest) -> Language {
-    let wanted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted =
+        request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let tags = wanted.split(',').take(20).filter_map(|tag| tag.trim().get(..2));
     tags.filter_map(|tag| Language::parse(&tag.to_ascii_lowercase()).ok()).next().unwrap_or(Language::Fr)
 }
@@ -140,17 +140,13 @@ pub fn encoded(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => written.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+                written.push(char::from(byte))
+            }
             _ => written.push_str(&format!("%{byte:02X}")),
         }
     }
     written
-}
-
-/// A cookie that only the server reads, sent back to this site by links and forms.
-pub fn cookie<'a>(site: &Site, name: impl Into<std::borrow::Cow<'a, str>>, value: String) -> Cookie<'a> {
-    let secure = site.settings.is_secure();
-    Cookie::build(name, value).path("/").http_only(true).secure(secure).same_site(SameSite::Lax).finish()
 }
 
 impl FromRequest for Visit {
@@ -214,7 +210,8 @@ pub struct Fields(Vec<(String, String)>);
 impl Fields {
     /// A field, without white space around it; empty when it was not sent.
     pub fn get(&self, name: &str) -> &str {
-        self.all(name).next().unwrap_or_default().trim()
+        let found = self.0.iter().find(|(given, _)| given == name);
+        found.map_or("", |(_, value)| value.trim())
     }
 
     /// All of one name.
@@ -249,12 +246,16 @@ impl Signs for Holder {
     }
 }
 
-impl<W: Signs + 'static> FromRequest for Posted<W> {
+impl<W: Signs + 'static> FromRequest for Posted<W>
+where
+    W::Future: 'static,
+{
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (by, form) = (W::from_request(request, payload), Form::<Vec<(String, String)>>::from_request(request, payload));
+        let (by, form) =
+            (W::from_request(request, payload), Form::<Vec<(String, String)>>::from_request(request, payload));
         let is_ours = is_ours(request);
         Box::pin(async move {
             let (by, fields) = (by.await?, Fields(form.await.map_err(|_| Problem::Unreadable)?.into_inner()));
@@ -285,9 +286,17 @@ mod tests {
     #[test]
     fn nobody_is_sent_to_another_site() {
         assert_eq!(local("/mailbox/messages?unread=1"), "/mailbox/messages?unread=1");
-        for foreign in
-            ["https://e.example", "//e.example", "/\\e.example", "/mailbox/\\e", "/mailbox//e.example", "/mailbox", "", "/mailbox/\r\nx", "/other"]
-        {
+        for foreign in [
+            "https://e.example",
+            "//e.example",
+            "/\\e.example",
+            "/mailbox/\\e",
+            "/mailbox//e.example",
+            "/mailbox",
+            "",
+            "/mailbox/\r\nx",
+            "/other",
+        ] {
             assert_eq!(local(foreign), "/mailbox/", "{foreign:?}");
         }
         assert_eq!(encoded("/mailbox/a?b=1&c=é"), "/mailbox/a%3Fb%3D1%26c%3D%C3%A9");

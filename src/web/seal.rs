@@ -38,7 +38,8 @@ impl Seal {
     pub fn close<T: Serialize>(&self, purpose: Purpose, value: &T) -> String {
         let mut sealed = serde_json::to_vec(value).unwrap_or_default();
         let nonce: [u8; NONCE_LEN] = rand::random();
-        let closed = self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), purpose.bound(), &mut sealed);
+        let closed =
+            self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), purpose.bound(), &mut sealed);
         // It only fails over lengths that are never reached.
         if closed.is_err() {
             return String::new();

@@ -61,7 +61,10 @@ pub struct SignIn {
 impl std::fmt::Debug for SignIn {
     /// Without the secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SignIn").field("issuer", &self.issuer).field("client_id", &self.client_id).finish_non_exhaustive()
+        f.debug_struct("SignIn")
+            .field("issuer", &self.issuer)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,10 +119,14 @@ impl Default for Settings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The origin.
-    #[error("public_url: give the origin of the pages and no path, https, or http on the own machine only: `{0}` is something else")]
+    #[error(
+        "public_url: give the origin of the pages and no path, https, or http on the own machine only: `{0}` is something else"
+    )]
     PublicUrl(String),
     /// The issuer.
-    #[error("sign_in.issuer: give the address of the provider, https, or http on the own machine only: `{0}` is something else")]
+    #[error(
+        "sign_in.issuer: give the address of the provider, https, or http on the own machine only: `{0}` is something else"
+    )]
     Issuer(String),
     /// The client of the provider.
     #[error("the client that asks the provider of the sign-in can't be made: {0}")]

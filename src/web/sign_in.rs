@@ -1,27 +1,26 @@
 //! Coming and going: the page that says who may sign in, the way to the provider and back, signing out, and the language.
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use actix_web::cookie::time::Duration as CookieDuration;
-use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use estafette_actors::domain::language::Language;
 use estafette_actors::domain::mailbox::MailboxId;
 
+use super::cookie::{self, Kept};
 use super::frame::{Frame, Place, page};
 use super::problem::Problem;
 use super::provider::{Pending, Trouble};
-use super::request::{LANGUAGE, Person, Posted, Visit, cookie, encoded, local};
+use super::request::{LANGUAGE, Person, Posted, Visit, encoded, local};
 use super::seal::Purpose;
 use super::{Site, to, words};
 
 /// How long somebody may take at the provider, in seconds.
 const PENDING_S: u64 = 600;
-/// How long a browser keeps the language, in days.
-const LANGUAGE_DAYS: i64 = 365;
+/// How long a browser keeps the language.
+const LANGUAGE_KEPT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 type Asked = Query<HashMap<String, String>>;
 
@@ -70,16 +69,17 @@ async fn start(visit: Visit, asked: Asked) -> Result<HttpResponse, Problem> {
     let wanted = asked.get("to").map_or("/mailbox/messages", |to| local(to)).to_owned();
     let now = site.clock.now().millis() / 1_000;
     let (url, pending) = site.provider.begin(visit.language, wanted, now).await?;
-    let mut kept = cookie(site, site.sign_in_cookie(), site.seal.close(Purpose::SignIn, &pending));
-    kept.set_max_age(CookieDuration::seconds(PENDING_S as i64));
-    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, url.as_str())).cookie(kept).finish())
+    let mut answer = to(url.as_str());
+    let sealed = site.seal.close(Purpose::SignIn, &pending);
+    cookie::set(&mut answer, site, site.sign_in_cookie(), &sealed, Kept::For(Duration::from_secs(PENDING_S)));
+    Ok(answer)
 }
 
 async fn back(request: HttpRequest, visit: Visit, asked: Asked) -> Result<HttpResponse, Problem> {
     let site = &visit.site;
     let now = site.clock.now();
-    let kept = request.cookie(site.sign_in_cookie());
-    let pending = kept.and_then(|kept| site.seal.open::<Pending>(Purpose::SignIn, kept.value())).ok_or(Problem::Stale)?;
+    let kept = cookie::read(&request, site.sign_in_cookie());
+    let pending = kept.and_then(|kept| site.seal.open::<Pending>(Purpose::SignIn, kept)).ok_or(Problem::Stale)?;
     let is_fresh = (now.millis() / 1_000).saturating_sub(pending.at) <= PENDING_S;
     if !is_fresh || asked.get("state") != Some(&pending.state) {
         return Err(Problem::Stale);
@@ -102,12 +102,14 @@ async fn back(request: HttpRequest, visit: Visit, asked: Asked) -> Result<HttpRe
     if let Some(earlier) = &visit.signed {
         site.sessions.end(earlier);
     }
-    let next = if own.is_some() { local(&wanted).to_owned() } else { format!("/mailbox/choose?to={}", encoded(local(&wanted))) };
+    let next = if own.is_some() {
+        local(&wanted).to_owned()
+    } else {
+        format!("/mailbox/choose?to={}", encoded(local(&wanted)))
+    };
     let mut answer = to(&next);
-    let session = cookie(site, site.session_cookie(), id);
-    for cookie in [session, gone(site, site.sign_in_cookie())] {
-        answer.add_cookie(&cookie).map_err(|_| Problem::Inside)?;
-    }
+    cookie::set(&mut answer, site, site.session_cookie(), &id, Kept::Session);
+    cookie::set(&mut answer, site, site.sign_in_cookie(), "", Kept::Gone);
     Ok(answer)
 }
 
@@ -117,7 +119,7 @@ async fn leave(posted: Posted<Person>) -> Result<HttpResponse, Problem> {
     site.sessions.end(signed);
     let elsewhere = site.provider.leave(&signed.identity.id_token, visit.language);
     let mut answer = to(elsewhere.as_ref().map_or("/mailbox/signed-out", |url| url.as_str()));
-    answer.add_cookie(&gone(site, site.session_cookie())).map_err(|_| Problem::Inside)?;
+    cookie::set(&mut answer, site, site.session_cookie(), "", Kept::Gone);
     Ok(answer)
 }
 
@@ -129,23 +131,11 @@ async fn left(visit: Visit) -> HttpResponse {
 async fn language(visit: Visit, path: Path<String>, asked: Asked) -> Result<HttpResponse, Problem> {
     let language = Language::parse(&path).map_err(|_| Problem::NoPage)?;
     let mut answer = to(asked.get("to").map_or("/mailbox/", |to| local(to)));
-    answer.add_cookie(&spoken(&visit.site, language)).map_err(|_| Problem::Inside)?;
+    spoken(&mut answer, &visit.site, language);
     Ok(answer)
 }
 
-/// The cookie with a language.
-pub fn spoken(site: &Site, language: Language) -> Cookie<'static> {
-    Cookie::build(LANGUAGE, language.as_str())
-        .path("/mailbox")
-        .http_only(true)
-        .secure(site.settings.is_secure())
-        .same_site(SameSite::Lax)
-        .max_age(CookieDuration::days(LANGUAGE_DAYS))
-        .finish()
-}
-
-fn gone<'a>(site: &Site, name: &'a str) -> Cookie<'a> {
-    let mut empty = cookie(site, name, String::new());
-    empty.make_removal();
-    empty
+/// Keeps the language in a cookie.
+pub fn spoken(answer: &mut HttpResponse, site: &Site, language: Language) {
+    cookie::set(answer, site, LANGUAGE, language.as_str(), Kept::For(LANGUAGE_KEPT));
 }

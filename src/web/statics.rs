@@ -1,9 +1,9 @@
 //! What pages load besides themselves: one style sheet, one icon, and the pictures of senders.
 use std::sync::LazyLock;
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::{self, Path};
-use actix_web::HttpResponse;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -6,19 +6,59 @@ use jiff::civil::{Date, DateTime};
 
 const MONTHS: [[&str; 12]; 4] = [
     [
-        "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
         "décembre",
     ],
     [
-        "januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november",
+        "januari",
+        "februari",
+        "maart",
+        "april",
+        "mei",
+        "juni",
+        "juli",
+        "augustus",
+        "september",
+        "oktober",
+        "november",
         "december",
     ],
     [
-        "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November",
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
         "Dezember",
     ],
     [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ],
 ];
@@ -44,7 +84,8 @@ pub fn machine_day(at: Timestamp) -> String {
 /// `28 novembre 2026`.
 pub fn day(at: Timestamp, language: Language) -> String {
     let date = date(at);
-    let (number, month, year) = (date.day(), MONTHS[language as usize][usize::from(date.month().unsigned_abs()) - 1], date.year());
+    let (number, month, year) =
+        (date.day(), MONTHS[language as usize][usize::from(date.month().unsigned_abs()) - 1], date.year());
     match language {
         Language::Fr if number == 1 => format!("1er{TIE}{month} {year}"),
         Language::De => format!("{number}.{TIE}{month} {year}"),
@@ -108,7 +149,8 @@ pub fn size(bytes: u64, language: Language) -> String {
 
 /// `BE68 5390 0754 7034`.
 pub fn iban(iban: &str) -> String {
-    let groups: Vec<String> = iban.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
+    let groups: Vec<String> =
+        iban.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
     groups.join("\u{a0}")
 }
 
@@ -143,10 +185,19 @@ mod tests {
     #[test]
     fn amounts_and_sizes_are_written_as_each_language_does() {
         let written = [Fr, Nl, De, En].map(|language| amount(123_456_750, *b"EUR", language).replace(TIE, " "));
-        assert_eq!(written, ["1\u{202f}234\u{202f}567,50 EUR", "1.234.567,50 EUR", "1.234.567,50 EUR", "1,234,567.50 EUR"]);
+        assert_eq!(
+            written,
+            ["1\u{202f}234\u{202f}567,50 EUR", "1.234.567,50 EUR", "1.234.567,50 EUR", "1,234,567.50 EUR"]
+        );
         assert_eq!(amount(-5, *b"EUR", En).replace(TIE, " "), "−0.05 EUR");
         assert_eq!(amount(99_999, *b"USD", Nl).replace(TIE, " "), "999,99 USD");
-        let sizes = [(999, "999 octets"), (1_000, "1 ko"), (999_999, "999 ko"), (1_250_000, "1,3 Mo"), (104_857_600, "104,9 Mo")];
+        let sizes = [
+            (999, "999 octets"),
+            (1_000, "1 ko"),
+            (999_999, "999 ko"),
+            (1_250_000, "1,3 Mo"),
+            (104_857_600, "104,9 Mo"),
+        ];
         for (bytes, written) in sizes {
             assert_eq!(size(bytes, Fr).replace(TIE, " "), written);
         }

@@ -20,7 +20,11 @@ async fn somebody_signs_in_reads_and_signs_out_for_good() {
     assert!(stolen.len() >= 43 && !stolen.contains("Marie"));
 
     let left = visitor.post("/mailbox/sign-out", &[("token", &list.token())]).await;
-    assert!(left.location().contains("/openid/end_session?") && left.location().contains("id_token_hint="), "{}", left.location());
+    assert!(
+        left.location().contains("/openid/end_session?") && left.location().contains("id_token_hint="),
+        "{}",
+        left.location()
+    );
     let left = visitor.follow(left).await;
     assert!(left.has("You are signed out"));
     let mut thief = site.visitor();
@@ -126,7 +130,12 @@ async fn every_answer_is_protected() {
     for path in ["/mailbox/messages", "/mailbox/help", "/mailbox/no-such-page", "/mailbox/messages/nonsense"] {
         let page = marie.get(path).await;
         let policy = page.header("content-security-policy");
-        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("script"), "{policy}");
+        assert!(
+            policy.contains("default-src 'none'")
+                && policy.contains("frame-ancestors 'none'")
+                && !policy.contains("script"),
+            "{policy}"
+        );
         assert_eq!(page.header("cache-control"), "no-store", "{path}");
         assert_eq!((page.header("x-content-type-options"), page.header("referrer-policy")), ("nosniff", "no-referrer"));
         assert!(!page.has("<script") && !page.has("style=") && page.text.len() < 100_000, "{path}");

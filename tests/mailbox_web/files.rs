@@ -17,7 +17,11 @@ async fn a_file_is_downloaded_whole_and_in_parts_and_the_main_one_is_read_with_i
     let (mut marie, _) = site.signed_in("0").await;
     let id = find(&site, "Your pension");
     let page = marie.get(&format!("/mailbox/messages/{id}")).await;
-    assert!(page.has("pension-2027.pdf") && page.has("49 kB") && page.has("Main content") && page.has("spreadsheet"), "{}", page.text);
+    assert!(
+        page.has("pension-2027.pdf") && page.has("49\u{a0}kB") && page.has("Main content") && page.has("spreadsheet"),
+        "{}",
+        page.text
+    );
     assert!(site.memory.state(citizen(0), id).read_at.is_none(), "its page says nothing of the main content");
     let beside = marie.get(&format!("/mailbox/messages/{id}/files/2")).await;
     assert!(beside.status == 200 && beside.text.len() == 48_200);
@@ -27,7 +31,10 @@ async fn a_file_is_downloaded_whole_and_in_parts_and_the_main_one_is_read_with_i
     assert!(whole.status == 200 && whole.text.starts_with("%PDF-1.4"));
     assert_eq!(whole.header("content-type"), "application/pdf");
     assert!(whole.header("content-disposition").starts_with("attachment; filename=\"pension-2027.pdf\""));
-    assert!(whole.header("content-security-policy").contains("sandbox") && whole.header("x-content-type-options") == "nosniff");
+    assert!(
+        whole.header("content-security-policy").contains("sandbox")
+            && whole.header("x-content-type-options") == "nosniff"
+    );
     assert!(site.memory.state(citizen(0), id).read_at.is_some());
     let part = marie.send(marie.request(Method::GET, &path).header("range", "bytes=1-3")).await;
     assert_eq!((part.status.as_u16(), part.text.as_str()), (206, "PDF"));
@@ -44,17 +51,29 @@ async fn a_pdf_has_a_page_with_a_frame_text_is_text_and_html_is_cleaned() {
     let (mut marie, _) = site.signed_in("0").await;
     let id = find(&site, "Your pension");
     let page = marie.get(&format!("/mailbox/messages/{id}/files/1/show")).await;
-    assert!(page.has("<iframe") && page.header("content-security-policy").contains("frame-src 'self'"), "{}", page.text);
+    assert!(
+        page.has("<iframe") && page.header("content-security-policy").contains("frame-src 'self'"),
+        "{}",
+        page.text
+    );
     let framed = marie.get(&format!("/mailbox/messages/{id}/files/1/inline")).await;
     assert!(framed.header("content-security-policy").contains("frame-ancestors 'self'"));
     assert!(framed.header("content-disposition").starts_with("inline"));
-    assert_eq!(marie.get(&format!("/mailbox/messages/{id}/files/2/show")).await.status, 404, "a spreadsheet is not shown");
+    assert_eq!(
+        marie.get(&format!("/mailbox/messages/{id}/files/2/show")).await.status,
+        404,
+        "a spreadsheet is not shown"
+    );
     let id = find(&site, "application for a permit");
     let text = marie.get(&format!("/mailbox/messages/{id}/files/1/show")).await;
     assert!(text.has("Conditions générales") && text.has("<pre"));
     let html = marie.get(&format!("/mailbox/messages/{id}/files/2/show")).await;
     assert!(html.has("<h3>Plan</h3>") && !html.has("<script"), "{}", html.text);
-    assert_eq!(marie.get(&format!("/mailbox/messages/{id}/files/2/inline")).await.status, 404, "HTML is never given as a page");
+    assert_eq!(
+        marie.get(&format!("/mailbox/messages/{id}/files/2/inline")).await.status,
+        404,
+        "HTML is never given as a page"
+    );
     site.stop().await;
 }
 
@@ -63,7 +82,9 @@ async fn what_a_scanner_has_not_passed_is_not_given() {
     let site = Running::start().await;
     let (mut marie, _) = site.signed_in("0").await;
     let id = find(&site, "application for a permit");
-    for (scan, status, title) in [(Scan::Waiting, 503, "The file is being checked"), (Scan::Quarantined, 403, "The file is blocked")] {
+    for (scan, status, title) in
+        [(Scan::Waiting, 503, "The file is being checked"), (Scan::Quarantined, 403, "The file is blocked")]
+    {
         site.memory.alter(id, |document| document.attachments[0].scan = scan);
         let page = marie.get(&format!("/mailbox/messages/{id}")).await;
         assert!(!page.has(&format!("/mailbox/messages/{id}/files/1\"")), "no link to it");

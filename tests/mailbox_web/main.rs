@@ -25,6 +25,7 @@ async fn serve_for_a_browser() {
         scopes: vec!["profile".to_owned(), "mailbox".to_owned()],
         ..estafette::web::SignIn::default()
     };
+    std::fs::write(get("WEB_PERSON"), samples::citizen(0).digits()).unwrap();
     let running = site::Running::at(listener, sign_in, |_| {}).await;
     let end = std::path::PathBuf::from(get("WEB_END"));
     for _ in 0..18_000 {

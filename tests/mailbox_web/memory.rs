@@ -67,7 +67,12 @@ impl Memory {
     /// The documents of a mailbox, the newest first.
     pub fn documents(&self, mailbox: MailboxId) -> Vec<Arc<Document>> {
         self.with(|book| {
-            let mut all: Vec<_> = book.links.iter().filter(|link| link.0 == mailbox).map(|link| Arc::clone(&book.documents[&link.1])).collect();
+            let mut all: Vec<_> = book
+                .links
+                .iter()
+                .filter(|link| link.0 == mailbox)
+                .map(|link| Arc::clone(&book.documents[&link.1]))
+                .collect();
             all.reverse();
             all
         })
@@ -151,7 +156,11 @@ impl Mailboxes for Memory {
         self.with(|book| {
             let reference = Arc::make_mut(&mut book.reference);
             if let ImageOf::Organization(cbe) = &of {
-                reference.organizations.iter_mut().filter(|one| one.cbe == *cbe).for_each(|one| one.images.push(image.clone()));
+                reference
+                    .organizations
+                    .iter_mut()
+                    .filter(|one| one.cbe == *cbe)
+                    .for_each(|one| one.images.push(image.clone()));
             }
             book.images.insert(format!("{of:?} {}", image.id), (image, bytes));
         });
@@ -211,7 +220,13 @@ impl Mailboxes for Memory {
         }))
     }
 
-    fn link(&self, _: Access, _: Institution, _: DocumentId, _: Vec<MailboxId>) -> BoxFuture<'static, Result<Linked, Trouble>> {
+    fn link(
+        &self,
+        _: Access,
+        _: Institution,
+        _: DocumentId,
+        _: Vec<MailboxId>,
+    ) -> BoxFuture<'static, Result<Linked, Trouble>> {
         unused()
     }
 
@@ -235,21 +250,40 @@ impl Mailboxes for Memory {
         })))
     }
 
-    fn items(&self, id: MailboxId, rights: Rights, filter: Filter, skip: usize, limit: usize) -> BoxFuture<'static, Result<Page, Trouble>> {
+    fn items(
+        &self,
+        id: MailboxId,
+        rights: Rights,
+        filter: Filter,
+        skip: usize,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Page, Trouble>> {
         done(self.with(|book| {
             if let Some(trouble @ (Trouble::Overloaded | Trouble::Unreadable(_))) = &book.trouble {
                 return Err(trouble.clone());
             }
-            let all: Vec<Item> = book.all(id, &rights).into_iter().filter(|item| filter.takes(item, &book.reference)).collect();
+            let all: Vec<Item> =
+                book.all(id, &rights).into_iter().filter(|item| filter.takes(item, &book.reference)).collect();
             Ok(Page { total: all.len() as u64, items: all.into_iter().skip(skip).take(limit.min(PAGE_MAX)).collect() })
         }))
     }
 
-    fn item(&self, id: MailboxId, rights: Rights, document: DocumentId) -> BoxFuture<'static, Result<Option<Item>, Trouble>> {
+    fn item(
+        &self,
+        id: MailboxId,
+        rights: Rights,
+        document: DocumentId,
+    ) -> BoxFuture<'static, Result<Option<Item>, Trouble>> {
         done(Ok(self.with(|book| book.item(id, &rights, document))))
     }
 
-    fn read(&self, _: Access, id: MailboxId, document: DocumentId, is_main: bool) -> BoxFuture<'static, Result<Item, Trouble>> {
+    fn read(
+        &self,
+        _: Access,
+        id: MailboxId,
+        document: DocumentId,
+        is_main: bool,
+    ) -> BoxFuture<'static, Result<Item, Trouble>> {
         let now = SystemClock.now();
         done(self.with(|book| {
             let item = book.item(id, &Rights::All, document).ok_or(Trouble::NotFound)?;
@@ -261,7 +295,12 @@ impl Mailboxes for Memory {
         }))
     }
 
-    fn show(&self, _: Access, id: MailboxId, changes: Vec<(DocumentId, bool)>) -> BoxFuture<'static, Result<(), Trouble>> {
+    fn show(
+        &self,
+        _: Access,
+        id: MailboxId,
+        changes: Vec<(DocumentId, bool)>,
+    ) -> BoxFuture<'static, Result<(), Trouble>> {
         self.with(|book| {
             for (document, is_visible) in changes {
                 book.states.entry((id.key(), document)).or_default().is_visible = is_visible;
@@ -270,11 +309,21 @@ impl Mailboxes for Memory {
         done(Ok(()))
     }
 
-    fn states(&self, _: Institution, _: Vec<(DocumentId, MailboxId)>) -> BoxFuture<'static, Result<Vec<Option<Item>>, Trouble>> {
+    fn states(
+        &self,
+        _: Institution,
+        _: Vec<(DocumentId, MailboxId)>,
+    ) -> BoxFuture<'static, Result<Vec<Option<Item>>, Trouble>> {
         unused()
     }
 
-    fn events(&self, _: Audience, _: u64, _: Option<Timestamp>, _: usize) -> BoxFuture<'static, Result<Events, Trouble>> {
+    fn events(
+        &self,
+        _: Audience,
+        _: u64,
+        _: Option<Timestamp>,
+        _: usize,
+    ) -> BoxFuture<'static, Result<Events, Trouble>> {
         unused()
     }
 
@@ -292,7 +341,13 @@ impl Mailboxes for Memory {
 
     fn note(&self, _: Access, _: Deed, _: Option<MailboxId>, _: Option<DocumentId>, _: &'static str) {}
 
-    fn audit(&self, _: Option<MailboxId>, _: Option<DocumentId>, _: u64, _: usize) -> BoxFuture<'static, Result<Vec<AuditLine>, Trouble>> {
+    fn audit(
+        &self,
+        _: Option<MailboxId>,
+        _: Option<DocumentId>,
+        _: u64,
+        _: usize,
+    ) -> BoxFuture<'static, Result<Vec<AuditLine>, Trouble>> {
         unused()
     }
 
@@ -331,7 +386,11 @@ impl Contents for Memory {
         Box::pin(ready(Ok(())))
     }
 
-    fn sweep(&self, _: Timestamp, _: Arc<dyn Fn(&str) -> bool + Send + Sync>) -> BoxFuture<'static, Result<u64, ContentTrouble>> {
+    fn sweep(
+        &self,
+        _: Timestamp,
+        _: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    ) -> BoxFuture<'static, Result<u64, ContentTrouble>> {
         Box::pin(ready(Ok(0)))
     }
 

@@ -60,11 +60,20 @@ pub fn pdf(line: &str) -> Vec<u8> {
     for place in places {
         file.extend_from_slice(format!("{place:010} 00000 n \n").as_bytes());
     }
-    file.extend_from_slice(format!("trailer << /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", objects.len() + 1).as_bytes());
+    file.extend_from_slice(
+        format!("trailer << /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", objects.len() + 1).as_bytes(),
+    );
     file
 }
 
-pub fn attachment(memory: &Memory, number: u8, file_name: &str, media_type: MediaType, is_main: bool, bytes: &[u8]) -> Attachment {
+pub fn attachment(
+    memory: &Memory,
+    number: u8,
+    file_name: &str,
+    media_type: MediaType,
+    is_main: bool,
+    bytes: &[u8],
+) -> Attachment {
     let name = format!("{:x}", rand::random::<u64>());
     memory.put(&name, bytes);
     Attachment {
@@ -139,7 +148,12 @@ async fn define(memory: &Memory) {
     let types: [(&str, [&str; 4], Option<Audience>, Option<&str>); 5] = [
         ("pension", ["Pension", "Pensioen", "Pension", "Pension"], Some(Audience::Citizen), None),
         ("city", ["Commune", "Gemeente", "Gemeinde", "Municipality"], None, None),
-        ("benefit", ["Allocations familiales", "Kinderbijslag", "Kindergeld", "Child benefit"], Some(Audience::Citizen), None),
+        (
+            "benefit",
+            ["Allocations familiales", "Kinderbijslag", "Kindergeld", "Child benefit"],
+            Some(Audience::Citizen),
+            None,
+        ),
         ("tax", ["Impôts", "Belastingen", "Steuern", "Taxes"], None, Some("tax")),
         ("permit", ["Permis", "Vergunning", "Genehmigung", "Permit"], None, None),
     ];
@@ -186,19 +200,43 @@ pub async fn fill(memory: &Memory) {
     }
     let first = [citizen(0)];
     for number in (0..24_u64).rev() {
-        let subjects = [format!("Info travaux n° {number}"), format!("Info werken nr. {number}"), format!("Bauarbeiten Nr. {number}"), format!("Road works no. {number}")];
+        let subjects = [
+            format!("Info travaux n° {number}"),
+            format!("Info werken nr. {number}"),
+            format!("Bauarbeiten Nr. {number}"),
+            format!("Road works no. {number}"),
+        ];
         let subject = subjects.each_ref().map(String::as_str);
         let id = publish(memory, letter(12, "city", subject, ["<p>A</p>"; 4], 24 * (20 + number * 9)), &first).await;
         if number % 3 != 0 {
             memory.read(Access::PROGRAM, first[0], id, true).await.unwrap();
         }
     }
-    let subject = ["Votre demande de permis", "Uw aanvraag van een vergunning", "Ihr Genehmigungsantrag", "Your application for a permit"];
+    let subject = [
+        "Votre demande de permis",
+        "Uw aanvraag van een vergunning",
+        "Ihr Genehmigungsantrag",
+        "Your application for a permit",
+    ];
     let texts = html(subject);
     let mut reply = letter(12, "permit", subject, texts.each_ref().map(String::as_str), 200);
     reply.may_be_replied_to = true;
-    reply.attachments.push(attachment(memory, 1, "conditions.txt", MediaType::Plain, false, "Conditions générales\n\n1. Bonjour.\n".as_bytes()));
-    reply.attachments.push(attachment(memory, 2, "plan.html", MediaType::Html, false, b"<h1>Plan</h1><script>alert(1)</script><p>Etage 2</p>"));
+    reply.attachments.push(attachment(
+        memory,
+        1,
+        "conditions.txt",
+        MediaType::Plain,
+        false,
+        "Conditions générales\n\n1. Bonjour.\n".as_bytes(),
+    ));
+    reply.attachments.push(attachment(
+        memory,
+        2,
+        "plan.html",
+        MediaType::Html,
+        false,
+        b"<h1>Plan</h1><script>alert(1)</script><p>Etage 2</p>",
+    ));
     publish(memory, reply, &first).await;
     let subject = ["Avis d’imposition 2026", "Aanslagbiljet 2026", "Steuerbescheid 2026", "Tax assessment 2026"];
     let texts = html(subject);
@@ -206,7 +244,12 @@ pub async fn fill(memory: &Memory) {
     tax.payment = Some(bill());
     tax.attachments.push(attachment(memory, 1, "avis-2026.pdf", MediaType::Pdf, false, &pdf("Tax assessment 2026")));
     publish(memory, tax, &[citizen(0), enterprise()]).await;
-    let subject = ["Décision sur votre allocation", "Beslissing over uw kinderbijslag", "Entscheidung über Ihr Kindergeld", "Decision on your child benefit"];
+    let subject = [
+        "Décision sur votre allocation",
+        "Beslissing over uw kinderbijslag",
+        "Entscheidung über Ihr Kindergeld",
+        "Decision on your child benefit",
+    ];
     let texts = html(subject);
     let mut registered = letter(13, "benefit", subject, texts.each_ref().map(String::as_str), 30);
     registered.is_registered = true;
@@ -214,10 +257,22 @@ pub async fn fill(memory: &Memory) {
     let subject = ["Votre pension en 2027", "Uw pensioen in 2027", "Ihre Pension 2027", "Your pension in 2027"];
     let mut main = letter(11, "pension", subject, [""; 4], 3);
     main.body = None;
-    main.attachments.push(attachment(memory, 1, "pension-2027.pdf", MediaType::Pdf, true, &pdf("Your pension in 2027")));
+    main.attachments.push(attachment(
+        memory,
+        1,
+        "pension-2027.pdf",
+        MediaType::Pdf,
+        true,
+        &pdf("Your pension in 2027"),
+    ));
     main.attachments.push(attachment(memory, 2, "calcul.xlsx", MediaType::Xlsx, false, &[b'x'; 48_200]));
     publish(memory, main, &first).await;
-    let subject = ["Contrôle de l’entreprise", "Controle van de onderneming", "Prüfung des Unternehmens", "Inspection of the enterprise"];
+    let subject = [
+        "Contrôle de l’entreprise",
+        "Controle van de onderneming",
+        "Prüfung des Unternehmens",
+        "Inspection of the enterprise",
+    ];
     let texts = html(subject);
     publish(memory, letter(12, "city", subject, texts.each_ref().map(String::as_str), 10), &[enterprise()]).await;
 }

@@ -23,12 +23,29 @@ async fn preferences_are_saved_or_the_mistake_is_named_at_its_field() {
         ("Somebody <a@example.be>", "email", "right form"),
         ("", "email", "at which you want to be notified"),
     ] {
-        let wrong = marie.post("/mailbox/preferences", &[("token", &token), ("language", "nl"), ("email", email), ("notice", notice)]).await;
-        assert!(wrong.status == 422 && wrong.has(said) && wrong.has("aria-invalid=\"true\"") && wrong.has("href=\"#email\""), "{email}");
+        let wrong = marie
+            .post(
+                "/mailbox/preferences",
+                &[("token", &token), ("language", "nl"), ("email", email), ("notice", notice)],
+            )
+            .await;
+        assert!(
+            wrong.status == 422
+                && wrong.has(said)
+                && wrong.has("aria-invalid=\"true\"")
+                && wrong.has("href=\"#email\""),
+            "{email}"
+        );
         assert!(wrong.has("<title>Error – "), "{}", wrong.text);
     }
     assert_eq!(mailbox(&site).preferences.email, None);
-    let fields = [("token", token.as_str()), ("language", "nl"), ("email", " marie@example.be "), ("notice", "email"), ("exclusively", "yes")];
+    let fields = [
+        ("token", token.as_str()),
+        ("language", "nl"),
+        ("email", " marie@example.be "),
+        ("notice", "email"),
+        ("exclusively", "yes"),
+    ];
     let saved = marie.post("/mailbox/preferences", &fields).await;
     assert_eq!(saved.status, 303);
     let saved = marie.follow(saved).await;
@@ -64,12 +81,15 @@ async fn a_form_that_is_not_ours_changes_nothing() {
     let site = Running::start().await;
     let (mut marie, list) = site.signed_in("0").await;
     let token = list.token();
-    let give = |token: &str| vec![("token", token.to_owned()), ("portal", "letterbox".to_owned()), ("do", "give".to_owned())];
+    let give =
+        |token: &str| vec![("token", token.to_owned()), ("portal", "letterbox".to_owned()), ("do", "give".to_owned())];
     for wrong in ["", "x", &token[1..]] {
         let refused = marie.send(marie.request(Method::POST, "/mailbox/consents").form(&give(wrong))).await;
         assert!(refused.status == 403 && refused.has("This form is out of date"), "{wrong}");
     }
-    for (name, value) in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site")] {
+    for (name, value) in
+        [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site")]
+    {
         let foreign = marie.request(Method::POST, "/mailbox/consents").header(name, value).form(&give(&token));
         assert_eq!(marie.send(foreign).await.status, 403, "{name}: {value}");
     }
@@ -77,9 +97,13 @@ async fn a_form_that_is_not_ours_changes_nothing() {
     let borrowed = marie.send(marie.request(Method::POST, "/mailbox/consents").form(&give(&other.token()))).await;
     assert_eq!(borrowed.status, 403);
     assert!(mailbox(&site).consents.is_empty());
-    let own = marie.request(Method::POST, "/mailbox/consents").header("origin", site.origin.clone()).form(&give(&token));
+    let own =
+        marie.request(Method::POST, "/mailbox/consents").header("origin", site.origin.clone()).form(&give(&token));
     assert_eq!(marie.send(own).await.status, 303);
-    let nulled = marie.request(Method::POST, "/mailbox/consents").header("origin", "null").header("sec-fetch-site", "same-origin");
+    let nulled = marie
+        .request(Method::POST, "/mailbox/consents")
+        .header("origin", "null")
+        .header("sec-fetch-site", "same-origin");
     let nulled = nulled.form(&give(&token));
     assert_eq!(marie.send(nulled).await.status, 303, "as browsers do it when no referrer is sent");
 
@@ -110,7 +134,8 @@ async fn a_store_in_trouble_is_a_page_that_says_what_to_do() {
     let site = Running::start().await;
     let (mut marie, list) = site.signed_in("0").await;
     site.memory.fail(Some(Trouble::ReadOnly("disk".to_owned())));
-    let refused = marie.post("/mailbox/consents", &[("token", &list.token()), ("portal", "letterbox"), ("do", "give")]).await;
+    let refused =
+        marie.post("/mailbox/consents", &[("token", &list.token()), ("portal", "letterbox"), ("do", "give")]).await;
     assert!(refused.status == 503 && refused.has("nothing can be changed at the moment") && !refused.has("disk"));
     assert_eq!(marie.get("/mailbox/messages").await.status, 200);
     site.memory.fail(Some(Trouble::Overloaded));

@@ -42,7 +42,8 @@ impl Running {
 
     /// With settings that a test needs.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let simulators = Simulators::start(Simulated { address: ([127, 0, 0, 1], 0).into(), ..Simulated::default() }).await.unwrap();
+        let simulators =
+            Simulators::start(Simulated { address: ([127, 0, 0, 1], 0).into(), ..Simulated::default() }).await.unwrap();
         let sign_in = SignIn {
             issuer: format!("http://{}/openid", simulators.address()),
             client_secret: Some("sandbox-sign-in-secret".to_owned()),
@@ -73,9 +74,15 @@ impl Running {
             secret: vec![7; 32],
             bundle: Some(Arc::new(|item, evidence| {
                 let bytes = serde_json::to_vec(&evidence).map_err(|error| error.to_string())?;
-                Ok(Proof { file_name: format!("evidence-{}.json", item.document.id), media_type: "application/json", bytes: bytes.into() })
+                Ok(Proof {
+                    file_name: format!("evidence-{}.json", item.document.id),
+                    media_type: "application/json",
+                    bytes: bytes.into(),
+                })
             })),
-            recognise: Arc::new(|media_type, beginning| media_type != MediaType::Pdf || beginning.starts_with(b"%PDF-")),
+            recognise: Arc::new(|media_type, beginning| {
+                media_type != MediaType::Pdf || beginning.starts_with(b"%PDF-")
+            }),
             unscanned: Scan::NotScanned,
             clock: Arc::new(SystemClock),
         });

@@ -41,12 +41,16 @@ async fn a_reply_goes_to_who_wrote_with_its_files() {
     assert!(marie.follow(sent).await.has("Your reply has been sent"));
 
     let got = site.memory.documents(MailboxId::Enterprise(sender(12))).remove(0);
-    assert_eq!((got.replies_to, got.subject.get(Language::En).map(|text| &**text)), (Some(id), Some("Re: Your application for a permit")));
+    assert_eq!(
+        (got.replies_to, got.subject.get(Language::En).map(|text| &**text)),
+        (Some(id), Some("Re: Your application for a permit"))
+    );
     let author = got.author.as_ref().unwrap();
     assert_eq!((author.mailbox, author.name.as_deref()), (citizen(0), Some("Marie Lambert")));
     let html = got.body.as_ref().unwrap().html.get(Language::En).unwrap();
     assert_eq!(&**html, "<p>Bonjour,</p><p>voici &lt;mon&gt; plan.</p>");
-    let files: Vec<_> = got.attachments.iter().map(|one| (one.number, &*one.file_name, one.media_type, one.is_main)).collect();
+    let files: Vec<_> =
+        got.attachments.iter().map(|one| (one.number, &*one.file_name, one.media_type, one.is_main)).collect();
     assert_eq!(files, [(1, "plan.pdf", MediaType::Pdf, false), (2, "notes.txt", MediaType::Plain, false)]);
     site.stop().await;
 }
@@ -67,14 +71,21 @@ async fn a_reply_that_can_not_be_is_explained_and_the_text_is_not_lost() {
         (kept().part("files", file("a.txt", "text/plain", vec![])), "is empty"),
         (kept().part("files", file("a.txt", "text/plain", vec![b'x'; 200_000])), "too large"),
         (kept().part("files", file("..\\a.txt", "text/plain", b"x".to_vec())), "a name that is not allowed"),
-        ((0..6).fold(kept(), |form, _| form.part("files", file("a.txt", "text/plain", b"x".to_vec()))), "too many files"),
+        (
+            (0..6).fold(kept(), |form, _| form.part("files", file("a.txt", "text/plain", b"x".to_vec()))),
+            "too many files",
+        ),
     ];
     for (form, said) in table {
         let wrong = reply(&mut marie, id, form).await;
         assert!(wrong.status == 422 && wrong.has(said), "{said}: {} {}", wrong.status, wrong.text);
         assert!(said.contains("essage") || said.contains("long") || wrong.has(">My long text</textarea>"), "{said}");
     }
-    for forged in [Form::new().text("text", "x"), Form::new().text("text", "x").text("token", token.clone()), Form::new().text("token", "x")] {
+    for forged in [
+        Form::new().text("text", "x"),
+        Form::new().text("text", "x").text("token", token.clone()),
+        Form::new().text("token", "x"),
+    ] {
         assert_eq!(reply(&mut marie, id, forged).await.status, 403);
     }
     assert_eq!(reply(&mut marie, find(&site, "Your pension"), kept()).await.status, 404, "it allows no reply");

@@ -26,7 +26,8 @@ pub struct Reply {
 impl EBox {
     /// Replies to a document of a mailbox. The reply is of the original's type and stays as long.
     pub async fn reply(&self, reader: &Reader, original: DocumentId, reply: Reply) -> Result<Linked, Refusal> {
-        let found = self.mailboxes.item(reader.mailbox, reader.rights.clone(), original).await?.ok_or(Trouble::NotFound)?;
+        let found =
+            self.mailboxes.item(reader.mailbox, reader.rights.clone(), original).await?.ok_or(Trouble::NotFound)?;
         let original = &found.document;
         if !original.may_be_replied_to {
             return Err(Refusal::NoReply);

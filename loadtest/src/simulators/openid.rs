@@ -70,7 +70,11 @@ pub struct SampleEnterprise {
 
 impl Default for OpenIdSettings {
     fn default() -> Self {
-        let person = |index: u64, name: &str, enterprises| SamplePerson { niss: niss::generate(index), name: name.into(), enterprises };
+        let person = |index: u64, name: &str, enterprises| SamplePerson {
+            niss: niss::generate(index),
+            name: name.into(),
+            enterprises,
+        };
         let enterprise = |rights: &[&str]| SampleEnterprise {
             cbe: crate::cbe::generate(1),
             name: "Bakkerij De Korenaar".into(),
@@ -211,7 +215,8 @@ async fn ask(request: HttpRequest, asked: Query<Asked>, world: Data<World>) -> H
     for (place, person) in world.settings.openid.people.iter().enumerate() {
         let mut about = "for themselves".to_owned();
         for enterprise in &person.enterprises {
-            let rights = if enterprise.rights.is_empty() { "no rights".to_owned() } else { enterprise.rights.join(", ") };
+            let rights =
+                if enterprise.rights.is_empty() { "no rights".to_owned() } else { enterprise.rights.join(", ") };
             let _ = write!(about, ", and for {} ({rights})", enterprise.name);
         }
         let _ = write!(
@@ -222,7 +227,10 @@ async fn ask(request: HttpRequest, asked: Query<Asked>, world: Data<World>) -> H
         );
     }
     let page = include_str!("openid/page.html").replace("{fields}", &fields).replace("{people}", &people);
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").insert_header((header::CACHE_CONTROL, "no-store")).body(page)
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(page)
 }
 
 /// `POST /openid/authorize`: somebody was picked.
@@ -285,7 +293,9 @@ async fn token(request: HttpRequest, form: Form<Exchange>, world: Data<World>) -
     let settings = &world.settings.openid;
     let (client, secret) = basic(&request).unwrap_or_else(|| (form.client_id.clone(), form.client_secret.clone()));
     let is_secret = match (&settings.client_secret, &secret) {
-        (Some(known), Some(given)) => constant_time::verify_slices_are_equal(known.as_bytes(), given.as_bytes()).is_ok(),
+        (Some(known), Some(given)) => {
+            constant_time::verify_slices_are_equal(known.as_bytes(), given.as_bytes()).is_ok()
+        }
         (known, _) => known.is_none(),
     };
     if client != settings.client_id || !is_secret {
@@ -297,11 +307,14 @@ async fn token(request: HttpRequest, form: Form<Exchange>, world: Data<World>) -
     let given = world.openid.codes.lock().unwrap_or_else(PoisonError::into_inner).remove(&form.code);
     let now = now_ms() / 1_000;
     let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, form.code_verifier.as_bytes()));
-    let fits = |given: &Given| given.until_s > now && given.redirect_uri == form.redirect_uri && given.challenge == challenge;
+    let fits =
+        |given: &Given| given.until_s > now && given.redirect_uri == form.redirect_uri && given.challenge == challenge;
     let Some(given) = given.filter(fits) else { return refusal("invalid_grant") };
     let issuer = issuer(&request);
     let mut claims = claims(&settings.people[given.person], given.person);
-    for (name, value) in [("iss", json!(issuer)), ("aud", json!(client)), ("iat", json!(now)), ("exp", json!(now + TOKEN_S))] {
+    for (name, value) in
+        [("iss", json!(issuer)), ("aud", json!(client)), ("iat", json!(now)), ("exp", json!(now + TOKEN_S))]
+    {
         claims[name] = value;
     }
     if let Some(nonce) = given.nonce {
@@ -328,7 +341,8 @@ fn basic(request: &HttpRequest) -> Option<(String, Option<String>)> {
     let pair = String::from_utf8(STANDARD.decode(given.strip_prefix("Basic ")?).ok()?).ok()?;
     let (client, secret) = pair.split_once(':')?;
     // Both are form-encoded (RFC 6749, 2.3.1).
-    let fields = Query::<Exchange>::from_query(&format!("client_id={client}&client_secret={secret}")).ok()?.into_inner();
+    let fields =
+        Query::<Exchange>::from_query(&format!("client_id={client}&client_secret={secret}")).ok()?.into_inner();
     Some((fields.client_id, fields.client_secret))
 }
 
@@ -340,7 +354,9 @@ async fn userinfo(request: HttpRequest, world: Data<World>) -> HttpResponse {
     let place = claims_of.filter(is_good).and_then(|token| usize::try_from(token["person"].as_u64()?).ok());
     match place.and_then(|place| Some((world.settings.openid.people.get(place)?, place))) {
         Some((person, place)) => HttpResponse::Ok().json(claims(person, place)),
-        None => HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")).finish(),
+        None => HttpResponse::Unauthorized()
+            .insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""))
+            .finish(),
     }
 }
 
@@ -374,7 +390,8 @@ mod tests {
         for own in ["http://127.0.0.1:1/mailbox/sign-in/callback", "http://localhost/x", "http://[::1]:9/"] {
             assert!(is_own(own), "{own}");
         }
-        for other in ["https://example.be/", "http://127.0.0.1.example.be/", "javascript:alert(1)", "//127.0.0.1/", ""] {
+        for other in ["https://example.be/", "http://127.0.0.1.example.be/", "javascript:alert(1)", "//127.0.0.1/", ""]
+        {
             assert!(!is_own(other), "{other}");
         }
     }

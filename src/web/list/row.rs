@@ -73,11 +73,20 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Whether there is anything special about it.
+    pub fn has_marks(&self) -> bool {
+        self.is_unread || self.is_registered || self.has_payment || !self.files.is_empty()
+    }
+}
+
 impl Subject {
     /// In the page's language where there is one, else in another.
     pub fn of(texts: &Translated<Box<str>>, language: Language) -> Self {
         match choose(Some(language), None, language, texts) {
-            Some((found, text)) => Self { text: text.to_string(), lang: if found == language { "" } else { found.as_str() } },
+            Some((found, text)) => {
+                Self { text: text.to_string(), lang: if found == language { "" } else { found.as_str() } }
+            }
             None => Self { text: String::new(), lang: "" },
         }
     }
@@ -92,9 +101,8 @@ impl Sender {
         };
         let organization = reference.organization(document.sender.0).filter(|_| document.author.is_none());
         let application = document.application.as_ref().and_then(|id| reference.application(id));
-        let of_organization = organization.and_then(|one| {
-            Some(format!("/mailbox/senders/{}/{}", one.cbe.digits(), best(&one.images, language)?.id))
-        });
+        let of_organization = organization
+            .and_then(|one| Some(format!("/mailbox/senders/{}/{}", one.cbe.digits(), best(&one.images, language)?.id)));
         let of_application = || {
             let application = application?;
             Some(format!("/mailbox/applications/{}/{}", application.id, best(&application.images, language)?.id))

@@ -121,10 +121,14 @@ mod tests {
 
     #[test]
     fn who_has_no_valid_number_and_an_enterprise_that_can_not_be_is_nobody() {
-        for wrong in [json!({}), json!({"niss": 85_073_003_328_u64}), json!({"niss": "85073003329"}), json!({"niss": null})] {
+        for wrong in
+            [json!({}), json!({"niss": 85_073_003_328_u64}), json!({"niss": "85073003329"}), json!({"niss": null})]
+        {
             assert_eq!(read(wrong).err(), Some(Trouble::NoNumber));
         }
-        for wrong in [json!("0403019261"), json!([{}]), json!([{"cbe": "1"}]), json!([{"cbe": "0403019261", "rights": ["a b"]}])] {
+        for wrong in
+            [json!("0403019261"), json!([{}]), json!([{"cbe": "1"}]), json!([{"cbe": "0403019261", "rights": ["a b"]}])]
+        {
             let found = read(json!({"niss": "85073003328", "enterprises": wrong}));
             assert_eq!(found.err(), Some(Trouble::Wrong("its claim about enterprises")));
         }

@@ -19,7 +19,8 @@ pub(super) struct Key {
 impl Key {
     /// A new one.
     pub(super) fn new() -> anyhow::Result<Self> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok().context("make the key of the sign-in")?;
+        let pair =
+            EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok().context("make the key of the sign-in")?;
         Ok(Self { pair, random: SystemRandom::new() })
     }
 
