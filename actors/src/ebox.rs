@@ -10,9 +10,11 @@ use crate::domain::mailbox::item::{Filter, Item};
 use crate::domain::mailbox::reference::{MessageType, RefId};
 use crate::domain::mailbox::{Audience, Mailbox, MailboxId};
 use crate::domain::submission::Institution;
+use crate::domain::time::Timestamp;
 use crate::ports::Clock;
 use crate::ports::mailbox::{
-    Access, Actor, Contents, Deed, Incoming, Linked, Mailboxes, Page, Providers, Publication, Rights, Summary, Trouble,
+    Access, Actor, ContentTrouble, Contents, Deed, Incoming, Linked, Mailboxes, Page, Providers, Publication, Rights,
+    Stage, Summary, Task, Trouble,
 };
 
 mod holder;
@@ -41,7 +43,7 @@ pub enum Refusal {
     #[error("no such document that may be replied to")]
     NoReply,
     /// Nobody, or too many.
-    #[error("give 1 to 1,000 recipients, each once")]
+    #[error("give at most 1,000 recipients at once, each once")]
     Recipients,
     /// The document itself.
     #[error(transparent)]
@@ -64,7 +66,7 @@ pub struct Draft {
     pub document: Document,
     /// An expiry was given.
     pub expires: bool,
-    /// To whom.
+    /// To whom; to nobody yet where recipients follow.
     pub recipients: Vec<MailboxId>,
     /// The sender's key for this request, and what the request hashes to.
     pub idempotency: Option<(Box<str>, Digest)>,
@@ -106,6 +108,11 @@ impl EBox {
         &self.mailboxes
     }
 
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The contents, for what is being taken.
     pub fn contents(&self) -> &Arc<dyn Contents> {
         &self.contents
@@ -123,11 +130,21 @@ impl EBox {
             document.expires_at = message_type.validity.ends(now);
         }
         if let Some(original) = document.replies_to {
-            let known = self.mailboxes.document(original).await?;
-            known.filter(|known| known.may_be_replied_to).ok_or(Refusal::NoReply)?;
+            self.may_reply(sender, original).await?;
         }
         let document = document.checked()?;
         Ok(self.mailboxes.publish(access.clone(), Publication { document, recipients, idempotency }).await?)
+    }
+
+    /// Whether an institution may reply to a document: to one in its own mailbox, or of its own. Of any other it hears nothing.
+    async fn may_reply(&self, sender: Institution, original: DocumentId) -> Result<(), Refusal> {
+        let known = self.mailboxes.document(original).await?.filter(|known| known.may_be_replied_to);
+        let known = known.ok_or(Refusal::NoReply)?;
+        if known.sender == sender {
+            return Ok(());
+        }
+        let own = self.mailboxes.item(MailboxId::Enterprise(sender.0), Rights::All, original).await?;
+        own.map(drop).ok_or(Refusal::NoReply)
     }
 
     /// Whether an institution may publish this, to these.
@@ -154,36 +171,94 @@ impl EBox {
         Ok(message_type.clone())
     }
 
-    /// Links a document of an institution to more mailboxes.
+    /// A document of an institution; what is another's is not there.
+    pub async fn published(&self, sender: Institution, document: DocumentId) -> Result<Arc<Document>, Refusal> {
+        let known =
+            self.mailboxes.document(document).await?.filter(|known| known.sender == sender && known.author.is_none());
+        Ok(known.ok_or(Trouble::NotFound)?)
+    }
+
+    /// Links a document of an institution to more mailboxes. Those for which documents of its type are not are left out; they are
+    /// given too.
     pub async fn link(
         &self,
         access: &Access,
         sender: Institution,
         document: DocumentId,
         recipients: Vec<MailboxId>,
-    ) -> Result<Linked, Refusal> {
-        let known =
-            self.mailboxes.document(document).await?.filter(|known| known.sender == sender && known.author.is_none());
-        let known = known.ok_or(Trouble::NotFound)?;
+    ) -> Result<(Linked, Vec<MailboxId>), Refusal> {
+        let known = self.published(sender, document).await?;
+        counted(&recipients)?;
         let reference = self.mailboxes.reference();
         // A type that is defined no more is for whom its documents are.
-        match reference.message_type(&known.message_type) {
-            Some(message_type) => addressed(message_type, &recipients)?,
-            None => counted(&recipients)?,
+        let audience = reference.message_type(&known.message_type).and_then(|message_type| message_type.audience);
+        let is_for = |one: &MailboxId| audience.is_none_or(|audience| one.audience() == audience);
+        let (for_these, left_out): (Vec<_>, Vec<_>) = recipients.into_iter().partition(is_for);
+        if for_these.is_empty() {
+            return Ok((Linked { document: known, new: 0, without_reader: Vec::new() }, left_out));
         }
-        Ok(self.mailboxes.link(access.clone(), sender, document, recipients).await?)
+        Ok((self.mailboxes.link(access.clone(), sender, document, for_these).await?, left_out))
     }
 
-    /// The mailbox in which somebody reads: active, and where it is a portal with the holder's consent, now.
+    /// Links a document of an institution to a list of mailboxes that the contents have: gives the task, to be worked through.
+    pub async fn link_list(
+        &self,
+        sender: Institution,
+        key: &str,
+        document: DocumentId,
+        list: Box<str>,
+    ) -> Result<Task, Refusal> {
+        self.published(sender, document).await?;
+        let id = DocumentId::new(self.clock.now(), rand::random());
+        let task = Task {
+            id,
+            sender,
+            key: key.into(),
+            document,
+            list,
+            stage: Stage::Running,
+            lines: 0,
+            linked: 0,
+            without_reader: 0,
+            refused: 0,
+            errors: Vec::new(),
+            ended_at: None,
+        };
+        self.mailboxes.put_task(task.clone()).await?;
+        Ok(task)
+    }
+
+    /// A task that ended, with its list taken away.
+    pub async fn end_task(&self, mut task: Task, stage: Stage) -> Result<(), Refusal> {
+        (task.stage, task.ended_at) = (stage, Some(self.clock.now()));
+        let list = task.list.clone();
+        self.mailboxes.put_task(task).await?;
+        if let Err(error) = self.contents.remove(vec![list]).await {
+            tracing::warn!(%error, "a list of recipients stays until it is swept");
+        }
+        Ok(())
+    }
+
+    /// The mailbox in which somebody reads: active, and where it is a portal with the holder's consent, now. A portal without it does
+    /// not hear whether the mailbox is active.
     pub fn reads(&self, reader: &Reader, is_portal: bool) -> Result<Mailbox, Refusal> {
         let mailbox = self.mailboxes.mailbox(reader.mailbox)?;
-        if !mailbox.is_active() {
-            return Err(Refusal::NotActive);
-        }
         match &reader.access.actor {
             Actor::Client(portal) if is_portal && !mailbox.consents_to(portal) => Err(Refusal::NoConsent),
+            _ if !mailbox.is_active() => Err(Refusal::NotActive),
             _ => Ok(mailbox),
         }
+    }
+
+    /// Shows documents of a mailbox, or puts them away; all or none. What the reader may not see is not there.
+    pub async fn show(&self, reader: &Reader, changes: Vec<(DocumentId, bool)>) -> Result<(), Refusal> {
+        if reader.rights != Rights::All {
+            for (document, _) in &changes {
+                let found = self.mailboxes.item(reader.mailbox, reader.rights.clone(), *document).await?;
+                found.ok_or(Trouble::NotFound)?;
+            }
+        }
+        Ok(self.mailboxes.show(reader.access.clone(), reader.mailbox, changes).await?)
     }
 
     /// What is known of a mailbox as a whole.
@@ -223,6 +298,18 @@ impl EBox {
         range: Option<std::ops::Range<u64>>,
     ) -> Result<(Item, Incoming), Refusal> {
         let item = self.item(reader, document).await?;
+        self.content(reader, &item, number, range).await
+    }
+
+    /// The same of an item that the reader has before them.
+    pub async fn content(
+        &self,
+        reader: &Reader,
+        item: &Item,
+        number: u8,
+        range: Option<std::ops::Range<u64>>,
+    ) -> Result<(Item, Incoming), Refusal> {
+        let document = item.document.id;
         let attachment = item.document.attachment(number).ok_or(Trouble::NotFound)?;
         if !attachment.scan.is_readable() {
             return Err(Trouble::NotReadable(attachment.scan).into());
@@ -230,7 +317,7 @@ impl EBox {
         let is_main = attachment.is_main;
         let content = match (&attachment.content, &item.document.hosting) {
             (Some(name), _) => self.contents.give(name, range).await.map_err(|trouble| match trouble {
-                crate::ports::mailbox::ContentTrouble::Gone => Trouble::NotFound,
+                ContentTrouble::Gone => Trouble::NotFound,
                 other => Trouble::Unreadable(other.to_string()),
             })?,
             (None, document::Hosting::Elsewhere { provider }) => {
@@ -262,6 +349,6 @@ fn addressed(message_type: &MessageType, recipients: &[MailboxId]) -> Result<(),
 fn counted(recipients: &[MailboxId]) -> Result<(), Refusal> {
     let mut keys: Vec<u64> = recipients.iter().map(|one| one.key()).collect();
     keys.sort_unstable();
-    let fits = (1..=LINKS).contains(&keys.len()) && keys.windows(2).all(|pair| pair[0] != pair[1]);
+    let fits = keys.len() <= LINKS && keys.windows(2).all(|pair| pair[0] != pair[1]);
     if fits { Ok(()) } else { Err(Refusal::Recipients) }
 }

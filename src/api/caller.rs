@@ -107,7 +107,8 @@ impl Caller {
         }
     }
 
-    fn admit(request: &HttpRequest, key: &str) -> Result<Self, Problem> {
+    /// Who has a key.
+    pub(super) fn admit(request: &HttpRequest, key: &str) -> Result<Self, Problem> {
         let app = request.app_data::<web::Data<App>>().ok_or(Problem::Restarting)?;
         let principal = app.parts.authenticate.authenticate(key).ok_or(Problem::Unauthorized)?;
         let settings = &app.parts.settings;
@@ -119,20 +120,22 @@ impl Caller {
                 return Err(Problem::LiveOnly);
             }
         }
-        let limiters = app.limiters.load();
-        if let Some(limiter) = limiters.get(principal.institution) {
-            let standing = limiter.spend();
-            request.extensions_mut().insert(standing);
-            if let Some(wait) = standing.refused {
-                return Err(Problem::RateLimited(wait));
-            }
-        }
+        Self::count(request, app, principal.institution)?;
         Ok(Self { principal, known: app.known(), app: Arc::clone(app) })
+    }
+
+    /// Counts a request of an institution, unless it makes more than it may.
+    pub(super) fn count(request: &HttpRequest, app: &App, institution: Institution) -> Result<(), Problem> {
+        let limiters = app.limiters.load();
+        let Some(limiter) = limiters.get(institution) else { return Ok(()) };
+        let standing = limiter.spend();
+        request.extensions_mut().insert(standing);
+        standing.refused.map_or(Ok(()), |wait| Err(Problem::RateLimited(wait)))
     }
 }
 
 /// What is sent to show who calls: the scheme, and what belongs to it.
-fn authorization(request: &HttpRequest) -> Result<(&str, &str), Problem> {
+pub(super) fn authorization(request: &HttpRequest) -> Result<(&str, &str), Problem> {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, rest) = given.and_then(|given| given.split_once(' ')).ok_or(Problem::Unauthorized)?;
     Ok((scheme, rest.trim()))

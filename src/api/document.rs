@@ -19,8 +19,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::caller::open_to_test_keys;
 use super::problem::{self, Details, Problem, allow};
 use super::{
-    broadcasts, callbacks, check, events, health, limits, listing, messages, receivers, recipients, register, report,
-    schemas, suppressions, usage, webhooks,
+    broadcasts, callbacks, check, events, health, limits, listing, messages, receivers, recipients, register, registry,
+    report, schemas, suppressions, usage, webhooks,
 };
 use crate::events::schemas as event_schemas;
 
@@ -60,6 +60,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(suppressions::list)
         .service(suppressions::remove)
         .configure(register::routes)
+        .configure(registry::routes)
         .service(health::alive)
         .service(health::ready)
         .service(health::metrics);
@@ -72,7 +73,7 @@ pub fn routes(config: &mut ServiceConfig) {
         description = "Messages of public institutions to citizens and enterprises over GovApp, SMS and e-Box. \
                        Everything refused is a problem detail (RFC 9457) with a stable `type`.",
     ),
-    components(schemas(Details, report::Outcome)),
+    components(schemas(Details, report::Outcome, registry::StatusMessage)),
     modifiers(&Shared),
     security(("key" = [])),
     tags(
@@ -84,6 +85,7 @@ pub fn routes(config: &mut ServiceConfig) {
         (name = "callbacks", description = "Receipts from the channels"),
         (name = "knowing beforehand", description = "Strategies, limits, a dry run, usage and cost"),
         (name = "register", description = "Who is known to which institution, in which role, when"),
+        (name = "mailbox", description = "The e-Box: publish, link, consult, federation, events. Refusals are `EboxStatusMessage`, but under /v1"),
         (name = "operation", description = "Health and metrics"),
     ),
 )]
@@ -101,11 +103,13 @@ impl Modify for Shared {
         components.schemas.extend(schemas::all());
         components.schemas.extend(event_schemas::all());
         components.schemas.extend(register::schemas::all());
+        components.schemas.extend(registry::schemas::all());
         components.examples.extend(problem::examples().map(|(slug, example)| (slug.to_owned(), example.into())));
+        components.examples.extend(registry::refusals().map(|(name, example)| (name, example.into())));
     }
 }
 
-fn schemes() -> [(&'static str, SecurityScheme); 3] {
+fn schemes() -> [(&'static str, SecurityScheme); 4] {
     let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
         "A key of the institution, as the operator gave it. Roles: `live` (`est_live_...`) reaches citizens; `test` \
          (`est_test_...`) reaches the sandbox, and only what asks for no role, unless every channel is simulated; \
@@ -113,7 +117,12 @@ fn schemes() -> [(&'static str, SecurityScheme); 3] {
     ));
     let in_query = ApiKeyValue::with_description("secret", "RingRing: the secret in the address that it was given.");
     let in_header = ApiKeyValue::with_description("X-Callback-Secret", "GovApp: the secret that it was given.");
+    let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+        "An OAuth 2.0 access token (RFC 9068) of the issuer that the operator trusts. Scopes: `ebox:consult`, `ebox:publish`, \
+         `ebox:preferences`. The mailbox stands in the claim `ebox_id`, the access rights of an enterprise's user in `ebox_rights`.",
+    ));
     [
+        ("token", SecurityScheme::Http(token.build())),
         ("key", SecurityScheme::Http(key.build())),
         ("callback_secret", SecurityScheme::ApiKey(ApiKey::Query(in_query))),
         ("callback_header", SecurityScheme::ApiKey(ApiKey::Header(in_header))),
@@ -124,7 +133,7 @@ fn schemes() -> [(&'static str, SecurityScheme); 3] {
 fn document() -> Document {
     let mut document = Actix::new().into_utoipa_app().openapi(Base::openapi()).configure(routes).split_for_parts().1;
     for (path, item) in &mut document.paths.paths {
-        let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch, &mut item.options];
         for operation in all.into_iter().flatten() {
             if operation.security.is_none() && !open_to_test_keys(path) {
                 operation.security = Some(vec![SecurityRequirement::new("key", ["live"])]);
@@ -219,6 +228,16 @@ static DOCUMENT: LazyLock<Document> = LazyLock::new(document);
 
 static RENDERED: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_json().unwrap_or_default());
 
+/// The document as it is served.
+pub fn text() -> &'static str {
+    &RENDERED
+}
+
+/// A schema of the document.
+pub fn schema(name: &str) -> Option<&'static RefOr<Schema>> {
+    DOCUMENT.components.as_ref()?.schemas.get(name)
+}
+
 /// The OpenAPI document.
 #[get("/openapi.json")]
 pub async fn rendered() -> HttpResponse {
@@ -261,6 +280,7 @@ fn methods_of(path: &str) -> Vec<Method> {
             (item.post.is_some(), Method::POST),
             (item.delete.is_some(), Method::DELETE),
             (item.patch.is_some(), Method::PATCH),
+            (item.options.is_some(), Method::OPTIONS),
         ];
         found.extend(known.into_iter().filter(|(there, _)| *there).map(|(_, method)| method));
     }
@@ -300,8 +320,12 @@ mod tests {
                 for (media_type, body) in response["content"].as_object().into_iter().flatten() {
                     assert!(shows_one(&document, body), "{name} answers {status} {media_type} without an example");
                 }
-                let refuses = !status.starts_with('2') && name != "get /readyz";
-                assert_eq!(refuses, response["content"].get(problem::MEDIA_TYPE).is_some(), "{name} answers {status}");
+                let refuses = !status.starts_with(['2', '3']) && name != "get /readyz";
+                let content = &response["content"];
+                let of_mailbox =
+                    content["application/json"]["schema"]["$ref"] == "#/components/schemas/EboxStatusMessage";
+                let says_why = content.get(problem::MEDIA_TYPE).is_some() || of_mailbox;
+                assert_eq!(refuses, says_why, "{name} answers {status}");
             }
             if operation.get("security").is_none() || operation["security"][0].get("key").is_some() {
                 assert!(["401", "403"].iter().all(|status| operation["responses"].get(status).is_some()), "{name}");

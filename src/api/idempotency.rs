@@ -51,7 +51,7 @@ fn write(value: &Json<'_>, name: &str, out: &mut Vec<u8>) {
         Json::Null => out.push(b'0'),
         Json::Bool(truth) => out.push(if *truth { b'y' } else { b'n' }),
         // No member of a request is a number: it is refused, whatever it is.
-        Json::Number(_) => out.push(b'#'),
+        Json::Number(..) => out.push(b'#'),
         Json::Text(given) => match name {
             "mobile" => match Mobile::parse(given) {
                 Ok(mobile) => text(b'm', mobile.digits().as_bytes()),

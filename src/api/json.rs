@@ -20,14 +20,23 @@ pub enum Json<'b> {
     Null,
     /// A truth value.
     Bool(bool),
-    /// A number; which one, where it is whole and not negative.
-    Number(Option<u64>),
+    /// A number.
+    Number(Number),
     /// A string, borrowed where it has no escapes.
     Text(Cow<'b, str>),
     /// An array.
     Array(Vec<Json<'b>>),
     /// An object, its members in the order given.
     Object(Vec<(Cow<'b, str>, Json<'b>)>),
+}
+
+/// A number, as far as bodies have any.
+#[derive(Clone, Copy, Debug)]
+pub struct Number {
+    /// Which one, where it is whole and not negative.
+    pub whole: Option<u64>,
+    /// As near as a double comes to it.
+    pub near: f64,
 }
 
 #[derive(serde::Deserialize)]
@@ -52,17 +61,17 @@ impl<'de> Deserialize<'de> for Json<'de> {
             }
 
             fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-                Ok(Json::Number(u64::try_from(value).ok()))
+                Ok(Json::Number(Number { whole: u64::try_from(value).ok(), near: value as f64 }))
             }
 
             fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-                Ok(Json::Number(Some(value)))
+                Ok(Json::Number(Number { whole: Some(value), near: value as f64 }))
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
                 // To JSON 7.0 is the whole number 7; beyond 53 bits a double no longer tells one from the next.
                 let is_whole = value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value);
-                Ok(Json::Number(is_whole.then_some(value as u64)))
+                Ok(Json::Number(Number { whole: is_whole.then_some(value as u64), near: value }))
             }
 
             fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
@@ -97,6 +106,21 @@ impl<'b> Json<'b> {
     /// Reads one value that is the whole of `body`.
     pub fn parse(body: &'b [u8]) -> Result<Self, Problem> {
         serde_json::from_slice(body).map_err(|error| Problem::MalformedJson(place(&error)))
+    }
+
+    /// The same for whoever keeps it as it is.
+    pub fn value(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Bool(truth) => (*truth).into(),
+            Self::Number(Number { whole: Some(whole), .. }) => (*whole).into(),
+            Self::Number(Number { near, .. }) => (*near).into(),
+            Self::Text(text) => (&**text).into(),
+            Self::Array(items) => items.iter().map(Self::value).collect(),
+            Self::Object(members) => {
+                members.iter().map(|(name, value)| (name.clone().into_owned(), value.value())).collect()
+            }
+        }
     }
 
     fn kind(&self) -> &'static str {
@@ -226,7 +250,7 @@ impl<'b> Object<'b> {
     /// Takes out a whole number within bounds.
     pub fn whole(&mut self, name: &str, bounds: RangeInclusive<u64>, faults: &mut Faults) -> Option<u64> {
         match self.take(name)? {
-            Json::Number(Some(number)) if bounds.contains(&number) => Some(number),
+            Json::Number(Number { whole: Some(number), .. }) if bounds.contains(&number) => Some(number),
             _ => {
                 let (least, most) = (bounds.start(), bounds.end());
                 self.fault(name, format_args!("must be a whole number from {least} to {most}"), faults);

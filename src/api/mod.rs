@@ -44,6 +44,7 @@ mod receivers;
 mod recipients;
 mod records;
 mod register;
+pub mod registry;
 mod report;
 mod rows;
 mod schemas;
@@ -213,6 +214,8 @@ pub struct Parts {
     pub hash: Hash,
     /// The register; none where it is switched off.
     pub register: Option<Register>,
+    /// The mailboxes for programs; none where they are switched off.
+    pub ebox: Option<registry::Registry>,
 }
 
 /// What the configuration says of senders and of what they may use: changed while the program runs.
@@ -332,6 +335,9 @@ pub fn configure(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
 /// Serves on a listener that the caller bound. The caller handles signals and stops the server.
 pub fn serve(listener: TcpListener, app: Arc<App>, workers: usize) -> std::io::Result<dev::Server> {
     let settings = app.parts.settings.clone();
+    if let Some(registry) = &app.parts.ebox {
+        actix_web::rt::spawn(registry.work());
+    }
     estafette_actors::domain::mobile::Mobile::warm();
     // A reader that takes nothing for so long is cut off by the system, whatever is being sent.
     #[cfg(target_os = "linux")]

@@ -275,7 +275,8 @@ impl Problem {
         }
     }
 
-    fn retry_after(&self) -> Option<u64> {
+    /// Seconds after which it may succeed, where that is known.
+    pub fn retry_after(&self) -> Option<u64> {
         match (self, self.kind().about().again) {
             (Self::RateLimited(after), _) => Some(whole(after)),
             (Self::Overloaded(after), _) => Some(after.as_secs().max(1)),

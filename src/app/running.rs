@@ -115,6 +115,7 @@ impl Running {
             metrics: Arc::new(move || metrics.render(&observed)),
             hash: Arc::new(move |bytes| hash.hash("request", bytes)),
             register: core.register(),
+            ebox: None,
         };
         let persons = Arc::clone(&core.persons);
         let remember = Arc::new(move |told: &[Person]| persons.put_all(told).map_err(|error| error.to_string()));

@@ -143,6 +143,7 @@ impl Face {
                 hasher.finish()
             }),
             register,
+            ebox: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

@@ -62,6 +62,48 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
+/// What a letter is made of besides: tables, quotations, smaller headings. GovApp's own elements mean nothing in a mailbox.
+const OF_LETTERS: [&str; 18] = [
+    "blockquote",
+    "caption",
+    "code",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "pre",
+    "small",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+];
+
+static LETTERS: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::empty();
+    let shared = ELEMENTS.into_iter().filter(|element| !element.starts_with("custom-"));
+    let cell = || HashSet::from(["colspan", "rowspan", "scope"]);
+    builder
+        .tags(shared.chain(OF_LETTERS).collect())
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href"])), ("td", cell()), ("th", cell())]))
+        .generic_attributes(HashSet::new())
+        .url_schemes(HashSet::from(SCHEMES))
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some("noopener noreferrer nofollow"));
+    builder
+});
+
+/// The HTML of a document in a mailbox: text, lists, tables and links, and nothing that loads, runs or looks like a part of the page
+/// around it.
+pub fn clean_letter(html: &str) -> String {
+    LETTERS.clean(html).to_string()
+}
+
 /// The HTML with GovApp's elements only. The text of an element that is stripped stays, except of scripts and styles.
 pub fn clean(html: &str) -> String {
     CLEANER.clean(html).to_string()
@@ -281,6 +323,28 @@ mod tests {
     fn thousands_of_nested_elements_end() {
         let html = format!("{}a{}", "<custom-qr>".repeat(3_000), "</div>".repeat(3_000));
         assert!(to_text(&clean(&html)) == "a");
+    }
+
+    #[test]
+    fn a_letter_keeps_its_tables_and_loses_what_loads_runs_or_is_govapps() {
+        for (html, expected) in [
+            (
+                "<table><tbody><tr><td colspan=\"2\" style=\"x\">1</td></tr></tbody></table>",
+                "<table><tbody><tr><td colspan=\"2\">1</td></tr></tbody></table>",
+            ),
+            (
+                "<p>a</p><script>b()</script><style>p{}</style><img src=x onerror=alert(1)><custom-qr>c</custom-qr>",
+                "<p>a</p>c",
+            ),
+            (
+                "<form action=/x><input name=a></form><iframe src=https://a.be></iframe><p id=a class=b>d</p>",
+                "<p>d</p>",
+            ),
+            ("<a href=\"javascript:alert(1)\">e</a>", "<a rel=\"noopener noreferrer nofollow\">e</a>"),
+            ("<a href=\"https://a.be/\">f</a>", "<a href=\"https://a.be/\" rel=\"noopener noreferrer nofollow\">f</a>"),
+        ] {
+            assert_eq!(clean_letter(html), expected);
+        }
     }
 
     #[test]

@@ -92,20 +92,20 @@ impl fmt::Debug for MailboxId {
     }
 }
 
-/// The name of a client: 1 to 64 of letters, digits, `.`, `_` and `-`.
+/// The name of a client: 1 to 64 of letters, digits, `.`, `_`, `:` and `-`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClientId(Box<str>);
 
 /// Why a text is no name of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a client is named by 1 to 64 letters, digits, `.`, `_` and `-`: write it so")]
+#[error("a client is named by 1 to 64 letters, digits, `.`, `_`, `:` and `-`: write it so")]
 pub struct NotAClient;
 
 impl ClientId {
     /// Reads one.
     pub fn parse(text: &str) -> Result<Self, NotAClient> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
         let is_name = !text.is_empty() && text.len() <= CLIENT_LENGTH && text.bytes().all(fits);
         is_name.then(|| Self(text.into())).ok_or(NotAClient)
     }

@@ -18,6 +18,13 @@ pub static BRUSSELS: LazyLock<TimeZone> = LazyLock::new(|| {
     TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("invariant: a constant rule that the tests read")
 });
 
+/// When a day begins in Brussels; a day before 1970 begins in 1970.
+pub fn begin_of(day: jiff::civil::Date) -> Timestamp {
+    let at = BRUSSELS.to_ambiguous_timestamp(day.to_datetime(jiff::civil::Time::midnight())).compatible();
+    let millis = at.map_or(i64::MAX, jiff::Timestamp::as_millisecond);
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
 /// A calendar month in Brussels.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month(u32);
@@ -115,6 +122,18 @@ mod tests {
         ];
         for (at, month) in table {
             assert_eq!(Month::of(Timestamp::parse(at).unwrap()).to_string(), month, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_brussels_also_when_the_clock_changes_on_it() {
+        for (day, begins) in [
+            ("2026-01-15", "2026-01-14T23:00:00.000Z"),
+            ("2026-03-29", "2026-03-28T23:00:00.000Z"),
+            ("2026-10-25", "2026-10-24T22:00:00.000Z"),
+            ("1969-01-01", "1970-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(begin_of(day.parse().unwrap()).to_string(), begins, "{day}");
         }
     }
 

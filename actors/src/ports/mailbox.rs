@@ -200,7 +200,7 @@ pub enum Change {
 pub struct Publication {
     /// What; checked, its contents durable.
     pub document: Document,
-    /// To whom, at least one.
+    /// To whom; to nobody yet where recipients follow by links.
     pub recipients: Vec<MailboxId>,
     /// The sender's key for this request, and what the request hashes to.
     pub idempotency: Option<(Box<str>, Digest)>,
@@ -277,6 +277,52 @@ pub enum ImageOf {
     /// An organisation.
     Organization(Cbe),
 }
+
+/// How far a list of recipients is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It is being worked through, or waits for it.
+    Running,
+    /// All of it was worked through.
+    Done,
+    /// It can't be worked through: see the last of its errors.
+    Failed,
+}
+
+/// A list of recipients to whom a document is being linked, line by line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Names it, and tells when it began: in the form of a document's name.
+    pub id: DocumentId,
+    /// Whose it is.
+    pub sender: Institution,
+    /// With which key it came; no secret.
+    pub key: Box<str>,
+    /// The document.
+    pub document: DocumentId,
+    /// Under which name the contents have the list.
+    pub list: Box<str>,
+    /// How far it is.
+    pub stage: Stage,
+    /// Lines that were worked through, without the header.
+    pub lines: u64,
+    /// Of these, those whose mailbox has the document now.
+    pub linked: u64,
+    /// Of those, the ones that nobody reads digitally yet.
+    pub without_reader: u64,
+    /// Lines that are no recipient, or one that the document is not for.
+    pub refused: u64,
+    /// The first of those, [`TASK_ERRORS`] at most: the line, and what is wrong. Nobody's number is in it.
+    pub errors: Vec<(u64, Box<str>)>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Bad lines of a list that are described.
+pub const TASK_ERRORS: usize = 1_000;
+/// Lists of one sender that are being worked through at most.
+pub const TASKS: usize = 100;
 
 /// Items of one page at most.
 pub const PAGE_MAX: usize = 100;
@@ -400,6 +446,15 @@ pub trait Mailboxes: Send + Sync {
     /// Does what time brings, a bounded part of it: reminders, alerts, and expiry, which takes documents, their links and what finds
     /// them away.
     fn tick(&self, now: Timestamp) -> BoxFuture<'static, Result<Ticked, Trouble>>;
+
+    /// Keeps how far a list of recipients is. One that ended is known for a time, and its list is needed no more.
+    fn put_task(&self, task: Task) -> BoxFuture<'static, Result<(), Trouble>>;
+
+    /// A list of a sender.
+    fn task(&self, sender: Institution, id: DocumentId) -> BoxFuture<'static, Result<Option<Task>, Trouble>>;
+
+    /// Lists that are being worked through, the oldest first.
+    fn running_tasks(&self) -> BoxFuture<'static, Result<Vec<Task>, Trouble>>;
 
     /// Writes down what was looked at; durable a moment later.
     fn note(

@@ -100,6 +100,8 @@ kinds! {
         "No webhook of yours has this name.", "Check the name: `GET /v1/webhooks` lists them.";
     RegisterOff, NOT_FOUND, "register-off", "No register is kept here", Again::Mended,
         "The register is switched off in the configuration.", "Ask the operator.";
+    MailboxOff, NOT_FOUND, "mailbox-off", "No mailboxes are kept here", Again::Mended,
+        "The mailboxes are switched off in the configuration.", "Switch them on, or ask the operator.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", Again::Mended,
         "The path is known, with other methods.", "Use one that `Allow` names.";
     NotAcceptable, NOT_ACCEPTABLE, "not-acceptable", "No acceptable form of the answer", Again::Mended,

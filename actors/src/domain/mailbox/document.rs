@@ -185,7 +185,7 @@ pub struct Payment {
     pub iban: Box<str>,
     /// Of which bank (ISO 9362).
     pub bic: Option<Box<str>>,
-    /// What to write beside it.
+    /// What to write beside it: a JSON object, as the sender gave it, of 1,000 bytes at most.
     pub reference: Option<Box<str>>,
 }
 
