@@ -44,6 +44,7 @@ mod controls;
 mod daily;
 mod hearing;
 mod known_recipients;
+pub mod mailbox;
 mod reminding;
 mod running;
 
@@ -86,6 +87,8 @@ pub struct Blueprint {
     pub demands: HashMap<Box<str>, Vec<Code>>,
     /// The authentic source of persons, when it is elsewhere; none for the register's own tables.
     pub persons: Option<source::Settings>,
+    /// The e-Box; none when it is switched off.
+    pub mailbox: Option<mailbox::Plan>,
     /// How senders are told what happened.
     pub announcer: announcer::Settings,
     /// How their endpoints are called.
@@ -114,6 +117,7 @@ impl Blueprint {
             register: None,
             demands: HashMap::new(),
             persons: None,
+            mailbox: None,
             announcer: announcer::Settings::default(),
             announce: announce::Settings::default(),
             clock: Arc::new(SystemClock),
@@ -139,6 +143,8 @@ pub struct Core {
     pub mutations: Option<Arc<Mutations>>,
     /// The authentic source of persons; none then.
     pub authentic: Option<Arc<dyn estafette_actors::ports::register::Persons>>,
+    /// The e-Box; none when it is switched off.
+    pub ebox: Option<mailbox::Opened>,
     store: Store,
     lists: Arc<Lists>,
     webhooks: Arc<Webhooks>,
@@ -166,6 +172,9 @@ pub enum Error {
     /// The authentic source of persons, elsewhere.
     #[error("the authentic source of persons can't be asked: {0}")]
     Source(#[from] crate::channels::Error),
+    /// The e-Box.
+    #[error(transparent)]
+    Mailbox(#[from] mailbox::Error),
     /// The suppression lists.
     #[error(transparent)]
     Suppressions(#[from] store::suppressions::Error),
@@ -228,6 +237,13 @@ impl Core {
             Some(dossiers) => Some(Arc::new(Mutations::open(dossiers, Arc::clone(&clock), crate::mutations::render)?)),
             None => None,
         };
+        let ebox = match blueprint.mailbox {
+            Some(plan) => {
+                let secret = folder.secret(mailbox::SECRET).map_err(store::Error::from)?;
+                Some(mailbox::Opened::open(plan, folder.path().join("secrets"), secret, Arc::clone(&clock))?)
+            }
+            None => None,
+        };
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let archive: Arc<dyn Archive> = Arc::new(store.clone());
 
@@ -288,6 +304,9 @@ impl Core {
         .map_err(Error::Webhooks)?;
         let told = (Arc::clone(&journal), Arc::new(store.clone()) as Arc<dyn Feed>);
         daily::start(mutations.as_ref(), told, &clock, &announcing.handle());
+        if let Some(ebox) = &ebox {
+            announcing.spawn(ebox.keep_up());
+        }
         let broker = Broker::new(Inner {
             intake: Intake::new(supervisor.clone()),
             supervisor,
@@ -319,6 +338,7 @@ impl Core {
             dossiers,
             mutations,
             authentic,
+            ebox,
             store,
             lists,
             webhooks,
@@ -393,6 +413,9 @@ impl Core {
         }
         if let Some(dossiers) = self.dossiers {
             let _ = tokio::task::spawn_blocking(move || dossiers.close()).await;
+        }
+        if let Some(ebox) = self.ebox {
+            let _ = tokio::task::spawn_blocking(move || ebox.mailboxes.close()).await;
         }
         let store = self.store;
         if tokio::task::spawn_blocking(move || store.close()).await.is_err() {

@@ -216,7 +216,12 @@ pub struct Parts {
     pub register: Option<Register>,
     /// The mailboxes for programs; none where they are switched off.
     pub ebox: Option<registry::Registry>,
+    /// Pages for people, served beside; none where there are none.
+    pub pages: Option<Pages>,
 }
+
+/// What else is served at the same address.
+pub type Pages = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
 /// What the configuration says of senders and of what they may use: changed while the program runs.
 #[derive(Clone, Default)]
@@ -321,9 +326,13 @@ impl App {
 /// The handlers, for an application that is set up elsewhere (tests).
 pub fn configure(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
+        let pages = app.parts.pages.clone();
         config.app_data(web::Data::from(app));
         document::routes(&mut utoipa_actix_web::service_config::ServiceConfig::new(config));
         soap::routes(config);
+        if let Some(pages) = pages {
+            pages(config);
+        }
         config
             .service(document::rendered)
             .service(document::docs)

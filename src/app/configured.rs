@@ -86,6 +86,23 @@ impl Configured {
             register.mutations.kept = given.mutations_kept;
             register
         });
+        let mailbox = config.mailbox.clone().map(|given| {
+            let mut store = store::mailbox::Settings::new(&config.data_folder);
+            store.engine.cache_bytes = given.cache_bytes;
+            store.engine.most_unwritten = given.unwritten_bytes;
+            store.engine.waiting = given.waiting_changes;
+            store.engine.keep_free = config.journal.keep_free;
+            mailbox::Plan {
+                store,
+                contents: given.contents,
+                scanner: given.scanner,
+                evidence_key: given.evidence_key,
+                evidence_earlier: given.evidence_earlier,
+                registry: given.registry,
+                pages: given.pages,
+                providers: given.providers,
+            }
+        });
         let deliveries = config.delivery.iter().map(|(channel, given)| {
             let limits = Limits {
                 rate: given.rate,
@@ -124,6 +141,7 @@ impl Configured {
             known_recipients: config.registry_file.clone(),
             suppressions: config.suppressions,
             register,
+            mailbox,
             demands: config.demands.clone(),
             persons: config.persons.clone(),
             announcer: announcer::Settings {

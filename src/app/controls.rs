@@ -64,6 +64,7 @@ pub struct Data {
     pub(super) lists: Arc<Lists>,
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) dossiers: Option<Arc<Dossiers>>,
+    pub(super) mailboxes: Option<Arc<Mailboxes>>,
     /// Where backups go.
     pub(super) backups: Option<PathBuf>,
 }
@@ -80,6 +81,11 @@ impl Data {
         let dossiers = dossiers.map(|all| |path: &Path| all.copy_to(path).map_err(|error| error.to_string()));
         if let Some(dossiers) = &dossiers {
             beside.push((register::FILE, dossiers));
+        }
+        let mailboxes = self.mailboxes.as_ref();
+        let mailboxes = mailboxes.map(|all| |path: &Path| all.copy_to(path).map_err(|error| error.to_string()));
+        if let Some(mailboxes) = &mailboxes {
+            beside.push((mailbox::FILE, mailboxes));
         }
         let made = self.store.backup(folder, name, &beside).map_err(|error| error.to_string())?;
         tracing::info!(name, position = made.position, files = made.files.len(), "a backup was made");

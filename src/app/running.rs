@@ -115,7 +115,8 @@ impl Running {
             metrics: Arc::new(move || metrics.render(&observed)),
             hash: Arc::new(move |bytes| hash.hash("request", bytes)),
             register: core.register(),
-            ebox: None,
+            ebox: core.ebox.as_ref().map(|ebox| ebox.registry.clone()),
+            pages: core.ebox.as_ref().and_then(|ebox| ebox.pages.clone()).map(served),
         };
         let persons = Arc::clone(&core.persons);
         let remember = Arc::new(move |told: &[Person]| persons.put_all(told).map_err(|error| error.to_string()));
@@ -143,6 +144,7 @@ impl Running {
                 lists: Arc::clone(&core.lists),
                 webhooks: Arc::clone(&core.webhooks),
                 dossiers: core.dossiers.clone(),
+                mailboxes: core.ebox.as_ref().map(|ebox| Arc::clone(&ebox.mailboxes)),
                 backups: faces.backups,
             },
             stop,
@@ -219,4 +221,9 @@ async fn drained(broker: &Broker, patience: Duration) -> bool {
         tokio::time::sleep(LOOK).await;
     }
     true
+}
+
+/// The pages, as the HTTP server takes them.
+fn served(site: Arc<crate::web::Site>) -> api::Pages {
+    Arc::new(move |config| crate::web::configure(Arc::clone(&site))(config))
 }

@@ -51,7 +51,7 @@ impl<'m> Checker<'m> {
         value.clamp(least, most)
     }
 
-    fn millis(&mut self, key: &str, value: u64, least: u64, most: u64) -> Duration {
+    pub(super) fn millis(&mut self, key: &str, value: u64, least: u64, most: u64) -> Duration {
         Duration::from_millis(self.within(key, value, least, most))
     }
 
@@ -63,7 +63,7 @@ impl<'m> Checker<'m> {
         Duration::from_secs(self.within(key, value, least, most) * HOUR)
     }
 
-    fn count(&mut self, key: &str, value: u64, least: u64, most: u64) -> usize {
+    pub(super) fn count(&mut self, key: &str, value: u64, least: u64, most: u64) -> usize {
         usize::try_from(self.within(key, value, least, most)).unwrap_or(usize::MAX)
     }
 
@@ -162,6 +162,7 @@ impl<'m> Checker<'m> {
             registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
             register: self.register(&raw.register),
             persons: self.persons(&raw.register.persons),
+            mailbox: self.mailbox(&raw.mailbox, (&raw.data.folder, raw.journal.keep_free_mib)),
             believed: self.seconds("registry.unreachable_seconds", raw.registry.unreachable_seconds, 1, DAY),
             simulated: raw.sandbox.simulated,
             sandbox: raw.sandbox.channels,

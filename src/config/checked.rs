@@ -57,6 +57,8 @@ pub struct Config {
     pub register: Option<Register>,
     /// The authentic source of persons, when it is elsewhere; none for the register's own tables.
     pub persons: Option<crate::source::Settings>,
+    /// The e-Box; none when it is switched off.
+    pub mailbox: Option<super::mailbox::Mailbox>,
     /// How long a channel's "not reachable" is believed.
     pub believed: Duration,
     /// Whether every channel is a simulator.

@@ -5,6 +5,7 @@
 mod check;
 mod checked;
 mod difference;
+pub mod mailbox;
 mod people;
 mod raw;
 mod source;

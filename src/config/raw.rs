@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use figment::value::Dict;
 use serde::{Deserialize, Serialize};
 
+pub use self::mailbox::{Client, Mailbox, ProviderElsewhere, SignIn, Tokens};
 pub use self::faces::{Admin, Events, Http, Webhooks};
 pub use self::program::{Institution, Log, Shutdown};
 pub use self::register::{Persons, Register};
@@ -14,6 +15,7 @@ pub use self::sending::{Actors, Admission, Delivery, Messages, Price, Registry, 
 pub use self::storage::{Backup, Data, Journal, Lookup, Suppressions};
 
 mod faces;
+mod mailbox;
 mod program;
 mod register;
 mod sending;
@@ -53,6 +55,8 @@ pub struct Raw {
     pub registry: Registry,
     /// Who is known to which institution.
     pub register: Register,
+    /// The e-Box.
+    pub mailbox: Mailbox,
     /// The sandbox.
     pub sandbox: Sandbox,
     /// Suppression lists.
@@ -95,6 +99,7 @@ impl Default for Raw {
             prices: prices.map(|(name, price)| (name.to_owned(), price)).into(),
             registry: Registry::default(),
             register: Register::default(),
+            mailbox: Mailbox::default(),
             sandbox: Sandbox::default(),
             suppressions: Suppressions::default(),
             backup: Backup::default(),
