@@ -107,6 +107,28 @@ pub fn mixed(bits: u64) -> u64 {
 struct Sought {
     family: Family,
     hashes: RangeInclusive<u64>,
+    within: Within,
+}
+
+/// A point in the life of an index: what is inserted after [`Index::mark`] is found without the runs that were there then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u32);
+
+/// What a look-up may pass over, because the caller knows that it is not there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Within {
+    /// Entries made before, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// Entries that were there when this was taken.
+    pub after: Mark,
+    /// Values whose low 64 bits are others.
+    pub low: Option<u64>,
+}
+
+impl Within {
+    fn reaches(&self, run: &Run) -> bool {
+        run.newest_ms >= self.since_ms && run.number >= self.after.0
+    }
 }
 
 impl Options {
@@ -210,18 +232,30 @@ impl Index {
     /// The greatest values below `below` of a hash, the greatest first, each once, at most [`MAX_FOUND`]. Some may be
     /// past their retention.
     pub fn lookup(&self, hash: u64, below: u128) -> Result<Vec<u128>, Error> {
-        self.find(&Sought { family: self.families.of(hash), hashes: hash..=hash }, below)
+        self.lookup_within(hash, below, Within::default())
+    }
+
+    /// As [`Self::lookup`], passing over what the caller knows not to be wanted. What is passed over whole costs nothing; some of
+    /// what lies beside it may be found all the same, but for other low bits.
+    pub fn lookup_within(&self, hash: u64, below: u128, within: Within) -> Result<Vec<u128>, Error> {
+        self.find(&Sought { family: self.families.of(hash), hashes: hash..=hash, within }, below)
+    }
+
+    /// A point to look up what is inserted after it.
+    pub fn mark(&self) -> Mark {
+        Mark(self.look().number)
     }
 
     /// As [`Self::lookup`], of all members of the family that a hash is of. Reads every entry of the family.
     pub fn lookup_family(&self, hash: u64, below: u128) -> Result<Vec<u128>, Error> {
         let members = self.families.members;
-        self.find(&Sought { family: self.families.of(hash), hashes: hash & !members..=hash | members }, below)
+        let hashes = hash & !members..=hash | members;
+        self.find(&Sought { family: self.families.of(hash), hashes, within: Within::default() }, below)
     }
 
     fn find(&self, sought: &Sought, below: u128) -> Result<Vec<u128>, Error> {
         self.prepare()?;
-        let mut found = Found::below(below);
+        let mut found = Found::new(below, sought.within.low);
         let runs = {
             let memory = self.look();
             let buckets = memory.frozen.iter().map(|(bucket, _)| &**bucket).chain([&memory.bucket]);
@@ -230,7 +264,7 @@ impl Index {
             }
             Arc::clone(&memory.runs)
         };
-        for run in runs.iter().rev() {
+        for run in runs.iter().rev().filter(|run| sought.within.reaches(run)) {
             self.disk.find(run, sought, &mut found)?;
         }
         Ok(found.into_values())

@@ -7,9 +7,11 @@ pub mod atomic;
 pub mod backup;
 #[doc(hidden)] // public for the bench of it
 pub mod codec;
+pub mod engine;
 pub mod folder;
 pub mod index;
 pub mod keys;
+pub mod mailbox;
 pub mod persons;
 pub mod register;
 pub mod suppressions;

@@ -3,8 +3,6 @@
 //! Two files: `register.redb` has the tables, `register.log.redb` what they lack; [`engine`] keeps them. [`dossiers`] is the port,
 //! [`rows`] the form of a person's rows, [`types`] the dossier types, [`audit`] the trail, [`mutations`] what institutions are told;
 //! [`persons`] is the authentic source.
-pub mod engine;
-
 mod audit;
 mod dossiers;
 mod import;
@@ -24,6 +22,7 @@ pub use self::dossiers::Dossiers;
 use self::engine::Table;
 pub use self::mutations::Mutations;
 pub use self::persons::Persons;
+pub use super::engine;
 
 /// The tables. Their places are part of the format: a new one goes to the end, and none leaves.
 pub const TABLES: &[&str] = &[

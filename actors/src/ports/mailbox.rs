@@ -245,7 +245,7 @@ pub enum Rights {
 /// Items, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// These.
+    /// These, without the texts of their bodies.
     pub items: Vec<Item>,
     /// How many there are in all.
     pub total: u64,
@@ -375,7 +375,7 @@ pub trait Mailboxes: Send + Sync {
     ) -> BoxFuture<'static, Result<(), Trouble>>;
 
     /// What became of documents of a sender in mailboxes, [`crate::domain::mailbox::document::LINKS`] at most; none for each that is not
-    /// there.
+    /// there. Without the texts of their bodies.
     fn states(
         &self,
         sender: Institution,

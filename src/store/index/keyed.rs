@@ -19,11 +19,18 @@ impl KeyedHash {
     /// two things from having one hash; it holds no zero byte. Two inputs may share a hash: who finds a record
     /// by it compares the record, or says why it need not.
     pub fn hash(&self, domain: &str, bytes: &[u8]) -> u64 {
+        self.whole(domain, bytes).iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+    }
+
+    /// All 256 bits of it: two inputs with one hash are not met.
+    pub fn whole(&self, domain: &str, bytes: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(domain.as_bytes());
         context.update(&[0]);
         context.update(bytes);
-        context.sign().as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+        let mut whole = [0; 32];
+        whole.copy_from_slice(context.sign().as_ref());
+        whole
     }
 }
 

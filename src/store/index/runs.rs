@@ -274,16 +274,21 @@ impl Runs {
 pub struct Found {
     values: BTreeSet<u128>,
     below: u128,
+    /// The low 64 bits of all that is wanted, where they are known.
+    low: Option<u64>,
 }
 
 impl Found {
     /// Nothing yet.
-    pub fn below(below: u128) -> Self {
-        Self { values: BTreeSet::new(), below }
+    pub fn new(below: u128, low: Option<u64>) -> Self {
+        Self { values: BTreeSet::new(), below, low }
     }
 
     /// Adds a value, perhaps in place of a smaller one; false when there is no room for it, nor for any smaller one.
     pub fn add(&mut self, value: u128) -> bool {
+        if self.low.is_some_and(|low| low != value as u64) {
+            return true;
+        }
         let is_full = self.values.len() >= MAX_FOUND;
         if is_full && self.values.first().is_some_and(|least| value < *least) {
             return false;

@@ -74,10 +74,49 @@ pub struct Filter {
     pub words: Option<(Box<str>, Language)>,
 }
 
+/// What a filter looks at, but for words: it can be known without the document.
+#[derive(Clone, Copy, Debug)]
+pub struct Traits<'t> {
+    /// When it came.
+    pub received_at: Timestamp,
+    /// When it goes.
+    pub expires_at: Timestamp,
+    /// What the holder did with it.
+    pub state: State,
+    /// Published as registered mail.
+    pub is_registered: bool,
+    /// Of which type.
+    pub message_type: &'t RefId,
+    /// Who sent it.
+    pub sender: Cbe,
+    /// By which application.
+    pub application: Option<&'t RefId>,
+}
+
+impl Item {
+    /// What a filter looks at, but for words.
+    pub fn traits(&self) -> Traits<'_> {
+        Traits {
+            received_at: self.received_at,
+            expires_at: self.expires_at,
+            state: self.state,
+            is_registered: self.document.is_registered,
+            message_type: &self.document.message_type,
+            sender: self.document.sender.0,
+            application: self.document.application.as_ref(),
+        }
+    }
+}
+
 impl Filter {
     /// Whether an item is one of them.
     pub fn takes(&self, item: &Item, reference: &Reference) -> bool {
-        let document = &item.document;
+        let mentions = |(words, language): &(Box<str>, Language)| mentions(&item.document, reference, words, *language);
+        self.fits(&item.traits()) && self.words.as_ref().is_none_or(mentions)
+    }
+
+    /// Whether an item is one of them, whatever its words.
+    pub fn fits(&self, item: &Traits<'_>) -> bool {
         let is = |wanted: Option<bool>, found: bool| wanted.is_none_or(|wanted| wanted == found);
         self.received_before.is_none_or(|end| item.received_at < end)
             && self.received_after.is_none_or(|begin| item.received_at >= begin)
@@ -85,11 +124,10 @@ impl Filter {
             && self.expired_after.is_none_or(|begin| item.expires_at >= begin)
             && is(self.is_read, item.state.read_at.is_some())
             && is(self.is_visible, item.state.is_visible)
-            && is(self.is_registered, document.is_registered)
-            && self.message_type.as_ref().is_none_or(|wanted| *wanted == document.message_type)
-            && self.sender.is_none_or(|wanted| wanted == document.sender.0)
-            && self.application.as_ref().is_none_or(|wanted| document.application.as_ref() == Some(wanted))
-            && self.words.as_ref().is_none_or(|(words, language)| mentions(document, reference, words, *language))
+            && is(self.is_registered, item.is_registered)
+            && self.message_type.as_ref().is_none_or(|wanted| wanted == item.message_type)
+            && self.sender.is_none_or(|wanted| wanted == item.sender)
+            && self.application.as_ref().is_none_or(|wanted| item.application == Some(wanted))
     }
 }
 

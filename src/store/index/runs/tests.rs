@@ -1,6 +1,7 @@
 //! Runs are whole or not there, and their form lasts.
 use redb::ReadableTableMetadata;
 
+use super::super::Within;
 use super::*;
 
 fn entries(hashes: impl IntoIterator<Item = u64>) -> Vec<Entry> {
@@ -8,8 +9,8 @@ fn entries(hashes: impl IntoIterator<Item = u64>) -> Vec<Entry> {
 }
 
 fn find(runs: &Runs, run: &Run, hash: u64) -> Vec<u128> {
-    let mut found = Found::below(u128::MAX);
-    let sought = Sought { family: Families::with(0).of(hash), hashes: hash..=hash };
+    let mut found = Found::new(u128::MAX, None);
+    let sought = Sought { family: Families::with(0).of(hash), hashes: hash..=hash, within: Within::default() };
     runs.find(run, &sought, &mut found).unwrap();
     found.into_values()
 }

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use self::overlay::Overlay;
 use self::writer::Order;
-use super::super::room::Room;
+use super::room::Room;
 
 mod draft;
 mod files;

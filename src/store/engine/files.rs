@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
-use super::super::super::database;
+use super::super::database;
 use super::overlay::{self, Map, Maps, Overlay};
 use super::{Error, Settings, Shared, Table, draft, log};
 
