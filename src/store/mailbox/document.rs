@@ -46,6 +46,7 @@ fn without_text(document: &Document) -> Document {
     Document {
         id,
         sender,
+        author: document.author.clone(),
         application: document.application.clone(),
         message_type: document.message_type.clone(),
         subject: document.subject.clone(),
