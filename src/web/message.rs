@@ -36,6 +36,8 @@ struct File {
     number: u8,
     title: String,
     lang: &'static str,
+    /// It has a title besides the name of the file.
+    has_title: bool,
     file_name: String,
     kind: String,
     size: String,
@@ -211,6 +213,7 @@ fn file(attachment: &Attachment, texts: Texts, shown_bytes: u64) -> File {
     };
     File {
         number: attachment.number,
+        has_title: !title.text.is_empty(),
         title: if title.text.is_empty() { attachment.file_name.to_string() } else { title.text },
         lang: title.lang,
         file_name: attachment.file_name.to_string(),

@@ -106,7 +106,7 @@ impl Default for Settings {
             sessions: 100_000,
             page_items: 25,
             shown_bytes: 256 * 1024,
-            reply_bytes: 25 << 20,
+            reply_bytes: 25_000_000,
             replies: 64,
             reply_timeout: Duration::from_secs(30),
             portals: vec![],

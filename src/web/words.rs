@@ -142,7 +142,8 @@ pub fn size(bytes: u64, language: Language) -> String {
         1_000..1_000_000 => format!("{}{TIE}{}", bytes.div_ceil(1_000).min(999), unit("kB")),
         _ => {
             let tenths = bytes.div_ceil(100_000);
-            format!("{}{point}{}{TIE}{}", tenths / 10, tenths % 10, unit("MB"))
+            let rest = if tenths % 10 == 0 { String::new() } else { format!("{point}{}", tenths % 10) };
+            format!("{}{rest}{TIE}{}", tenths / 10, unit("MB"))
         }
     }
 }
@@ -196,6 +197,7 @@ mod tests {
             (1_000, "1 ko"),
             (999_999, "999 ko"),
             (1_250_000, "1,3 Mo"),
+            (25_000_000, "25 Mo"),
             (104_857_600, "104,9 Mo"),
         ];
         for (bytes, written) in sizes {

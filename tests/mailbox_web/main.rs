@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 mod browser;
 mod coming;
+mod disk;
 mod files;
 mod memory;
 mod reading;
@@ -26,7 +27,9 @@ async fn serve_for_a_browser() {
         ..estafette::web::SignIn::default()
     };
     std::fs::write(get("WEB_PERSON"), samples::citizen(0).digits()).unwrap();
-    let running = site::Running::at(listener, sign_in, |_| {}).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = disk::open(folder.path());
+    let running = site::Running::at(listener, sign_in, memory::Memory::default(), Some(store), |_| {}).await;
     let end = std::path::PathBuf::from(get("WEB_END"));
     for _ in 0..18_000 {
         if end.exists() {

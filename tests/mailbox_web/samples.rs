@@ -115,19 +115,19 @@ pub fn letter(from: u64, kind: &str, subject: [&str; 4], html: [&str; 4], hours:
     }
 }
 
-pub async fn publish(memory: &Memory, document: Document, to: &[MailboxId]) -> DocumentId {
+pub async fn publish(store: &dyn Mailboxes, document: Document, to: &[MailboxId]) -> DocumentId {
     let document = document.checked().unwrap();
     let id = document.id;
     let publication = Publication { document, recipients: to.to_vec(), idempotency: None };
-    memory.publish(Access::PROGRAM, publication).await.unwrap();
+    store.publish(Access::PROGRAM, publication).await.unwrap();
     id
 }
 
-pub async fn activate(memory: &Memory, mailbox: MailboxId) {
-    memory.change(Access::PROGRAM, mailbox, Change::Activate(Preferences::default())).await.unwrap();
+pub async fn activate(store: &dyn Mailboxes, mailbox: MailboxId) {
+    store.change(Access::PROGRAM, mailbox, Change::Activate(Preferences::default())).await.unwrap();
 }
 
-async fn define(memory: &Memory) {
+async fn define(store: &dyn Mailboxes) {
     let organizations: [(u64, [&str; 4]); 4] = [
         (11, ["Service des pensions", "Pensioendienst", "Pensionsdienst", "Pensions Service"]),
         (12, ["Ville de Val-Dieu", "Stad Godsdal", "Stadt Gottestal", "City of Val-Dieu"]),
@@ -143,7 +143,7 @@ async fn define(memory: &Memory) {
             contact: Some("02 555 00 00, info@example.be".into()),
             images: vec![],
         };
-        memory.define_organization(Access::PROGRAM, organization).await.unwrap();
+        store.define_organization(Access::PROGRAM, organization).await.unwrap();
     }
     let types: [(&str, [&str; 4], Option<Audience>, Option<&str>); 5] = [
         ("pension", ["Pension", "Pensioen", "Pension", "Pension"], Some(Audience::Citizen), None),
@@ -169,7 +169,7 @@ async fn define(memory: &Memory) {
             organizations: vec![],
             applications: vec![],
         };
-        memory.define_type(Access::PROGRAM, kind).await.unwrap();
+        store.define_type(Access::PROGRAM, kind).await.unwrap();
     }
 }
 
@@ -193,10 +193,10 @@ fn bill() -> Payment {
 }
 
 /// Fills the mailboxes: the first citizen has all kinds of letters, the enterprise two, the third citizen's is not active.
-pub async fn fill(memory: &Memory) {
-    define(memory).await;
+pub async fn fill(store: &dyn Mailboxes, memory: &Memory) {
+    define(store).await;
     for mailbox in [citizen(0), citizen(1), enterprise()] {
-        activate(memory, mailbox).await;
+        activate(store, mailbox).await;
     }
     let first = [citizen(0)];
     for number in (0..24_u64).rev() {
@@ -207,9 +207,9 @@ pub async fn fill(memory: &Memory) {
             format!("Road works no. {number}"),
         ];
         let subject = subjects.each_ref().map(String::as_str);
-        let id = publish(memory, letter(12, "city", subject, ["<p>A</p>"; 4], 24 * (20 + number * 9)), &first).await;
+        let id = publish(store, letter(12, "city", subject, ["<p>A</p>"; 4], 24 * (20 + number * 9)), &first).await;
         if number % 3 != 0 {
-            memory.read(Access::PROGRAM, first[0], id, true).await.unwrap();
+            store.read(Access::PROGRAM, first[0], id, true).await.unwrap();
         }
     }
     let subject = [
@@ -237,13 +237,13 @@ pub async fn fill(memory: &Memory) {
         false,
         b"<h1>Plan</h1><script>alert(1)</script><p>Etage 2</p>",
     ));
-    publish(memory, reply, &first).await;
+    publish(store, reply, &first).await;
     let subject = ["Avis d’imposition 2026", "Aanslagbiljet 2026", "Steuerbescheid 2026", "Tax assessment 2026"];
     let texts = html(subject);
     let mut tax = letter(14, "tax", subject, texts.each_ref().map(String::as_str), 75);
     tax.payment = Some(bill());
     tax.attachments.push(attachment(memory, 1, "avis-2026.pdf", MediaType::Pdf, false, &pdf("Tax assessment 2026")));
-    publish(memory, tax, &[citizen(0), enterprise()]).await;
+    publish(store, tax, &[citizen(0), enterprise()]).await;
     let subject = [
         "Décision sur votre allocation",
         "Beslissing over uw kinderbijslag",
@@ -253,7 +253,7 @@ pub async fn fill(memory: &Memory) {
     let texts = html(subject);
     let mut registered = letter(13, "benefit", subject, texts.each_ref().map(String::as_str), 30);
     registered.is_registered = true;
-    publish(memory, registered, &first).await;
+    publish(store, registered, &first).await;
     let subject = ["Votre pension en 2027", "Uw pensioen in 2027", "Ihre Pension 2027", "Your pension in 2027"];
     let mut main = letter(11, "pension", subject, [""; 4], 3);
     main.body = None;
@@ -266,7 +266,7 @@ pub async fn fill(memory: &Memory) {
         &pdf("Your pension in 2027"),
     ));
     main.attachments.push(attachment(memory, 2, "calcul.xlsx", MediaType::Xlsx, false, &[b'x'; 48_200]));
-    publish(memory, main, &first).await;
+    publish(store, main, &first).await;
     let subject = [
         "Contrôle de l’entreprise",
         "Controle van de onderneming",
@@ -274,5 +274,5 @@ pub async fn fill(memory: &Memory) {
         "Inspection of the enterprise",
     ];
     let texts = html(subject);
-    publish(memory, letter(12, "city", subject, texts.each_ref().map(String::as_str), 10), &[enterprise()]).await;
+    publish(store, letter(12, "city", subject, texts.each_ref().map(String::as_str), 10), &[enterprise()]).await;
 }

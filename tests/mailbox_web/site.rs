@@ -11,6 +11,7 @@ use estafette_actors::domain::mailbox::document::Scan;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::ebox::EBox;
 use estafette_actors::ports::SystemClock;
+use estafette_actors::ports::mailbox::Mailboxes;
 use estafette_loadtest::{Settings as Simulated, Simulators};
 
 use crate::browser::{Answer, Browser};
@@ -42,21 +43,36 @@ impl Running {
 
     /// With settings that a test needs.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let simulators =
-            Simulators::start(Simulated { address: ([127, 0, 0, 1], 0).into(), ..Simulated::default() }).await.unwrap();
+        Self::made(None, change).await
+    }
+
+    /// Over another store than the one in memory.
+    pub async fn over(store: Arc<dyn Mailboxes>) -> Self {
+        Self::made(Some(store), |_| {}).await
+    }
+
+    async fn made(store: Option<Arc<dyn Mailboxes>>, change: impl FnOnce(&mut Settings)) -> Self {
+        let simulated = Simulated { address: ([127, 0, 0, 1], 0).into(), ..Simulated::default() };
+        let simulators = Simulators::start(simulated).await.unwrap();
         let sign_in = SignIn {
             issuer: format!("http://{}/openid", simulators.address()),
             client_secret: Some("sandbox-sign-in-secret".to_owned()),
             ..SignIn::default()
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut running = Self::at(listener, sign_in, change).await;
+        let mut running = Self::at(listener, sign_in, Memory::default(), store, change).await;
         running.simulators = Some(simulators);
         running
     }
 
-    /// On a listener, with a provider that is somewhere else.
-    pub async fn at(listener: TcpListener, sign_in: SignIn, change: impl FnOnce(&mut Settings)) -> Self {
+    /// On a listener, with a provider that is somewhere else, and a store that is not in memory; contents are there always.
+    pub async fn at(
+        listener: TcpListener,
+        sign_in: SignIn,
+        memory: Memory,
+        store: Option<Arc<dyn Mailboxes>>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let mut settings = Settings {
             public_url: origin.clone(),
@@ -66,10 +82,10 @@ impl Running {
             ..Settings::default()
         };
         change(&mut settings);
-        let memory = Memory::default();
-        samples::fill(&memory).await;
+        let store = store.unwrap_or_else(|| Arc::new(memory.clone()));
+        samples::fill(&*store, &memory).await;
         let site = Site::new(Parts {
-            ebox: EBox::new(Arc::new(memory.clone()), Arc::new(memory.clone()), None, Arc::new(SystemClock)),
+            ebox: EBox::new(store, Arc::new(memory.clone()), None, Arc::new(SystemClock)),
             settings,
             secret: vec![7; 32],
             bundle: Some(Arc::new(|item, evidence| {

@@ -110,6 +110,7 @@ pub fn letter(number: u64) -> Document {
     Document {
         id: DocumentId::new(published_at, number),
         sender: sender(),
+        author: None,
         application: Some(RefId::parse("app").unwrap()),
         message_type: RefId::parse("letter").unwrap(),
         subject: Translated::of(Language::Fr, format!("Lettre {number}").into()),
