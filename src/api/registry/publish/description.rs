@@ -389,7 +389,7 @@ mod tests {
             "subject": {"fr": "Votre pension", "nl": "Uw pensioen"},
             "messageTypeId": "letter", "senderApplicationId": "app:1", "senderOrganizationId": "0403019261",
             "attachments": [{"httpPartName": "upfile1", "mainContent": true, "attachmentTitle": {"fr": "Lettre"}, "attachmentSigned": true,
-                "digest": {"digestMethod": "sha_256", "digestValue": "-".repeat(43)}}],
+                "digest": {"digestMethod": "sha_256", "digestValue": "A".repeat(43)}}],
             "bodyMainContent": false, "bodyContent": {"fr": "<p onclick=a()>Bonjour</p><script>x()</script>"},
             "businessDataList": [{"key": "file", "values": [{"fr": "17"}]}], "replyAuthorized": true,
             "originalMessageId": "0193b1c2-5b1e-7c3a-8f00-000000000001", "expirationDate": "2027-01-01T00:00:00+01:00",
