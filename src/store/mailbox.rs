@@ -24,6 +24,7 @@ mod list;
 mod mailboxes;
 mod publish;
 mod shelf;
+mod task;
 mod touch;
 mod trail;
 mod upkeep;
@@ -60,6 +61,8 @@ pub const TABLES: &[&str] = &[
     "audit",
     "audit_about",
     "next",
+    "tasks",
+    "running_tasks",
 ];
 
 /// Document -> the document, without the text of its body.
@@ -100,6 +103,11 @@ const AUDIT: Table = Table(16);
 const AUDIT_ABOUT: Table = Table(17);
 /// Numbers that are given out, by name.
 const NEXT: Table = Table(18);
+
+/// Sender and name -> a list of recipients: see [`task`].
+const TASKS_OF: Table = Table(19);
+/// Name and sender -> nothing: a list that is being worked through.
+const RUNNING_TASKS: Table = Table(20);
 
 /// The name of the files.
 const NAME: &str = "mailbox";

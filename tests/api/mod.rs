@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use estafette::api::registry::Registry;
 use estafette::api::{App, Authenticate, InstitutionProfile, Parts, Principal, Settings, Source, serve};
 use estafette::events::Cursors;
 use estafette_actors::broker::Broker;
@@ -109,11 +110,17 @@ impl Face {
     /// With a register, or where it is switched off.
     pub fn keeping(broker: Broker, register: impl Into<Option<Register>>, settings: Settings) -> Self {
         let events = Source { feed: Arc::new(NoFeed), cursors: Cursors::new(&[7; 32]) };
-        Self::whole(broker, Vec::new(), events, settings, register.into())
+        Self::whole(broker, Vec::new(), events, settings, (register.into(), None))
+    }
+
+    /// With mailboxes.
+    pub fn mailing(broker: Broker, registry: Registry, settings: Settings) -> Self {
+        let events = Source { feed: Arc::new(NoFeed), cursors: Cursors::new(&[7; 32]) };
+        Self::whole(broker, Vec::new(), events, settings, (None, Some(registry)))
     }
 
     pub fn with(broker: Broker, transports: Vec<Arc<dyn Transport>>, events: Source, settings: Settings) -> Self {
-        Self::whole(broker, transports, events, settings, None)
+        Self::whole(broker, transports, events, settings, (None, None))
     }
 
     fn whole(
@@ -121,7 +128,7 @@ impl Face {
         transports: Vec<Arc<dyn Transport>>,
         events: Source,
         settings: Settings,
-        register: Option<Register>,
+        (register, ebox): (Option<Register>, Option<Registry>),
     ) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let told: Arc<Mutex<Vec<Person>>> = Arc::default();
@@ -143,7 +150,7 @@ impl Face {
                 hasher.finish()
             }),
             register,
-            ebox: None,
+            ebox,
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

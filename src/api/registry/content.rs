@@ -56,7 +56,10 @@ pub async fn content(
     let item = party.ebox().item(&reader, document(&path.0)?).await?;
     let file = attachment(&item, &path.1)?;
     let tag = file.digest.as_ref().map(|digest| format!("\"{}\"", wire::encoded(digest)));
-    let (status, range) = match wanted(&request, tag.as_deref(), file.size) {
+    // What is elsewhere may have a length that nobody knows here: then it is given whole.
+    let is_known = file.size > 0;
+    let wanted = if is_known { wanted(&request, tag.as_deref(), file.size) } else { Wanted::Whole };
+    let (status, range) = match wanted {
         Wanted::Whole => (StatusCode::OK, None),
         Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, Some(range)),
         Wanted::Unchanged => return Ok(described(StatusCode::NOT_MODIFIED, tag.as_deref()).finish()),
@@ -68,6 +71,9 @@ pub async fn content(
     answer.insert_header((header::CONTENT_DISPOSITION, disposition(&file.file_name)));
     if let Some(range) = &range {
         answer.insert_header((header::CONTENT_RANGE, format!("bytes {}-{}/{}", range.start, range.end - 1, file.size)));
+    }
+    if !is_known {
+        return Ok(answer.streaming(bytes));
     }
     let length = range.map_or(file.size, |range| range.end - range.start);
     Ok(answer.body(SizedStream::new(length, exactly(bytes, length))))

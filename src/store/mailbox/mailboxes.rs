@@ -23,7 +23,7 @@ use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Clock;
 use estafette_actors::ports::mailbox::{
     self as ports, AUDIT_MAX, Access, AuditLine, Change, Deed, Events, ImageOf, Linked, Page, Publication, Rights,
-    Signer, Summary, Ticked, Trouble,
+    Signer, Summary, Task, Ticked, Trouble,
 };
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -38,7 +38,7 @@ use super::holder::{self, Consulted};
 use super::shelf::{Shelf, Shelves};
 use super::touch::{self, Reading};
 use super::trail::{self, Told, Trail, Verified, Wanted};
-use super::{CONTENTS, Settings, UNSCANNED, counter, due, feed, list, publish, upkeep};
+use super::{CONTENTS, Settings, UNSCANNED, counter, due, feed, list, publish, task, upkeep};
 
 /// Key of the numbers: up to when documents were taken away.
 const TICKED: &[u8] = b"ticked";
@@ -470,6 +470,19 @@ impl ports::Mailboxes for Mailboxes {
             }
         }
         .boxed()
+    }
+
+    fn put_task(&self, task: Task) -> BoxFuture<'static, Result<(), Trouble>> {
+        let now = self.inner.clock.now();
+        self.inner.engine.change(move |draft| task::put(draft, &task, now)).boxed()
+    }
+
+    fn task(&self, sender: Institution, id: DocumentId) -> BoxFuture<'static, Result<Option<Task>, Trouble>> {
+        self.inner.reading(move |inner| task::get(&inner.engine, sender, id))
+    }
+
+    fn running_tasks(&self) -> BoxFuture<'static, Result<Vec<Task>, Trouble>> {
+        self.inner.reading(|inner| task::running(&inner.engine))
     }
 
     fn note(

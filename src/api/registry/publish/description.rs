@@ -73,7 +73,7 @@ pub enum Bytes {
         file_name: Box<str>,
         /// What it is.
         media_type: MediaType,
-        /// Bytes.
+        /// Bytes; 0 where the sender does not say.
         size: u64,
     },
 }
@@ -290,14 +290,21 @@ impl Reader<'_> {
         let media_type = object.parsed("mediaType", self.faults, MediaType::parse);
         let media_type = needed(media_type, object, "mediaType", self.faults);
         let size = match object.take("size") {
-            Some(Json::Number(Number { near, .. })) if (0.0..=ELSEWHERE_KB).contains(&near) => {
-                Some((near * 1_024.0).round() as u64)
+            // Kilobytes of 1,024 bytes: a double has each byte of them.
+            Some(Json::Number(Number { near, .. }))
+                if (0.0..=ELSEWHERE_KB).contains(&near) && (near * 1_024.0).fract() == 0.0 =>
+            {
+                Some((near * 1_024.0) as u64)
             }
             Some(_) => {
-                object.fault("size", "must be a number of kilobytes of 1,024 bytes", self.faults);
+                object.fault(
+                    "size",
+                    "must be kilobytes of 1,024 bytes, exact to the byte; or leave it out",
+                    self.faults,
+                );
                 None
             }
-            None => needed(None, object, "size", self.faults),
+            None => Some(0),
         };
         Some(Bytes::Elsewhere { file_name: file_name?, media_type: media_type?, size: size? })
     }
@@ -389,7 +396,7 @@ mod tests {
             "subject": {"fr": "Votre pension", "nl": "Uw pensioen"},
             "messageTypeId": "letter", "senderApplicationId": "app:1", "senderOrganizationId": "0403019261",
             "attachments": [{"httpPartName": "upfile1", "mainContent": true, "attachmentTitle": {"fr": "Lettre"}, "attachmentSigned": true,
-                "digest": {"digestMethod": "sha_256", "digestValue": "-".repeat(43)}}],
+                "digest": {"digestMethod": "sha_256", "digestValue": "A".repeat(43)}}],
             "bodyMainContent": false, "bodyContent": {"fr": "<p onclick=a()>Bonjour</p><script>x()</script>"},
             "businessDataList": [{"key": "file", "values": [{"fr": "17"}]}], "replyAuthorized": true,
             "originalMessageId": "0193b1c2-5b1e-7c3a-8f00-000000000001", "expirationDate": "2027-01-01T00:00:00+01:00",
