@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "what it measures is for people to read")]
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use estafette::store::register::persons::Hearers;
@@ -103,11 +104,33 @@ fn processor() -> f64 {
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
-/// Mebibytes of memory that this program has now (`VmRSS`), or had at most (`VmHWM`).
-fn memory(which: &str) -> f64 {
+/// Mebibytes of memory that this program has, files in the page cache aside.
+fn memory() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or_default();
     line.split_whitespace().find_map(|word| word.parse::<f64>().ok()).unwrap_or_default() / 1024.0
+}
+
+/// Runs something, and gives by how many mebibytes the memory rose meanwhile, above the least that there was: what the list of persons
+/// took to make goes back to the system only by and by.
+fn watched<T>(run: impl FnOnce() -> T) -> (T, f64) {
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let (mut least, mut rose) = (f64::MAX, 0.0_f64);
+            while !is_done.load(Ordering::Relaxed) {
+                let now = memory();
+                least = least.min(now);
+                rose = rose.max(now - least);
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+            rose
+        });
+        let outcome = run();
+        is_done.store(true, Ordering::Relaxed);
+        watching.thread().unpark();
+        (outcome, watching.join().unwrap_or_default())
+    })
 }
 
 fn percentiles(what: &str, mut times: Vec<Duration>) {
@@ -134,23 +157,28 @@ fn main() {
         (dossiers, persons)
     };
     let (dossiers, source) = open();
+    // In a folder in which a filling was killed.
+    let begun = Instant::now();
+    if !source.is_ready() {
+        while !source.is_ready() {
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        println!("the index of names was made again in {:.1} s", begun.elapsed().as_secs_f64());
+    }
 
     let count = plan.persons as usize;
     let known = Arc::new(people::people(count + plan.put, 1));
     println!("{count} persons");
-    // From here on the highest is that of the filling.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-    let before = memory("VmRSS:");
     let (begun, used, given) = (Instant::now(), processor(), Arc::clone(&known));
     let loaded = (0..count).map(move |place| (place as u64, person(niss(place as u64), &given[place])));
-    let filled = runtime.block_on(source.fill(access(), Box::new(loaded))).expect("a filling");
-    assert_eq!((filled.new, filled.refused), (plan.persons, 0));
+    let (filled, rose) = watched(|| runtime.block_on(source.fill(access(), Box::new(loaded))).expect("a filling"));
+    assert_eq!((filled.new + filled.same, filled.refused), (plan.persons, 0));
     let (took, used) = (begun.elapsed().as_secs_f64(), processor() - used);
     println!(
         "first filling with the index of names: {took:.1} s, {:.0} persons/s; processor {used:.1} s",
         count as f64 / took
     );
-    println!("memory of the filling, with the cache: {:.0} MiB at most", memory("VmHWM:") - before);
+    println!("memory of the filling, with the cache: {rose:.0} MiB at most");
     println!("on disk: {:.0} bytes a person", bytes_of(&folder) / plan.persons as f64);
     dossiers.close();
     drop((dossiers, source));

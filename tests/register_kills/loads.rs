@@ -146,8 +146,9 @@ impl World {
                     needed[other] = true;
                 }
                 Standing::InUse if draw < 160 && !needed[place] => persons[place].standing = Standing::Cancelled,
-                Standing::Cancelled if draw < 100 => persons[place].standing = Standing::InUse,
-                Standing::ReplacedBy(_) if draw < 100 => persons[place].standing = Standing::InUse,
+                Standing::Cancelled | Standing::ReplacedBy(_) if draw < 100 => {
+                    persons[place].standing = Standing::InUse;
+                }
                 _ => {}
             }
         }

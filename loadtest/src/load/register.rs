@@ -4,7 +4,7 @@
 //! the next run of the same size.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use estafette_loadtest::{Settings, Simulators};
@@ -22,10 +22,10 @@ mod people;
 
 /// From exec to ready after a kill.
 const TARGET_SECONDS: f64 = 15.0;
-/// What the import of rows is to reach, rows a second.
-const TARGET_ROWS: f64 = 200_000.0;
+/// What a filling is to reach, lines a second.
+const TARGET: f64 = 200_000.0;
 /// Between a loop at full speed and what follows it.
-const SECOND_BREATH: std::time::Duration = std::time::Duration::from_secs(1);
+const BREATH: Duration = Duration::from_secs(1);
 
 /// One part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -150,10 +150,9 @@ async fn fill(arguments: &Arguments, own: &mut Own, size: Size) -> anyhow::Resul
         }
         let filled = fill::send(own, size, &upload).await?;
         own.still_there()?;
-        let met = if what == "rows" { verdict(filled.per_second() >= TARGET_ROWS) } else { "" };
-        let aim = if what == "rows" { format!("; target {TARGET_ROWS:.0}: {met}") } else { String::new() };
+        let met = verdict(filled.per_second() >= TARGET);
         let line = format!(
-            "{} {what} in {:.1} s, {:.0} a second from the first byte to the answer{aim}; making the lines alone {:.0} a second",
+            "{} {what} in {:.1} s, {:.0} a second from the first byte to the answer; target {TARGET:.0}: {met}; making the lines alone {:.0} a second",
             filled.lines,
             filled.took.as_secs_f64(),
             filled.per_second(),

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use hdrhistogram::Histogram;
 
 use super::people::Size;
-use super::{Asked, SECOND_BREATH};
+use super::{Asked, BREATH};
 use crate::load::broker::Own;
 use crate::load::figures::{Rounds, at_ms, say, verdict};
 use crate::load::peer::Connection;
@@ -69,7 +69,7 @@ pub async fn run(asked: &Asked, own: &Own, size: Size) -> anyhow::Result<()> {
         at_rate.push(f64::from(rate));
         for (side, (address, requests)) in sides.iter().enumerate() {
             // What a loop at full speed left to be written is no part of a steady load.
-            tokio::time::sleep(SECOND_BREATH).await;
+            tokio::time::sleep(BREATH).await;
             steady[side].push(at_ms(&steadily(*address, requests, rate, length).await?, 0.99));
         }
         eprintln!("round {round}: at {rate} a second p99 {:.2} and {:.2} ms", steady[0].last(), steady[1].last());

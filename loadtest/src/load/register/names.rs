@@ -40,7 +40,7 @@ pub fn write(number: u64, out: &mut Vec<u8>) {
     out.push(b',');
     let mut random = mixed(random);
     // One person in two has a second given name.
-    for place in 0..1 + random % 2 {
+    for place in 0..=random % 2 {
         if place > 0 {
             out.push(b' ');
         }

@@ -63,7 +63,7 @@ fn lines_of_one_moment_share_records_and_each_is_found_by_whose_and_about_whom()
     define(&dossiers, 0, "A");
     let told = |n: u64| {
         let whose = usize::from(n % 200 < 3);
-        (whose, Some(niss(n % 7 + 1)), if n % 2 == 0 { "A" } else { "B" }, if n % 3 == 0 { "nothing" } else { "done" })
+        (whose, Some(niss(n % 7 + 1)), ["A", "B"][n as usize % 2], ["nothing", "done", "done"][n as usize % 3])
     };
     for (whose, about, of, outcome) in (0..700).map(told) {
         dossiers.note(access(whose), Deed::Consult, about, Some(code(of)), outcome);
