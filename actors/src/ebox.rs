@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::Clock;
 use crate::ports::mailbox::{
     Access, Actor, ContentTrouble, Contents, Deed, Incoming, Linked, Mailboxes, Page, Providers, Publication, Rights,
-    Stage, Summary, Task, Trouble,
+    Stage, Summary, Task, Trouble, Wanted,
 };
 
 mod holder;
@@ -322,7 +322,15 @@ impl EBox {
             })?,
             (None, document::Hosting::Elsewhere { provider }) => {
                 let providers = self.providers.as_ref().ok_or(Trouble::ProviderAway)?;
-                providers.fetch(provider, document, number, range).await?
+                let wanted = Wanted {
+                    document,
+                    attachment: number,
+                    media_type: attachment.media_type,
+                    size: (attachment.size > 0).then_some(attachment.size),
+                    digest: attachment.digest,
+                    range,
+                };
+                providers.fetch(provider, wanted).await?
             }
             (None, document::Hosting::Here) => return Err(Trouble::NotFound.into()),
         };

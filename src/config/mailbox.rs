@@ -43,11 +43,7 @@ pub struct Mailbox {
 }
 
 impl Checker<'_> {
-    pub(super) fn mailbox(
-        &mut self,
-        raw: &raw::Mailbox,
-        (data_folder, keep_free_mib): (&str, u64),
-    ) -> Option<Mailbox> {
+    pub(super) fn mailbox(&mut self, raw: &raw::Mailbox, (data_folder, keep_free_mib): (&str, u64)) -> Option<Mailbox> {
         if !raw.enabled {
             return None;
         }
@@ -132,7 +128,10 @@ impl Checker<'_> {
             (Some(path), None) => registry::KeySet::File(path.into()),
             (None, Some(url)) => registry::KeySet::Url(url.into()),
             _ => {
-                self.wrong("mailbox.tokens.keys_file", "give a file with the issuer's public keys, or keys_url, and not both");
+                self.wrong(
+                    "mailbox.tokens.keys_file",
+                    "give a file with the issuer's public keys, or keys_url, and not both",
+                );
                 return None;
             }
         };
@@ -234,7 +233,8 @@ impl Checker<'_> {
         let issuer = given(&raw.sign_in.issuer)?.to_owned();
         let is_local = raw.public_url.starts_with("http://127.0.0.1") || raw.public_url.starts_with("http://localhost");
         if !raw.public_url.starts_with("https://") && !is_local {
-            let what = "missing or not https; people sign in on pages at an https address, such as https://mailbox.example.be";
+            let what =
+                "missing or not https; people sign in on pages at an https address, such as https://mailbox.example.be";
             self.wrong("mailbox.public_url", what);
         }
         let sign_in = web::SignIn {
