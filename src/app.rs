@@ -88,7 +88,7 @@ pub struct Blueprint {
     /// The authentic source of persons, when it is elsewhere; none for the register's own tables.
     pub persons: Option<source::Settings>,
     /// The e-Box; none when it is switched off.
-    pub mailbox: Option<mailbox::Plan>,
+    pub ebox: Option<mailbox::Plan>,
     /// How senders are told what happened.
     pub announcer: announcer::Settings,
     /// How their endpoints are called.
@@ -117,7 +117,7 @@ impl Blueprint {
             register: None,
             demands: HashMap::new(),
             persons: None,
-            mailbox: None,
+            ebox: None,
             announcer: announcer::Settings::default(),
             announce: announce::Settings::default(),
             clock: Arc::new(SystemClock),
@@ -237,7 +237,7 @@ impl Core {
             Some(dossiers) => Some(Arc::new(Mutations::open(dossiers, Arc::clone(&clock), crate::mutations::render)?)),
             None => None,
         };
-        let ebox = match blueprint.mailbox {
+        let ebox = match blueprint.ebox {
             Some(plan) => {
                 let secret = folder.secret(mailbox::SECRET).map_err(store::Error::from)?;
                 Some(mailbox::Opened::open(plan, folder.path().join("secrets"), secret, Arc::clone(&clock))?)

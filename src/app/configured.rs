@@ -86,13 +86,13 @@ impl Configured {
             register.mutations.kept = given.mutations_kept;
             register
         });
-        let mailbox = config.mailbox.clone().map(|given| {
+        let ebox = config.mailbox.clone().map(|given| {
             let mut store = store::mailbox::Settings::new(&config.data_folder);
             store.engine.cache_bytes = given.cache_bytes;
             store.engine.most_unwritten = given.unwritten_bytes;
             store.engine.waiting = given.waiting_changes;
             store.engine.keep_free = config.journal.keep_free;
-            mailbox::Plan {
+            super::mailbox::Plan {
                 store,
                 contents: given.contents,
                 scanner: given.scanner,
@@ -141,7 +141,7 @@ impl Configured {
             known_recipients: config.registry_file.clone(),
             suppressions: config.suppressions,
             register,
-            mailbox,
+            ebox,
             demands: config.demands.clone(),
             persons: config.persons.clone(),
             announcer: announcer::Settings {

@@ -29,7 +29,7 @@ use crate::store::persons::Persons;
 use crate::store::register::{self, Dossiers};
 use crate::store::suppressions::Lists;
 use crate::store::webhooks::{FILE, Webhooks};
-use crate::store::{Store, backup};
+use crate::store::{self, Store, backup};
 use crate::{admin, api, telemetry};
 
 /// How the program is to end.
@@ -64,7 +64,7 @@ pub struct Data {
     pub(super) lists: Arc<Lists>,
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) dossiers: Option<Arc<Dossiers>>,
-    pub(super) mailboxes: Option<Arc<Mailboxes>>,
+    pub(super) mailboxes: Option<Arc<store::mailbox::Mailboxes>>,
     /// Where backups go.
     pub(super) backups: Option<PathBuf>,
 }
@@ -85,7 +85,7 @@ impl Data {
         let mailboxes = self.mailboxes.as_ref();
         let mailboxes = mailboxes.map(|all| |path: &Path| all.copy_to(path).map_err(|error| error.to_string()));
         if let Some(mailboxes) = &mailboxes {
-            beside.push((mailbox::FILE, mailboxes));
+            beside.push((store::mailbox::FILE, mailboxes));
         }
         let made = self.store.backup(folder, name, &beside).map_err(|error| error.to_string())?;
         tracing::info!(name, position = made.position, files = made.files.len(), "a backup was made");

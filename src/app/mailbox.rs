@@ -7,21 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use estafette_actors::domain::mailbox::document::Scan;
+use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::item::Item;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::ebox::EBox;
 use estafette_actors::ports::Clock;
 use estafette_actors::ports::mailbox::{
-    Contents, Incoming, Kept, Mailboxes as _, Providers, Scanner, Signed, Trouble, Verdict,
+    Contents, Incoming, Kept, Mailboxes as _, Providers, Scanner, Trouble, Verdict,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::api::registry::{self, Look, Registry, Unfit, Verify};
-use crate::contents::media::{self, Inspector, Seen, Unsound, Watch};
+use crate::contents;
+use crate::contents::media::{self, Inspector, Seen, Unsound, Watch, archive::Bounds};
 use crate::contents::providers::{self, HttpProviders};
 use crate::contents::scanner::{self, Clamd};
-use crate::contents::{self, archive};
 use crate::evidence::{self, ProviderKey};
 use crate::store::mailbox::{self, Mailboxes};
 use crate::web::{self, Proof, Site};
@@ -107,7 +108,7 @@ impl Opened {
             Some(Arc::new(HttpProviders::new(plan.providers, Arc::clone(&clock))?) as Arc<dyn Providers>)
         };
         let ebox = EBox::new(Arc::clone(&mailboxes) as _, Arc::clone(&kept), providers, Arc::clone(&clock));
-        let inspector = Inspector::new(Arc::clone(&kept), archive::Bounds::default(), INSPECTIONS);
+        let inspector = Inspector::new(Arc::clone(&kept), Bounds::default(), INSPECTIONS);
         let registry = Registry::new(ebox.clone(), plan.registry, Arc::new(Inspecting(inspector)))?;
         let scanner = plan.scanner.map(|settings| Arc::new(Clamd::new(settings)) as Arc<dyn Scanner>);
         let unscanned = if scanner.is_some() { Scan::Waiting } else { Scan::NotScanned };

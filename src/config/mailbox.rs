@@ -117,7 +117,7 @@ impl Checker<'_> {
         name.into()
     }
 
-    fn tokens(&mut self, raw: &raw::Tokens) -> Option<registry::Tokens> {
+    fn tokens(&mut self, raw: &raw::Tokens) -> Option<registry::TokenSettings> {
         if raw.issuer.is_empty() {
             return None;
         }
@@ -135,7 +135,7 @@ impl Checker<'_> {
                 return None;
             }
         };
-        Some(registry::Tokens::new(&raw.issuer, &raw.audience, keys))
+        Some(registry::TokenSettings::new(&raw.issuer, &raw.audience, keys))
     }
 
     fn client(&mut self, place: usize, raw: &raw::Client) -> Option<registry::Client> {

@@ -284,6 +284,7 @@ fn document(
         None => Hosting::Here,
     };
     Ok(Document {
+        author: None,
         // Both are set when it is published.
         id: DocumentId::from_u128(0),
         published_at: now,
