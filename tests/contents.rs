@@ -11,10 +11,11 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use estafette::contents::media::{Inspector, archive, watch};
+use estafette::contents::scanner::{Clamd, Settings as ScannerSettings};
 use estafette::contents::{Place, Settings, Store, bucket};
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::domain::time::Timestamp;
-use estafette_actors::ports::mailbox::{ContentTrouble, Contents, Incoming, Kept};
+use estafette_actors::ports::mailbox::{ContentTrouble, Contents, Incoming, Kept, Scanner, Verdict};
 use estafette_actors::ports::{Clock, SystemClock};
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -335,4 +336,29 @@ async fn files_of_other_programs_are_what_they_say() {
         }
     }
     assert!(looked_at[0] > 5 && looked_at[1] > 5, "{looked_at:?}");
+}
+
+/// `ESTAFETTE_CLAMD` is a clamd with the signatures that `tests/interop/scanner/run` gives it, which takes 2 MiB at most.
+#[tokio::test]
+#[ignore = "ESTAFETTE_CLAMD has to be the address of a clamd with signatures of our own"]
+async fn a_real_clamd_says_of_each_content_what_it_is() {
+    let address = std::env::var("ESTAFETTE_CLAMD").expect("ESTAFETTE_CLAMD is the address of a clamd");
+    let scanner = Clamd::new(ScannerSettings::new(address.parse().unwrap()));
+    let eicar = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"].concat();
+    let word = [&made(100_000)[..], b"a word that nobody writes", &made(900_000)].concat();
+    let found = |verdict: Result<Verdict, String>, name: &str| {
+        assert!(matches!(&verdict, Ok(Verdict::Found(found)) if found.contains(name)), "{verdict:?}");
+    };
+    for piece in [7, 65_536, MIB] {
+        found(scanner.scan(stream(eicar.as_bytes(), piece)).await, "Eicar-Test");
+        found(scanner.scan(stream(&word, piece.max(1_000))).await, "Estafette.Word");
+        assert_eq!(scanner.scan(stream(&made(1_900_000), piece.max(1_000))).await, Ok(Verdict::Clean));
+    }
+    for size in [3 * MIB, 30 * MIB] {
+        let told = scanner.scan(stream(&made(size), 65_536)).await.unwrap_err();
+        assert!(told.contains("StreamMaxLength"), "{told}");
+    }
+    // Several at a time, as many as it has threads for.
+    let scans = (0..20).map(|_| scanner.scan(stream(&made(100_000), 65_536)));
+    assert!(futures_util::future::join_all(scans).await.iter().all(|verdict| *verdict == Ok(Verdict::Clean)));
 }

@@ -64,6 +64,7 @@ mod digits {
 
     use super::Cbe;
 
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde gives it so
     pub fn serialize<S: Serializer>(cbe: &Cbe, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&cbe.digits())
     }
