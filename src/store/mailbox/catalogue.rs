@@ -118,10 +118,8 @@ impl Catalogue {
 
     fn put<T: Entry>(&self, draft: &mut Draft<'_>, entry: T) -> Result<(), Trouble> {
         let key = entry.key();
-        if draft.get(T::TABLE, &key)?.is_none() {
-            if counter::take(draft, T::COUNT, 1)? > ENTRIES as u64 {
-                return Err(Trouble::TooMany(T::TOO_MANY));
-            }
+        if draft.get(T::TABLE, &key)?.is_none() && counter::take(draft, T::COUNT, 1)? > ENTRIES as u64 {
+            return Err(Trouble::TooMany(T::TOO_MANY));
         }
         draft.put(T::TABLE, &key, codec::encode(&entry));
         let here = Arc::clone(&self.0);
@@ -177,15 +175,12 @@ fn known<T: Entry>(draft: &Draft<'_>, key: &[u8]) -> Result<Option<T>, Trouble> 
 
 fn all<T: Entry>(engine: &Engine) -> Result<Vec<T>, Trouble> {
     let (mut entries, mut is_damaged) = (Vec::new(), false);
-    engine.scan(T::TABLE, &[], None, |_, bytes| match codec::decode(bytes) {
-        Ok(entry) => {
-            entries.push(entry);
-            ControlFlow::Continue(())
+    engine.scan(T::TABLE, &[], None, |_, bytes| {
+        match codec::decode(bytes) {
+            Ok(entry) => entries.push(entry),
+            Err(_) => is_damaged = true,
         }
-        Err(_) => {
-            is_damaged = true;
-            ControlFlow::Break(())
-        }
+        if is_damaged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     if is_damaged { Err(damaged()) } else { Ok(entries) }
 }

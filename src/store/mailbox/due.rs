@@ -125,16 +125,16 @@ pub fn step(inner: &Arc<Inner>, draft: &mut Draft<'_>, now: Timestamp) -> Result
         rows.push((key.to_vec(), value.into()));
         if rows.len() == ROWS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    done.has_more = rows.len() == ROWS;
-    let mut left = WORK;
+    let (mut left, is_full) = (WORK, rows.len() == ROWS);
     for (key, value) in rows {
-        if left == 0 {
+        // What became due meanwhile may be earlier than what follows.
+        if left == 0 || done.has_more {
             done.has_more = true;
             break;
         }
         let (at, due) = Due::of(&key).ok_or_else(damaged)?;
         let spent = match due {
-            Due::Link(position) => tell(draft, at, position, &value, now)?,
+            Due::Link(position) => tell(draft, (at, position), &value, now, &mut done)?,
             Due::Document(id) => expiry::part(inner, draft, (at, id), &value, now, left, &mut done)?,
             Due::Key(hash) => {
                 draft.remove(IDEMPOTENCY, &hash);
@@ -152,12 +152,18 @@ pub fn step(inner: &Arc<Inner>, draft: &mut Draft<'_>, now: Timestamp) -> Result
     }
     let events =
         feed::let_go(draft, Timestamp::from_millis(now.millis().saturating_sub(inner.events_kept_ms())), ROWS)?;
-    done.has_more |= events == ROWS;
+    done.has_more |= is_full || events == ROWS;
     Ok(done)
 }
 
 /// Reminds those who have not read what a call linked, or alerts them; gives what that took.
-fn tell(draft: &mut Draft<'_>, at: Timestamp, position: u64, value: &[u8], now: Timestamp) -> Result<usize, Trouble> {
+fn tell(
+    draft: &mut Draft<'_>,
+    (at, position): (Timestamp, u64),
+    value: &[u8],
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<usize, Trouble> {
     drop(draft, at, &Due::Link(position));
     let Some(record) = draft.get(LINKS, &position.to_be_bytes())? else { return Ok(1) };
     let view = View::of(&record).ok_or_else(damaged)?;
@@ -172,6 +178,7 @@ fn tell(draft: &mut Draft<'_>, at: Timestamp, position: u64, value: &[u8], now: 
     feed::told(draft, kind, id, told_at, &unread)?;
     if let Some((next, kind)) = event::next(view.at(), expires_at, at) {
         put(draft, next, &Due::Link(position), &self::kind(kind));
+        done.has_more |= next <= now;
     }
     Ok(view.len())
 }

@@ -21,7 +21,7 @@ use super::link::View;
 use super::mailboxes::Inner;
 use super::trail::Told;
 use super::{
-    BODIES, CONTENTS, DOCUMENTS, EVIDENCE, LINKS, LINKS_OF, STATES, UNSCANNED, array, counter, damaged, document,
+    BODIES, CONTENTS, DAY, DOCUMENTS, EVIDENCE, LINKS, LINKS_OF, STATES, UNSCANNED, array, counter, damaged, document,
     last_u64, pair, touch,
 };
 
@@ -32,6 +32,21 @@ const SIGNATURE: usize = 30;
 struct Proven {
     position: u64,
     place: u32,
+}
+
+impl Proven {
+    fn value(&self) -> Vec<u8> {
+        [&self.position.to_be_bytes()[..], &self.place.to_be_bytes()].concat()
+    }
+
+    /// Of the value of a row, which is empty at first.
+    fn of(value: &[u8]) -> Option<Self> {
+        if value.is_empty() {
+            return Some(Self { position: 0, place: 0 });
+        }
+        let (position, place) = value.split_first_chunk()?;
+        Some(Self { position: u64::from_be_bytes(*position), place: u32::from_be_bytes(array(place)?) })
+    }
 }
 
 /// Does a part; gives what it took.
@@ -47,22 +62,14 @@ pub fn part(
     let row = Due::Document(id);
     if let Some(mut document) = document::drafted(draft, id)? {
         if document.is_registered {
-            let from = match value {
-                [] => Proven { position: 0, place: 0 },
-                _ => {
-                    let value = array::<12>(value).ok_or_else(damaged)?;
-                    let position = u64::from_be_bytes(array(&value[..8]).ok_or_else(damaged)?);
-                    Proven { position, place: u32::from_be_bytes(array(&value[8..]).ok_or_else(damaged)?) }
-                }
-            };
+            let from = Proven::of(value).ok_or_else(damaged)?;
             if let Some(body) = &mut document.body {
                 let html = draft.get(BODIES, &document::key(id))?.ok_or_else(damaged)?;
                 body.html = codec::decode::<Translated<Box<str>>>(&html).map_err(|_| damaged())?;
             }
             let (next, spent) = prove(inner, draft, &document, &from, now, left)?;
             if let Some(next) = next {
-                let value = [&next.position.to_be_bytes()[..], &next.place.to_be_bytes()].concat();
-                due::put(draft, at, &row, &value);
+                due::put(draft, at, &row, &next.value());
                 done.has_more = true;
                 return Ok(spent);
             }
@@ -80,8 +87,8 @@ pub fn part(
     let calls = calls(draft, id, 0, left - states)?;
     for position in &calls {
         let Some(record) = draft.get(LINKS, &position.to_be_bytes())? else { continue };
-        // Its events are told from it as long as they are kept.
-        let until = View::of(&record).ok_or_else(damaged)?.at().plus(inner.settings.events_kept);
+        // Its events are told from it as long as they are kept, and they go in parts.
+        let until = View::of(&record).ok_or_else(damaged)?.at().plus(inner.settings.events_kept + DAY);
         if until <= now {
             draft.remove(LINKS, &position.to_be_bytes());
         } else {

@@ -91,7 +91,7 @@ pub fn told(
 }
 
 impl Record {
-    /// Puts the events of this record from a number on behind others, up to so many.
+    /// Puts the events of this record from a number on behind others, up to so many; gives whether they are still known.
     fn events(
         &self,
         engine: &Engine,
@@ -100,7 +100,7 @@ impl Record {
         from: u64,
         most: usize,
         into: &mut Vec<Event>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let skip = from.saturating_sub(self.first) as usize;
         let mut take = |keys: &mut dyn Iterator<Item = u64>| {
             for (number, key) in (self.first..=last).zip(keys).skip(skip) {
@@ -115,13 +115,14 @@ impl Record {
             About::These(bytes) => {
                 let (keys, _) = bytes.as_chunks::<8>();
                 take(&mut keys.iter().map(|key| u64::from_be_bytes(*key)));
-                Ok(())
+                Ok(true)
             }
             About::Link(position) => engine.with(LINKS, &position.to_be_bytes(), |link| {
-                let view = link.and_then(View::of).ok_or_else(damaged)?;
+                let Some(link) = link else { return Ok(false) };
+                let view = View::of(link).ok_or_else(damaged)?;
                 let first = if audience == Audience::Citizen { 0 } else { view.citizens() };
                 take(&mut view.recipients().skip(first));
-                Ok(())
+                Ok(true)
             })?,
         }
     }
@@ -156,7 +157,11 @@ pub fn events(
     })?;
     let mut events = Vec::with_capacity(limit.min(seen as usize));
     for (last, value) in records {
-        decode(&value)?.events(engine, audience, last, first, limit, &mut events)?;
+        let record = decode(&value)?;
+        if !record.events(engine, audience, last, first, limit, &mut events)? {
+            // Past its time: it went meanwhile.
+            seen = seen.saturating_sub(last + 1 - record.first.max(first));
+        }
     }
     Ok(Events { has_next: seen > events.len() as u64, events })
 }

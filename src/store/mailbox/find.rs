@@ -118,25 +118,23 @@ impl Finder {
         self.index.mark()
     }
 
-    /// The call that linked a document to a mailbox: its position and what its record says.
-    pub fn one<T>(
+    /// When a document, published at some time, was linked to a mailbox, if it was.
+    pub fn one(
         &self,
         engine: &Engine,
         mailbox: MailboxId,
-        document: (DocumentId, Timestamp),
-        look: impl Fn(&View<'_>) -> T,
-    ) -> Result<Option<(u64, T)>, Trouble> {
-        let (document, published_at) = document;
+        (document, published_at): (DocumentId, Timestamp),
+    ) -> Result<Option<Timestamp>, Trouble> {
         // No call links a document before it was published.
         let within = Within { since_ms: published_at.millis(), low: Some(low(document)), ..Within::default() };
         for entry in self.index.lookup_within(mixed(mailbox.key()), u128::MAX, within)?.into_iter().map(Entry::of) {
             let found = engine.with(LINKS, &entry.position.to_be_bytes(), |link| {
                 let view = link.map(|link| View::of(link).ok_or_else(damaged)).transpose()?;
                 let is_it = |view: &View<'_>| view.document() == document && view.has(mailbox.key());
-                Ok::<_, Trouble>(view.filter(is_it).map(|view| look(&view)))
+                Ok::<_, Trouble>(view.filter(is_it).map(|view| view.at()))
             })??;
-            if let Some(found) = found {
-                return Ok(Some((entry.position, found)));
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)

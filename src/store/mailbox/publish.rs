@@ -192,7 +192,7 @@ pub fn link(
     let looked = inner.finder.known();
     let mut failed = None;
     let which = (id, document.published_at);
-    keys.retain(|key| match inner.finder.one(&inner.engine, MailboxId::from_key(*key), which, |_| ()) {
+    keys.retain(|key| match inner.finder.one(&inner.engine, MailboxId::from_key(*key), which) {
         Ok(found) => found.is_none(),
         Err(trouble) => {
             failed = Some(trouble);

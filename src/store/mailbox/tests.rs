@@ -23,6 +23,8 @@ use estafette_actors::ports::mailbox::{
 use super::*;
 
 mod basics;
+mod model;
+mod time;
 
 /// A day in milliseconds.
 pub const A_DAY: u64 = 24 * 3_600 * 1_000;

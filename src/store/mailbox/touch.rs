@@ -67,7 +67,7 @@ pub fn found(inner: &Inner, mailbox: MailboxId, id: DocumentId, is_whole: bool) 
     };
     let Some(document) = known else { return Ok(None) };
     let which = (id, document.published_at);
-    let Some((_, received_at)) = inner.finder.one(&inner.engine, mailbox, which, |view| view.at())? else {
+    let Some(received_at) = inner.finder.one(&inner.engine, mailbox, which)? else {
         return Ok(None);
     };
     let (state, expires_at) = (state(&inner.engine, id, mailbox)?, document.expires_at);
@@ -127,20 +127,17 @@ pub fn read(
     let decide = move |draft: &mut Draft<'_>| {
         still_there(&here, draft, &item.document)?;
         let before = drafted(draft, id, mailbox.key())?;
-        let state = match before.read_at {
-            Some(_) => before,
-            None => {
-                let at = counter::moment(draft, here.clock.now())?;
-                let state = State { read_at: Some(at), ..before };
-                put(&here, draft, id, mailbox, state);
-                feed::told(draft, Kind::ReadDocument, id, at, &[mailbox.key()])?;
-                if let Some(content) = content {
-                    let happened = Happened { step: Step::ContentHandover, at, reason: None };
-                    here.prover.add(draft, &item.document, content, mailbox, &happened)?;
-                }
-                state
+        let mut state = before;
+        if before.read_at.is_none() {
+            let at = counter::moment(draft, here.clock.now())?;
+            state.read_at = Some(at);
+            put(&here, draft, id, mailbox, state);
+            feed::told(draft, Kind::ReadDocument, id, at, &[mailbox.key()])?;
+            if let Some(content) = content {
+                let happened = Happened { step: Step::ContentHandover, at, reason: None };
+                here.prover.add(draft, &item.document, content, mailbox, &happened)?;
             }
-        };
+        }
         let (deed, document) = (Deed::Read, Some(id));
         let told = Told { access: &access, deed, mailbox: Some(mailbox), document, outcome: "done" };
         here.trail.write(draft, &told)?;
