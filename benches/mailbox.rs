@@ -143,6 +143,7 @@ fn document(number: u64) -> Document {
         attachments: vec![attachment],
         business: vec![],
         payment: None,
+        author: None,
         attention: None,
         replies_to: None,
         may_be_replied_to: false,

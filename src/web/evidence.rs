@@ -97,7 +97,19 @@ mod tests {
 
     #[test]
     fn a_record_is_read_out_of_its_signature_and_what_is_none_is_left_out() {
-        let json = r#"{"version":1,"sequence":1,"event":"ContentHandover","at":"2026-11-28T20:00:00.000Z","document":"d","sender":"0403019261","recipient":"r","contentDigest":"c"}"#;
+        let record_of = Record {
+            version: 1,
+            sequence: 1,
+            event: Step::ContentHandover,
+            at: "2026-11-28T20:00:00.000Z".to_owned(),
+            document: "d".to_owned(),
+            sender: "0403019261".parse().unwrap(),
+            recipient: "r".to_owned(),
+            content_digest: "c".to_owned(),
+            reason: None,
+            previous: None,
+        };
+        let json = serde_json::to_vec(&record_of).unwrap();
         let signed = Signed(format!("e30.{}.AAAA", URL_SAFE_NO_PAD.encode(json)).into());
         assert_eq!(record(&signed).map(|record| record.event), Some(Step::ContentHandover));
         for nonsense in ["", "a.b.c", "e30.e30.AAAA"] {

@@ -78,12 +78,9 @@ async fn give(
     if is_inline && attachment.media_type != MediaType::Pdf {
         return Err(Problem::NoPage);
     }
-    let range = match part(request, attachment.size) {
-        Ok(range) => range,
-        Err(()) => {
-            let whole = format!("bytes */{}", attachment.size);
-            return Ok(HttpResponse::RangeNotSatisfiable().insert_header((header::CONTENT_RANGE, whole)).finish());
-        }
+    let Ok(range) = part(request, attachment.size) else {
+        let whole = format!("bytes */{}", attachment.size);
+        return Ok(HttpResponse::RangeNotSatisfiable().insert_header((header::CONTENT_RANGE, whole)).finish());
     };
     let (_, content) = ebox.attachment(&holder.reader, id, number, range.clone()).await?;
     let length = range.as_ref().map_or(attachment.size, |range| range.end - range.start);

@@ -43,6 +43,8 @@ pub struct Frame {
     pub texts: Texts,
     /// Its title, different for each page.
     pub title: String,
+    /// The style sheet's address, which changes with what is in it.
+    pub style: &'static str,
     /// Where it is, for the language switch: a path under `/mailbox`.
     pub path: String,
     /// Who is signed in.
@@ -71,11 +73,6 @@ impl Frame {
     /// Its language.
     pub fn lang(&self) -> &'static str {
         self.texts.0.as_str()
-    }
-
-    /// The style sheet's address, which changes with what is in it.
-    pub fn style(&self) -> &'static str {
-        &super::statics::STYLE_PATH
     }
 
     /// The language switch: the code, the name, whether it is this page's, and where it leads.

@@ -38,7 +38,7 @@ struct File {
     lang: &'static str,
     /// It has a title besides the name of the file.
     has_title: bool,
-    file_name: String,
+    name: String,
     kind: String,
     size: String,
     is_main: bool,
@@ -101,10 +101,12 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let id = named(&path)?;
     let ebox = &holder.site().ebox;
-    let item = ebox.item(&holder.reader, id).await?;
-    let is_body_main = item.document.body.as_ref().is_some_and(|body| body.is_main);
-    let is_closed = is_body_main && item.document.is_registered && item.state.read_at.is_none();
-    let item = if item.document.body.is_some() && !is_closed { ebox.body(&holder.reader, id).await? } else { item };
+    let reader = &holder.reader;
+    let known = ebox.mailboxes().item(reader.mailbox, reader.rights.clone(), id).await?.ok_or(Problem::Gone)?;
+    let is_body_main = known.document.body.as_ref().is_some_and(|body| body.is_main);
+    let is_closed = is_body_main && known.document.is_registered && known.state.read_at.is_none();
+    let has_text = known.document.body.is_some() && !is_closed;
+    let item = if has_text { ebox.body(reader, id).await? } else { ebox.item(reader, id).await? };
     let done = asked.get("done").is_some_and(|done| done == "replied").then_some("reply-done");
     Ok(page(StatusCode::OK, &filled(&holder, &item, is_closed, done)))
 }
@@ -216,7 +218,7 @@ fn file(attachment: &Attachment, texts: Texts, shown_bytes: u64) -> File {
         has_title: !title.text.is_empty(),
         title: if title.text.is_empty() { attachment.file_name.to_string() } else { title.text },
         lang: title.lang,
-        file_name: attachment.file_name.to_string(),
+        name: attachment.file_name.to_string(),
         kind: texts.say(kind_key(attachment.media_type)),
         size: words::size(attachment.size, texts.0),
         is_main: attachment.is_main,

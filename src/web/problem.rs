@@ -192,6 +192,10 @@ impl Problem {
         }
         let (title, text) = self.keys();
         let is_about_signing_in = matches!(self, Self::SignIn(_) | Self::Stale | Self::Denied);
+        if is_about_signing_in {
+            // Not the provider's answer once more.
+            "/mailbox/sign-in".clone_into(&mut visit.path);
+        }
         let frame = visit.frame(Place::Elsewhere, visit.texts().say(title));
         let text = visit.texts().say(text);
         let is_signed = visit.signed.is_some();

@@ -73,6 +73,8 @@ const SIGNATURES: [CoreJwsSigningAlgorithm; 6] = [
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
     CoreJwsSigningAlgorithm::EdDsa,
 ];
+/// A provider that did not answer is not asked again sooner than this: those who wait don't wait one after the other.
+const FAILED_FOR: Duration = Duration::from_secs(2);
 /// Keys are not asked for again sooner than this.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
@@ -126,7 +128,8 @@ pub struct Provider {
     left: PostLogoutRedirectUrl,
     http: Http,
     discovered: ArcSwapOption<Discovered>,
-    asking: Mutex<()>,
+    /// Held by who asks: when it failed last, and how.
+    asking: Mutex<Option<(Instant, Trouble)>>,
 }
 
 impl Provider {
@@ -140,7 +143,7 @@ impl Provider {
             http: Http::new(&settings).map_err(Error::Client)?,
             settings,
             discovered: ArcSwapOption::empty(),
-            asking: Mutex::new(()),
+            asking: Mutex::new(None),
         })
     }
 
@@ -218,7 +221,6 @@ impl Provider {
         claims.identity(&self.settings, name, id_token, today)
     }
 
-    #[expect(clippy::type_complexity, reason = "subject, claims and name, as they come out of one token")]
     fn checked(
         &self,
         known: &Discovered,
@@ -273,11 +275,18 @@ impl Provider {
             return Ok(known);
         }
         // One asks, the others wait and find what it got.
-        let _asking = self.asking.lock().await;
+        let mut failed = self.asking.lock().await;
         if let Some(known) = self.discovered.load_full().filter(usable) {
             return Ok(known);
         }
-        let found = Arc::new(self.discover().await?);
+        if let Some((at, trouble)) = *failed
+            && at.elapsed() < FAILED_FOR
+        {
+            return Err(trouble);
+        }
+        let found = self.discover().await;
+        *failed = found.as_ref().err().map(|trouble| (Instant::now(), *trouble));
+        let found = Arc::new(found?);
         self.discovered.store(Some(Arc::clone(&found)));
         Ok(found)
     }

@@ -2,10 +2,11 @@
 //!
 //! [`Visit`] is anybody, [`Person`] has signed in, [`Holder`] reads in an active mailbox. A handler that changes something takes [`Posted`],
 //! which is there only when the form came from one of our pages: so no handler can forget to look.
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::web::{Data, Form};
 use actix_web::{FromRequest, HttpRequest};
 use estafette_actors::domain::language::Language;
@@ -18,7 +19,7 @@ use super::frame::{Frame, Place, Who};
 use super::problem::Problem;
 use super::session::Signed;
 use super::texts::Texts;
-use super::{Site, cookie};
+use super::{Site, cookie, statics};
 
 /// The cookie with the language.
 pub const LANGUAGE: &str = "mailbox-language";
@@ -67,7 +68,15 @@ impl Visit {
     /// What a page has around it.
     pub fn frame(&self, place: Place, title: String) -> Frame {
         let who = self.signed.as_ref().map(|signed| self.who(signed));
-        Frame { texts: self.texts(), title, path: self.path.clone(), who, place, done: None }
+        Frame {
+            texts: self.texts(),
+            title,
+            style: &statics::STYLE_PATH,
+            path: self.path.clone(),
+            who,
+            place,
+            done: None,
+        }
     }
 
     fn who(&self, signed: &Signed) -> Who {
@@ -124,8 +133,8 @@ fn visit(request: &HttpRequest) -> Result<Visit, Problem> {
 fn accepted(request: &HttpRequest) -> Language {
     let wanted =
         request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let tags = wanted.split(',').take(20).filter_map(|tag| tag.trim().get(..2));
-    tags.filter_map(|tag| Language::parse(&tag.to_ascii_lowercase()).ok()).next().unwrap_or(Language::Fr)
+    let mut tags = wanted.split(',').take(20).filter_map(|tag| tag.trim().get(..2));
+    tags.find_map(|tag| Language::parse(&tag.to_ascii_lowercase()).ok()).unwrap_or(Language::Fr)
 }
 
 /// A path of ours, as it came; anything else leads to the beginning.
@@ -141,9 +150,11 @@ pub fn encoded(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
-                written.push(char::from(byte))
+                written.push(char::from(byte));
             }
-            _ => written.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _ = write!(written, "%{byte:02X}");
+            }
         }
     }
     written
@@ -162,6 +173,8 @@ fn person(request: &HttpRequest) -> Result<Person, Problem> {
     let visit = visit(request)?;
     match visit.signed.clone() {
         Some(signed) => Ok(Person { visit, signed }),
+        // A form is not sent again by signing in.
+        None if request.method() != Method::GET => Err(Problem::SignedOut("/mailbox/messages".to_owned())),
         None => Err(Problem::SignedOut(visit.path)),
     }
 }

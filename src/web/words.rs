@@ -142,7 +142,7 @@ pub fn size(bytes: u64, language: Language) -> String {
         1_000..1_000_000 => format!("{}{TIE}{}", bytes.div_ceil(1_000).min(999), unit("kB")),
         _ => {
             let tenths = bytes.div_ceil(100_000);
-            let rest = if tenths % 10 == 0 { String::new() } else { format!("{point}{}", tenths % 10) };
+            let rest = if tenths.is_multiple_of(10) { String::new() } else { format!("{point}{}", tenths % 10) };
             format!("{}{rest}{TIE}{}", tenths / 10, unit("MB"))
         }
     }

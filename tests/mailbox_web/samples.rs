@@ -145,7 +145,8 @@ async fn define(store: &dyn Mailboxes) {
         };
         store.define_organization(Access::PROGRAM, organization).await.unwrap();
     }
-    let types: [(&str, [&str; 4], Option<Audience>, Option<&str>); 5] = [
+    type Defined = (&'static str, [&'static str; 4], Option<Audience>, Option<&'static str>);
+    let types: [Defined; 5] = [
         ("pension", ["Pension", "Pensioen", "Pension", "Pension"], Some(Audience::Citizen), None),
         ("city", ["Commune", "Gemeente", "Gemeinde", "Municipality"], None, None),
         (
@@ -265,7 +266,7 @@ pub async fn fill(store: &dyn Mailboxes, memory: &Memory) {
         true,
         &pdf("Your pension in 2027"),
     ));
-    main.attachments.push(attachment(memory, 2, "calcul.xlsx", MediaType::Xlsx, false, &[b'x'; 48_200]));
+    main.attachments.push(attachment(memory, 2, "calcul.xlsx", MediaType::Xlsx, false, &vec![b'x'; 48_200]));
     publish(store, main, &first).await;
     let subject = [
         "Contrôle de l’entreprise",

@@ -212,3 +212,27 @@ fn entries_are_found_while_they_move_to_the_disk() {
     });
     assert!(index.figures().runs > 1, "the test moved something");
 }
+
+#[test]
+fn a_look_up_may_pass_over_what_is_older_or_other_and_misses_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { bucket_entries: 10, ..Options::with_retention(Duration::from_secs(1_000_000)) };
+    let index = Index::open(folder.path().join("index.redb"), options).unwrap();
+    let value = |place: u128, low: u64| place << 64 | u128::from(low);
+    let low = |low| Within { low: Some(low), ..Within::default() };
+    index.insert(7, value(1, 1), 100).unwrap();
+    index.insert(7, value(2, 2), 100).unwrap();
+    index.seal().unwrap();
+    index.insert(7, value(3, 1), 200).unwrap();
+    let mark = index.mark();
+    index.seal().unwrap();
+    index.insert(7, value(4, 2), 300).unwrap();
+    let look = |within| index.lookup_within(7, u128::MAX, within).unwrap();
+    assert_eq!(look(Within::default()).len(), 4);
+    assert_eq!(look(low(1)), [value(3, 1), value(1, 1)]);
+    assert_eq!(look(low(2)), [value(4, 2), value(2, 2)]);
+    // What was in memory when the mark was made is found once more.
+    assert_eq!(look(Within { after: mark, ..Within::default() }), [value(4, 2), value(3, 1)]);
+    assert_eq!(look(Within { since_ms: 201, ..Within::default() }), [value(4, 2)]);
+    assert_eq!(look(Within { since_ms: 200, ..low(1) }), [value(3, 1)]);
+}
