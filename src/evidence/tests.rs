@@ -56,6 +56,7 @@ fn document() -> Document {
     let mut html = Translated::of(Language::Nl, Box::from("<p>Dag</p>"));
     html.set(Language::Fr, "<p>Bonjour</p>".into());
     Document {
+        author: None,
         id: DocumentId::new(Timestamp::from_millis(1_795_867_200_000), 7),
         sender: Institution(Cbe::parse("0403019261").unwrap()),
         application: None,
