@@ -41,6 +41,10 @@ fn the_file_holds_every_key_with_its_default_and_no_other() {
     let lists = defaults.as_object_mut().unwrap();
     assert_eq!(lists.remove("institution"), Some(serde_json::json!([])));
     assert_eq!(lists.remove("strategy"), Some(serde_json::json!([])));
+    let mailbox = lists["mailbox"].as_object_mut().unwrap();
+    for list in ["client", "provider_elsewhere"] {
+        assert_eq!(mailbox.remove(list), Some(serde_json::json!([])));
+    }
     assert_eq!(table(FILE), defaults);
 }
 

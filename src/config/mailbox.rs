@@ -44,9 +44,6 @@ pub struct Mailbox {
 
 impl Checker<'_> {
     pub(super) fn mailbox(&mut self, raw: &raw::Mailbox, (data_folder, keep_free_mib): (&str, u64)) -> Option<Mailbox> {
-        if !raw.enabled {
-            return None;
-        }
         let clients: Vec<_> =
             raw.client.iter().enumerate().filter_map(|(place, one)| self.client(place, one)).collect();
         let portals = raw.client.iter().enumerate().filter(|(_, one)| one.portal);
@@ -66,7 +63,7 @@ impl Checker<'_> {
             ..registry::Settings::default()
         };
         let reach = Reach { listed: self.networks(&raw.allowed_networks) };
-        Some(Mailbox {
+        let mailbox = Mailbox {
             cache_bytes: self.count("mailbox.cache_mib", raw.cache_mib, 4, 65_536) << 20,
             unwritten_bytes: self.count("mailbox.unwritten_mib", raw.unwritten_mib, 1, 4_096) << 20,
             waiting_changes: self.count("mailbox.waiting_changes", raw.waiting_changes, 16, 65_536),
@@ -84,7 +81,8 @@ impl Checker<'_> {
             registry,
             pages: self.pages(raw, portals),
             providers: providers::Settings { providers: kept, reach, ..providers::Settings::default() },
-        })
+        };
+        raw.enabled.then_some(mailbox)
     }
 
     fn place(&mut self, raw: &raw::Documents, data_folder: &str, keep_free: u64) -> contents::Place {
