@@ -20,7 +20,7 @@ use crate::events::{Cursors, Written};
 
 mod reach;
 
-pub use reach::{Network, Reach};
+pub use reach::{Network, Reach, Resolver};
 
 /// Bytes of an answer that are read, so that its connection can be kept.
 const ANSWER_BYTES: usize = 16 * 1024;
@@ -60,7 +60,7 @@ pub struct Caller {
 fn client(settings: &Settings, encrypted: bool) -> Option<Client> {
     // Who installed a provider before has installed this one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let resolver = reach::Resolver { reach: settings.reach.clone(), encrypted };
+    let resolver = settings.reach.resolver(encrypted);
     let builder = Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -108,9 +108,7 @@ impl Caller {
         if host.is_empty() {
             return Err("not an address; give https://, a host and a path".to_owned());
         }
-        if let Ok(address) = host.parse()
-            && !self.settings.reach.allows(address, encrypted)
-        {
+        if !self.settings.reach.allows_host(&url) {
             return Err(
                 "this address may not be called; give a public one with https://, or ask the operator".to_owned()
             );

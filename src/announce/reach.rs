@@ -107,6 +107,17 @@ impl Reach {
         let is_listed = self.listed.iter().any(|network| network.holds(address) || network.holds(plain));
         is_listed || (encrypted && is_public(address))
     }
+
+    /// Whether the host of an address may be called, as far as it says so itself: a name is resolved when it is called.
+    pub fn allows_host(&self, url: &reqwest::Url) -> bool {
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        host.parse().map_or(true, |address| self.allows(address, url.scheme() == "https"))
+    }
+
+    /// Resolves names to addresses that may be called, with encryption or without.
+    pub fn resolver(&self, encrypted: bool) -> Resolver {
+        Resolver { reach: self.clone(), encrypted }
+    }
 }
 
 /// An address that may not be called.

@@ -26,9 +26,8 @@ use super::Error;
 use super::expiring::Expiring;
 use super::http::{Answer, Effect, Peer, Trouble, failed};
 use super::settings::{Checks, Secret, Table, address, span};
-use token::{Token, Tokens};
+use super::token::{Token, Tokens};
 
-mod token;
 mod wire;
 
 const NAME: &str = "ebox";

@@ -18,7 +18,7 @@
 //! | other 5xx | channel_down | unknown |
 //! | 3xx (never followed: a letter goes where the settings say) | channel_down | channel_down |
 //! | 2xx that can't be read | channel_down | unknown |
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use estafette_actors::domain::failure::Failure;
@@ -30,6 +30,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Error;
+use crate::announce::Reach;
 
 /// How long a connection may take to come about; less where the whole time limit is shorter.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -165,6 +166,15 @@ impl Peer {
     /// Connections to `address`, each request within `timeout` from its start to the end of its answer.
     /// No proxy is used, and no redirect followed.
     pub fn new(channel: &'static str, address: &str, timeout: Duration) -> Result<Self, Error> {
+        Self::made(channel, address, timeout, None)
+    }
+
+    /// As [`Self::new`], to addresses only that `reach` allows.
+    pub fn within(channel: &'static str, address: &str, timeout: Duration, reach: &Reach) -> Result<Self, Error> {
+        Self::made(channel, address, timeout, Some(reach))
+    }
+
+    fn made(channel: &'static str, address: &str, timeout: Duration, reach: Option<&Reach>) -> Result<Self, Error> {
         // The crate is built without a provider of its own. Who installed one before has installed this one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let builder = Client::builder()
@@ -181,6 +191,10 @@ impl Peer {
         } else {
             // A simulator needs no certificates of the system, and a small container has none.
             builder.https_only(false).tls_certs_only([])
+        };
+        let builder = match reach {
+            Some(reach) => builder.dns_resolver(Arc::new(reach.resolver(address.starts_with("https:")))),
+            None => builder,
         };
         let client = builder.build().map_err(|error| {
             use std::error::Error as _;

@@ -14,6 +14,7 @@ mod expiring;
 mod http;
 mod rehearsal;
 mod settings;
+mod token;
 mod wording;
 
 pub mod ebox;
@@ -24,6 +25,7 @@ pub use changing::Changing;
 pub use http::{Answer, Effect, Peer, Trouble};
 pub use rehearsal::Guarded;
 pub use settings::{Secret, Settings, Table};
+pub use token::{Token, Tokens};
 
 /// Makes the transport of a channel from its table in the configuration.
 pub type Build = fn(&Table) -> Result<Arc<dyn Transport>, Error>;

@@ -1,4 +1,4 @@
-//! Access tokens of the message registry: OAuth 2.0 client credentials (RFC 6749, 4.4).
+//! Access tokens of message registries and of institutions that keep documents: OAuth 2.0 client credentials (RFC 6749, 4.4).
 //!
 //! Invariant: one request for a token at a time, whoever waits for it gets its result, a refusal
 //! included; a token is not used in its last moments. A token never leaves this file but in a header.
@@ -11,8 +11,8 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::channels::http::{Effect, Peer, Trouble, failed};
-use crate::channels::settings::Secret;
+use super::http::{Effect, Peer, Trouble, failed};
+use super::settings::Secret;
 
 /// How long before its end a token is replaced; a quarter of its life where that is shorter.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -23,11 +23,11 @@ const SHARED: Duration = Duration::from_millis(500);
 
 /// A token for the header of a request.
 #[derive(Clone)]
-pub(super) struct Token(Arc<str>);
+pub struct Token(Arc<str>);
 
 impl Token {
     /// For the wire.
-    pub(super) fn expose(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -39,7 +39,7 @@ enum Last {
 }
 
 /// Gets tokens, and keeps the last one.
-pub(super) struct Tokens {
+pub struct Tokens {
     peer: Peer,
     url: String,
     client_id: String,
@@ -55,12 +55,13 @@ struct Issued {
 }
 
 impl Tokens {
-    pub(super) fn new(peer: Peer, url: String, client_id: String, client_secret: Secret) -> Self {
+    /// From the token endpoint `url`, to which the peer's connections lead; none is asked for yet.
+    pub fn new(peer: Peer, url: String, client_id: String, client_secret: Secret) -> Self {
         Self { peer, url, client_id, client_secret, last: Mutex::new(Last::None) }
     }
 
     /// A token that is not `refused`, or the outcome of a letter that can't be sent without.
-    pub(super) async fn get(&self, refused: Option<&Token>) -> Result<Token, Outcome> {
+    pub async fn get(&self, refused: Option<&Token>) -> Result<Token, Outcome> {
         let mut last = self.last.lock().await;
         let now = Instant::now();
         match &*last {
