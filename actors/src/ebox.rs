@@ -13,6 +13,7 @@ use crate::domain::submission::Institution;
 use crate::ports::Clock;
 use crate::ports::mailbox::{
     Access, Actor, Contents, Deed, Incoming, Linked, Mailboxes, Page, Providers, Publication, Rights, Summary, Trouble,
+    Wanted,
 };
 
 /// Why something is not done.
@@ -229,7 +230,15 @@ impl EBox {
             })?,
             (None, document::Hosting::Elsewhere { provider }) => {
                 let providers = self.providers.as_ref().ok_or(Trouble::ProviderAway)?;
-                providers.fetch(provider, document, number, range).await?
+                let wanted = Wanted {
+                    document,
+                    attachment: number,
+                    media_type: attachment.media_type,
+                    size: (attachment.size > 0).then_some(attachment.size),
+                    digest: attachment.digest,
+                    range,
+                };
+                providers.fetch(provider, wanted).await?
             }
             (None, document::Hosting::Here) => return Err(Trouble::NotFound.into()),
         };

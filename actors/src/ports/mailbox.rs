@@ -17,6 +17,7 @@ use crate::domain::mailbox::document::{Digest, Document, DocumentId, Scan};
 use crate::domain::mailbox::event::Event;
 use crate::domain::mailbox::evidence::Signed;
 use crate::domain::mailbox::item::{Filter, Item};
+use crate::domain::mailbox::media::MediaType;
 use crate::domain::mailbox::reference::{Application, Image, MessageType, Organization, RefId, Reference};
 use crate::domain::mailbox::{Audience, ClientId, Mailbox, MailboxId, Preferences};
 use crate::domain::niss::Niss;
@@ -501,14 +502,41 @@ pub trait Signer: Send + Sync {
     fn sign(&self, payload: &[u8]) -> Signed;
 }
 
+/// What is fetched from an institution, and what is known of it here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of which document.
+    pub document: DocumentId,
+    /// Which attachment.
+    pub attachment: u8,
+    /// As what it was published.
+    pub media_type: MediaType,
+    /// Bytes of all of it; none where the institution did not say.
+    pub size: Option<u64>,
+    /// What all of it hashes to; none where the institution did not say.
+    pub digest: Option<Digest>,
+    /// A part of it only.
+    pub range: Option<Range<u64>>,
+}
+
+/// Whether an institution answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderState {
+    /// Which, as it is configured.
+    pub provider: RefId,
+    /// Since when it does not; none while it does.
+    pub away_since: Option<Timestamp>,
+    /// What the last failure was, in words; none while it answers.
+    pub trouble: Option<&'static str>,
+}
+
 /// Contents that institutions keep themselves.
 pub trait Providers: Send + Sync {
-    /// Fetches an attachment of a document from its institution, or a part of it.
-    fn fetch(
-        &self,
-        provider: &RefId,
-        document: DocumentId,
-        attachment: u8,
-        range: Option<Range<u64>>,
-    ) -> BoxFuture<'static, Result<Incoming, Trouble>>;
+    /// Fetches an attachment of a document from its institution, or a part of it. What does not agree with what is known of it is
+    /// [`Trouble::ProviderWrong`], or ends the stream with an error where that shows later; the last bytes of the whole are given
+    /// only when size and digest agree.
+    fn fetch(&self, provider: &RefId, wanted: Wanted) -> BoxFuture<'static, Result<Incoming, Trouble>>;
+
+    /// Which institutions there are, and whether they answer.
+    fn states(&self) -> Vec<ProviderState>;
 }

@@ -133,7 +133,7 @@ pub struct Attachment {
     pub media_type: MediaType,
     /// It is the main content.
     pub is_main: bool,
-    /// Bytes.
+    /// Bytes; 0 where the contents are elsewhere and the institution did not say.
     pub size: u64,
     /// What its bytes hash to; none where the contents are elsewhere and the institution did not say.
     pub digest: Option<Digest>,
