@@ -10,6 +10,7 @@ pub mod app;
 pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod contents;
 pub mod events;
 pub mod mutations;
 pub mod source;

@@ -1,0 +1,81 @@
+//! The name of a content: 40 hexadecimal digits of chance, of which the first three say in which of 4,096 sub-folders it lies.
+//!
+//! Invariant: a text that is no such name leads to no file, so that no path is ever made of what somebody else wrote.
+use std::fmt;
+
+use aws_lc_rs::rand;
+use estafette_actors::ports::mailbox::ContentTrouble;
+use object_store::path::Path;
+
+const BYTES: usize = 20;
+/// Digits of the name of a sub-folder.
+const FOLDER: usize = 3;
+
+/// See the head of this file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Name([u8; BYTES]);
+
+impl Name {
+    /// A new one, that nobody can guess.
+    pub fn random() -> Result<Self, ContentTrouble> {
+        let mut bytes = [0; BYTES];
+        rand::fill(&mut bytes).map_err(|_| ContentTrouble::Store("the system gives no random numbers".to_owned()))?;
+        Ok(Self(bytes))
+    }
+
+    /// Reads one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f').then(|| (byte as char).to_digit(16)).flatten();
+        if text.len() != 2 * BYTES {
+            return None;
+        }
+        let mut bytes = [0; BYTES];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+        }
+        Some(Self(bytes))
+    }
+
+    /// Where it lies.
+    pub fn path(self, prefix: &Path) -> Path {
+        let text = self.to_string();
+        prefix.clone().join(&text[..FOLDER]).join(&text[FOLDER..])
+    }
+
+    /// The content that lies there.
+    pub fn of_path(path: &Path, prefix: &Path) -> Option<Self> {
+        let rest: String = path.prefix_match(prefix)?.map(|part| part.as_ref().to_owned()).collect();
+        Self::parse(&rest).filter(|name| name.path(prefix) == *path)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_by_its_path_and_no_path_is_made_of_anything_else() {
+        for prefix in [Path::default(), Path::from("documents/e-box")] {
+            let name = Name::random().unwrap();
+            assert!(Name::parse(&name.to_string()) == Some(name));
+            let path = name.path(&prefix);
+            assert!(Name::of_path(&path, &prefix) == Some(name));
+            let text = path.as_ref().strip_prefix(prefix.as_ref()).unwrap().trim_start_matches('/');
+            assert!(text.len() == 41 && text.as_bytes()[FOLDER] == b'/', "{text}");
+        }
+        let long = "a".repeat(41);
+        for bad in ["", "../../../../../../../../../../etc/passwd", "A000000000000000000000000000000000000000", &long] {
+            assert!(Name::parse(bad).is_none(), "{bad}");
+        }
+        let all = "b".repeat(40);
+        for bad in [format!("{}/{}", &all[..2], &all[2..]), all.clone(), format!("x/{}/{}", &all[..3], &all[3..])] {
+            assert!(Name::of_path(&Path::from(bad.as_str()), &Path::default()).is_none(), "{bad}");
+        }
+    }
+}
