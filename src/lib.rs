@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod contents;
 pub mod events;
+pub mod evidence;
 pub mod mutations;
 pub mod source;
 pub mod store;

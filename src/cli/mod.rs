@@ -15,6 +15,7 @@ mod check_config;
 mod client;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod evidence;
 mod journal;
 mod key;
 mod register;
@@ -45,6 +46,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Check a configuration file and say all that is wrong with it
     CheckConfig(check_config::Arguments),
+    /// Check the evidence of registered mail
+    Evidence(evidence::Arguments),
     /// Survey the journal, back it up, restore a backup
     Journal(journal::Arguments),
     /// Make, list and revoke the bearer keys of institutions
@@ -79,6 +82,7 @@ impl Cli {
             #[cfg(feature = "sandbox")]
             Command::Simulate(arguments) => simulate::run(arguments),
             Command::CheckConfig(arguments) => check_config::run(arguments),
+            Command::Evidence(arguments) => evidence::run(arguments),
             Command::Journal(arguments) => journal::run(arguments),
             Command::Key(arguments) => key::run(arguments),
             Command::Send(arguments) => send::run(arguments),

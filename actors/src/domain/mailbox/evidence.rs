@@ -9,6 +9,8 @@ use super::document::{Digest, DocumentId};
 use crate::domain::cbe::Cbe;
 use crate::domain::time::Timestamp;
 
+pub mod order;
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Step {
@@ -40,7 +42,8 @@ pub struct Record {
     pub at: String,
     /// The document.
     pub document: String,
-    /// Who sent it.
+    /// Who sent it, in ten digits.
+    #[serde(with = "digits")]
     pub sender: Cbe,
     /// A keyed hash of whose mailbox it is, base64url.
     pub recipient: String,
@@ -52,6 +55,25 @@ pub struct Record {
     /// SHA-256 of the whole signed record before it, base64url; none for the first.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub previous: Option<String>,
+}
+
+/// A CBE number as it is written, with its leading zero.
+mod digits {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Cbe;
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde gives it so
+    pub fn serialize<S: Serializer>(cbe: &Cbe, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&cbe.digits())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cbe, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let cbe = Cbe::parse(&text).map_err(D::Error::custom)?;
+        if cbe.digits() == text { Ok(cbe) } else { Err(D::Error::custom("a CBE number has ten digits")) }
+    }
 }
 
 /// Which version of the form is written.
