@@ -3,9 +3,10 @@
 //! Invariant: a content never lies whole in memory: one that is small is gathered up to [`SMALL`] and written at once, a larger one
 //! goes in parts, one on its way while the next is gathered, and only so many larger ones at a time. When `take` ends well the
 //! content is durable: in a folder it was written to a temporary name, synced, renamed, and the folder's entry synced
-//! (`LocalFileSystem::with_fsync`); in a bucket the upload was completed. When it ends otherwise, or its future is dropped, nothing
-//! stands under the name. What a kill leaves half taken, [`Contents::sweep`] takes away; parts of an upload to a bucket that a kill
-//! cut off only the bucket's own lifecycle rule does (`AbortIncompleteMultipartUpload`).
+//! (`LocalFileSystem::with_fsync`); in a bucket the upload was completed. When it ends otherwise, or its future is dropped, what was
+//! written is taken away, or is whole under a name that nobody knows. That, and what a kill leaves half taken, [`Contents::sweep`] takes
+//! away; parts of an upload to a bucket that a kill cut off only the bucket's own lifecycle rule does
+//! (`AbortIncompleteMultipartUpload`).
 //!
 //! It must not know what a content is, nor whose; [`media`] looks at bytes, [`scanner`] has them scanned, [`providers`] fetches those
 //! that institutions keep themselves.
@@ -17,7 +18,7 @@ use std::time::Duration;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::mailbox::{ContentTrouble, Contents, Incoming, Kept};
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::sync::Semaphore;
@@ -73,7 +74,7 @@ pub struct Settings {
     pub between: Duration,
     /// How long the disk or the bucket may take for one step.
     pub step: Duration,
-    /// Contents that are taken at a time; more wait.
+    /// Contents that are taken at a time, each with up to twice [`SMALL`] of memory; more wait.
     pub at_once: usize,
     /// Of these, those of more than [`SMALL`] bytes; each takes up to two parts of memory, 2 MiB for a folder and 10 MiB for a bucket.
     pub large_at_once: usize,
@@ -309,7 +310,13 @@ async fn blocking<T: Send + 'static>(
 
 impl Contents for Store {
     fn take(&self, incoming: Incoming, most: u64) -> BoxFuture<'static, Result<Kept, ContentTrouble>> {
-        Arc::clone(&self.0).take(incoming, most).boxed()
+        let taking = Arc::clone(&self.0).take(incoming, most);
+        // Of a content that is not there yet it is the place that is gone.
+        let placed = |trouble| match trouble {
+            ContentTrouble::Gone => ContentTrouble::Store("its folder or bucket is not there".to_owned()),
+            other => other,
+        };
+        taking.map_err(placed).boxed()
     }
 
     fn give(&self, name: &str, range: Option<Range<u64>>) -> BoxFuture<'static, Result<Incoming, ContentTrouble>> {

@@ -198,7 +198,7 @@ async fn in_bounded_memory(settings: &Settings, at_once: usize) {
     assert!(several.iter().all(Result::is_ok));
     let together = more();
     assert!(together <= 64 * MIB, "{together} bytes more for {at_once}, two at a time");
-    println!("{} MiB more for one content of 100 MiB, {} MiB for {at_once} at once", alone / MIB, together / MIB);
+    eprintln!("{} MiB more for one content of 100 MiB, {} MiB for {at_once} at once", alone / MIB, together / MIB);
     watching.abort();
     let names = several.into_iter().map(|kept| kept.unwrap().name).chain([kept.name]).collect();
     store.remove(names).await.unwrap();
@@ -222,7 +222,15 @@ async fn a_folder_takes_and_gives_in_bounded_memory() {
 #[ignore = "ESTAFETTE_S3 has to be the address of a server that speaks S3"]
 async fn a_bucket_keeps_contents() {
     let _alone = ALONE.lock().await;
-    everything(&in_bucket()).await;
+    let mut settings = in_bucket();
+    everything(&settings).await;
+    let Place::Bucket(bucket) = &mut settings.place else { unreachable!() };
+    bucket.bucket = "there-is-none".to_owned();
+    let store = Store::open(settings).unwrap();
+    for size in [10, 6 * MIB] {
+        let told = store.take(stream(&made(size), 65_536), u64::MAX).await.unwrap_err().to_string();
+        assert!(told.contains("is not there"), "{told}");
+    }
 }
 
 #[tokio::test]
@@ -330,7 +338,7 @@ async fn files_of_other_programs_are_what_they_say() {
             let (incoming, watched) = watch(stream(&std::fs::read(&file).unwrap(), 65_536));
             let kept = store.take(incoming, u64::MAX).await.unwrap();
             let verified = inspector.verify(*declared, &watched.seen(), &kept).await;
-            println!("{}: {verified:?}", file.display());
+            eprintln!("{}: {verified:?}", file.display());
             assert_eq!(verified.is_ok(), place == 0, "{}: {verified:?}", file.display());
             looked_at[place] += 1;
         }

@@ -68,7 +68,8 @@ impl HttpConnector for Connector {
 /// Makes it; nothing is asked yet.
 pub(super) fn open(settings: &Settings) -> Result<AmazonS3, Error> {
     let is_encrypted = settings.endpoint.starts_with("https://");
-    if !is_encrypted && !(settings.allow_http && settings.endpoint.starts_with("http://")) {
+    let is_plain = settings.allow_http && settings.endpoint.starts_with("http://");
+    if !(is_encrypted || is_plain) {
         return Err(Error::Bucket("give an endpoint that begins with https://, or allow http for a test".to_owned()));
     }
     for (what, text) in

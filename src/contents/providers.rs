@@ -154,13 +154,11 @@ impl HttpProviders {
 
 impl Providers for HttpProviders {
     fn fetch(&self, provider: &RefId, wanted: Wanted) -> BoxFuture<'static, Result<Incoming, Trouble>> {
-        match self.0.get(provider) {
-            Some(institution) => Arc::clone(institution).fetch(wanted).boxed(),
-            None => {
-                tracing::error!(provider = provider.as_str(), "a document is with a provider that is not configured");
-                std::future::ready(Err(Trouble::ProviderAway)).boxed()
-            }
-        }
+        let Some(institution) = self.0.get(provider) else {
+            tracing::error!(provider = provider.as_str(), "a document is with a provider that is not configured");
+            return std::future::ready(Err(Trouble::ProviderAway)).boxed();
+        };
+        Arc::clone(institution).fetch(wanted).boxed()
     }
 
     fn states(&self) -> Vec<ProviderState> {
@@ -289,10 +287,10 @@ impl Institution {
             if let Some(token) = &token {
                 request = request.bearer_auth(token.expose());
             }
-            let response = request.send().await.map_err(|error| match error.is_connect() {
-                true => Failed::Away("no connection"),
-                false => Failed::Away("the connection broke"),
-            })?;
+            let broke = |error: reqwest::Error| {
+                Failed::Away(if error.is_connect() { "no connection" } else { "the connection broke" })
+            };
+            let response = request.send().await.map_err(broke)?;
             if response.status() == StatusCode::UNAUTHORIZED && token.is_some() && refused.is_none() {
                 refused = token;
                 continue;

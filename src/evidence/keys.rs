@@ -2,9 +2,9 @@
 //!
 //! Invariant: a private key is readable by its owner only and never leaves its file; a public key is known by its thumbprint (RFC 7638),
 //! which is computed, never believed.
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -218,7 +218,10 @@ fn make(path: &Path) -> Result<(), Error> {
     }
     pem.push_str("-----END PRIVATE KEY-----\n");
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
         .and_then(|()| atomic::replace(path, pem.as_bytes()))
         .map_err(|source| Error::File { path: path.to_path_buf(), source })
 }

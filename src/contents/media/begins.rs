@@ -81,7 +81,7 @@ fn is_html(head: &[u8]) -> bool {
         begins(&format!("<{name}"))
             && behind.is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'>' | b'/'))
     };
-    begins("<!doctype html") || ELEMENTS.iter().any(|name| is_element(&name))
+    begins("<!doctype html") || ELEMENTS.iter().any(is_element)
 }
 
 /// As characters: UTF-8, whose last character may be cut, or else Latin-1.
@@ -98,7 +98,7 @@ fn xml(head: &[u8]) -> Result<(), Unsound> {
     let not_that = |why| Err(Unsound::NotThat { declared: MediaType::Xml, why });
     let text = characters(trimmed(head));
     let mut reader = Reader::from_str(&text);
-    let mut is_declared = false;
+    let begins_so = text.starts_with("<!") || text.starts_with("<?");
     loop {
         match reader.read_event() {
             // A browser runs the scripts of such a page, whatever it was declared as.
@@ -106,14 +106,13 @@ fn xml(head: &[u8]) -> Result<(), Unsound> {
                 return Err(Unsound::Other { declared: MediaType::Xml, found: "text/html" });
             }
             Ok(Event::Start(_) | Event::Empty(_)) => return Ok(()),
-            Ok(Event::Decl(_)) => is_declared = true,
             Ok(Event::DocType(text)) if text.contains("<!ENTITY") => {
                 return not_that("it declares entities of its own: write them out");
             }
-            Ok(Event::DocType(_) | Event::Comment(_) | Event::PI(_)) => {}
+            Ok(Event::Decl(_) | Event::DocType(_) | Event::Comment(_) | Event::PI(_)) => {}
             Ok(Event::Text(text)) if text.trim().is_empty() => {}
             // What is before the first element may be longer than what was kept.
-            Err(_) | Ok(Event::Eof) if is_declared && head.len() >= super::HEAD => {
+            Err(_) | Ok(Event::Eof) if begins_so && head.len() >= super::HEAD => {
                 return if text.contains("<!DOCTYPE") { not_that("its document type is too long") } else { Ok(()) };
             }
             _ => return not_that("it begins with no element of XML"),

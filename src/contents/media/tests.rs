@@ -107,6 +107,15 @@ async fn each_kind_of_file_passes_as_what_it_is_and_as_nothing_else() {
     }
 }
 
+#[test]
+fn xml_may_begin_late_and_no_longer_document_type_is_looked_through() {
+    let late = |what: &str| Seen::of(format!("<!-- {} -->{what}<invoice/>", "x".repeat(HEAD)).as_bytes());
+    assert!(begins_as(MediaType::Xml, &late("")).is_ok());
+    assert!(begins_as(MediaType::Xml, &Seen::of(&b"Bonjour ".repeat(600))).is_err());
+    let long = format!("<!DOCTYPE a [{}]><a/>", "<!ELEMENT a ANY>".repeat(300));
+    assert!(begins_as(MediaType::Xml, &Seen::of(long.as_bytes())).unwrap_err().to_string().contains("too long"));
+}
+
 #[tokio::test]
 async fn what_is_refused_says_what_it_is() {
     let looking = Looking::new();

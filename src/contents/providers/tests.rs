@@ -155,7 +155,7 @@ impl Asking {
     }
 
     fn away_since(&self) -> Option<u64> {
-        self.providers.states()[0].away_since.map(|at| at.millis())
+        self.providers.states()[0].away_since.map(Timestamp::millis)
     }
 }
 
@@ -351,9 +351,9 @@ async fn one_who_fails_again_and_again_is_not_asked_until_one_reader_finds_it_we
     assert_eq!(asking.whole(wanted(&body)).await, Ok(Ok(body)));
 }
 
-fn token(server: &Server) -> Option<TokenSettings> {
+fn token(server: &Server) -> TokenSettings {
     let url = format!("http://{}/token", server.address);
-    Some(TokenSettings { url, client_id: "estafette".into(), client_secret: "s3cret".into() })
+    TokenSettings { url, client_id: "estafette".into(), client_secret: "s3cret".into() }
 }
 
 #[tokio::test]
@@ -371,7 +371,7 @@ async fn a_token_that_is_refused_is_replaced_once() {
         if head.contains("authorization: Bearer t1\r\n") { ok(&served) } else { answer("401 Unauthorized", "", b"") }
     })
     .await;
-    let asking = asking_with(settings(&server.address, token(&issuer)));
+    let asking = asking_with(settings(&server.address, Some(token(&issuer))));
     assert_eq!(asking.whole(wanted(&body)).await, Ok(Ok(body.clone())));
     assert_eq!(asking.whole(wanted(&body)).await, Ok(Ok(body)));
     assert_eq!((issuer.heads().len(), server.heads().len()), (2, 3), "the second one is kept");
@@ -388,14 +388,14 @@ async fn credentials_that_are_refused_and_redirects_count_against_it_and_lead_no
         _ => answer("302 Found", &location, b""),
     })
     .await;
-    let asking = asking_with(settings(&server.address, token(&issuer)));
+    let asking = asking_with(settings(&server.address, Some(token(&issuer))));
     for _ in 0..3 {
         assert_eq!(asking.whole(wanted(&content(100))).await, Err(Trouble::ProviderWrong));
     }
     assert_eq!(asking.whole(wanted(&content(100))).await, Err(Trouble::ProviderAway), "not asked any more");
     assert_eq!((server.heads().len(), elsewhere.heads().len()), (4, 0));
     let no_token = Server::start(|_, _| answer("400 Bad Request", "", br#"{"error": "invalid_client"}"#)).await;
-    let asking = asking_with(settings(&server.address, token(&no_token)));
+    let asking = asking_with(settings(&server.address, Some(token(&no_token))));
     assert_eq!(asking.whole(wanted(&content(100))).await, Err(Trouble::ProviderWrong));
     assert_eq!(server.heads().len(), 4, "not without a token");
 }

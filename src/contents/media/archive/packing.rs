@@ -36,11 +36,11 @@ pub fn deflated(content: &[u8]) -> Vec<u8> {
 }
 
 fn put(into: &mut Vec<u8>, two: &[u16]) {
-    two.iter().for_each(|value| into.extend(value.to_le_bytes()));
+    into.extend(two.iter().flat_map(|value| value.to_le_bytes()));
 }
 
 fn put4(into: &mut Vec<u8>, four: &[u32]) {
-    four.iter().for_each(|value| into.extend(value.to_le_bytes()));
+    into.extend(four.iter().flat_map(|value| value.to_le_bytes()));
 }
 
 /// An archive of these files, in this order.
@@ -68,7 +68,7 @@ pub fn pack(files: &[Packed<'_>]) -> Vec<u8> {
             put4(&mut archive, &[crc, packed, size]);
         }
         directory.extend(b"PK\x01\x02");
-        put(&mut directory, &[3 << 8 | 20, 20, flags, method, 0, 0x21]);
+        put(&mut directory, &[0x0314, 20, flags, method, 0, 0x21]);
         put4(&mut directory, &[crc, packed, one.told_size.unwrap_or(size)]);
         put(&mut directory, &[one.name.len() as u16, 0, 0, 0, 0]);
         put4(&mut directory, &[one.mode << 16, offset]);
