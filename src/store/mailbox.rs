@@ -158,7 +158,7 @@ impl Settings {
         Self {
             engine: engine::Settings::new(dir, NAME, TABLES),
             // No call that links is before its document was published.
-            index: index::Options { filter_bytes: 256 << 20, ..index::Options::with_retention(LONGEST) },
+            index: index::Options { filter_bytes: 256 << 20, join_at: 8, ..index::Options::with_retention(LONGEST) },
             note_within: Duration::from_millis(100),
             notes_waiting: 65_536,
             audit_kept: TEN_YEARS,
