@@ -127,6 +127,9 @@ pub async fn activate(store: &dyn Mailboxes, mailbox: MailboxId) {
     store.change(Access::PROGRAM, mailbox, Change::Activate(Preferences::default())).await.unwrap();
 }
 
+/// A type: its identifier, its names, for whom it is, and which right it needs.
+type Defined = (&'static str, [&'static str; 4], Option<Audience>, Option<&'static str>);
+
 async fn define(store: &dyn Mailboxes) {
     let organizations: [(u64, [&str; 4]); 4] = [
         (11, ["Service des pensions", "Pensioendienst", "Pensionsdienst", "Pensions Service"]),
@@ -145,7 +148,6 @@ async fn define(store: &dyn Mailboxes) {
         };
         store.define_organization(Access::PROGRAM, organization).await.unwrap();
     }
-    type Defined = (&'static str, [&'static str; 4], Option<Audience>, Option<&'static str>);
     let types: [Defined; 5] = [
         ("pension", ["Pension", "Pensioen", "Pension", "Pension"], Some(Audience::Citizen), None),
         ("city", ["Commune", "Gemeente", "Gemeinde", "Municipality"], None, None),
