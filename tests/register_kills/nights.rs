@@ -17,6 +17,8 @@ use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::period::Period;
 use estafette_actors::ports::register::{Access, Dossiers as _, Face, Mutations as _};
 use estafette_actors::ports::{Clock, SystemClock};
+use jiff::ToSpan;
+use jiff::civil::Date;
 use rand::Rng;
 
 use crate::offline::{self, Hand, institution};
@@ -24,7 +26,6 @@ use crate::program::{OWNERS, Program};
 use crate::{IN_A_FOLDER, chance, kills};
 
 const DAYS: u64 = 80;
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Mutations of a day: several files, the last of them not full.
 const EACH_DAY: u64 = 12;
 const IN_A_FILE: u64 = 5;
@@ -42,8 +43,10 @@ fn number(mutation: &Mutation) -> u64 {
 /// A program that never ran, and days on which it was told something.
 async fn prepared() -> Program {
     let program = Program::prepare(&format!("[register]\nmutations_per_file = {IN_A_FILE}\n"));
-    let first = SystemClock.now().millis() - (DAYS + 10) * DAY.as_millis() as u64;
-    let clock = Arc::new(Hand(AtomicU64::new(first)));
+    // Noon, on each: some day of the year has 23 hours, and another 25.
+    let noon = |day: Date| day::begins(day).plus(Duration::from_secs(12 * 3_600)).millis();
+    let first = day::of(SystemClock.now()).saturating_sub((DAYS as i64 + 10).days());
+    let clock = Arc::new(Hand(AtomicU64::new(noon(first))));
     let (dossiers, mutations) = offline::open(&program.data(), &clock);
     let (code, kind, niss) =
         (Code::parse("A").unwrap(), Code::parse("N").unwrap(), Niss::from_trusted_u64(85_073_003_328));
@@ -70,7 +73,7 @@ async fn prepared() -> Program {
         };
         let told = mutations.tell(access(OWNERS[0]), (0..EACH_DAY).map(event).collect()).await.unwrap();
         assert_eq!(told, [OWNERS.len() as u32; EACH_DAY as usize]);
-        clock.0.fetch_add(DAY.as_millis() as u64, Ordering::Relaxed);
+        clock.0.store(noon(on.tomorrow().unwrap()), Ordering::Relaxed);
     }
     dossiers.close();
     program
