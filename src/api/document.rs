@@ -138,6 +138,7 @@ fn document() -> Document {
                 operation.security = Some(vec![SecurityRequirement::new("key", ["live"])]);
             }
             never_null(operation);
+            registry::schemas::encode(operation);
             link(operation);
         }
     }
@@ -163,6 +164,14 @@ const LINKS: &[(&str, &str, &str, &[&str])] = &[
     ),
     ("events", "/next", "after", &["events"]),
     ("suppress", "/suppressions/0/id", "id", &["unsuppress"]),
+    (
+        "publish_message",
+        "/messageId",
+        "messageId",
+        &["ebox_message", "ebox_attachments", "ebox_body", "ebox_payment_data"],
+    ),
+    ("create_publication", "/publicationId", "publicationId", &["add_recipients", "create_multicast_task"]),
+    ("create_multicast_task", "/multicastTaskId", "multicastTaskId", &["multicast_task"]),
     (
         "put_webhook",
         "/name",

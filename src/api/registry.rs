@@ -3,6 +3,7 @@
 //!
 //! Invariant: names, types and statuses are those of the published definitions; who a citizen is stands in bodies, never in an address.
 //! What may be published and read is decided by [`EBox`]; here it is turned into bytes and back.
+#![allow(clippy::struct_field_names, reason = "the published definitions name the members")]
 use std::sync::Arc;
 
 use actix_web::http::header;

@@ -145,7 +145,7 @@ impl Desk {
         change(&mut registry);
         let registry = Registry::new(ebox, registry, Arc::new(Short)).unwrap();
         let face =
-            Face::mailing(world.broker.clone(), registry, Settings { body_bytes: 64 * 1024, ..Settings::default() });
+            Face::mailing(world.broker.clone(), registry, Settings { body_bytes: 256 * 1024, ..Settings::default() });
         Self { face, issuer, mailboxes, folder, _world: world }
     }
 
@@ -203,9 +203,10 @@ impl Desk {
 
 fn walk(folder: &Path, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        match entry.file_type().unwrap().is_dir() {
-            true => walk(&entry.path(), found),
-            false => found.push(entry.path().display().to_string()),
+        if entry.file_type().unwrap().is_dir() {
+            walk(&entry.path(), found);
+        } else {
+            found.push(entry.path().display().to_string());
         }
     }
 }

@@ -22,7 +22,7 @@ async fn each_sees_events_of_what_is_theirs() {
             institution: None,
             is_portal: false,
             follows_events: true,
-        })
+        });
     })
     .await;
     let id = desk.publish(&letter_to("enterprise", FIRM, json!({}))).await;

@@ -18,3 +18,29 @@ mod operator;
 mod publish;
 mod refusals;
 mod rights;
+
+use crate::desk::{Desk, FIRM, JAN, OFFICIAL};
+use crate::issuer::of;
+
+/// Serves the face until its standard input ends, for `tests/interop/mailbox`.
+#[actix_rt::test]
+#[ignore = "a server for other programs; see tests/interop/mailbox"]
+async fn serve_for_others() {
+    let desk = Desk::open().await;
+    println!("\nAPI {}", desk.face.base);
+    println!("KEY {}", api::KEY);
+    println!("MESSAGE {}", desk.publish(&desk::letter()).await);
+    let token = |name: &str, client: &str, scope: &str, (kind, number): (&str, &str)| {
+        let mut says = of(client, kind, number);
+        says["scope"] = scope.into();
+        says["exp"] = (jiff::Timestamp::now().as_second() + 3_600).into();
+        println!("{name} {}", desk.issuer.token(&says));
+    };
+    token("TOKEN", "sender", "ebox:consult ebox:publish ebox:preferences", ("citizen", JAN));
+    token("CONSULT", OFFICIAL, "ebox:consult", ("citizen", JAN));
+    token("ENTERPRISE", OFFICIAL, "ebox:consult", ("enterprise", FIRM));
+    token("PREFERENCES", OFFICIAL, "ebox:preferences", ("citizen", JAN));
+    println!("READY");
+    let ended = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    ended.await.unwrap().unwrap();
+}

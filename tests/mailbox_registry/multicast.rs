@@ -79,9 +79,9 @@ async fn recipients_follow_and_each_hears_what_became_of_it() {
 async fn a_list_is_worked_through_and_says_which_lines_are_none() {
     let desk = Desk::open().await;
     let id = publication(&desk, &message()).await;
-    let enterprises: String =
-        (1_000_000..1_002_500_u32).map(|eight| format!("{eight:08}{:02},\r\n", 97 - eight % 97)).collect();
-    let list = format!("enterpriseNumber,ssin\r\n,{JAN}\r\n,{ION}\r\n,85073003329\r\n{enterprises}1,2\r\n");
+    let line = |eight: u32| format!("{eight:08}{:02},", 97 - eight % 97);
+    let enterprises = (1_000_000..1_002_500).map(line).collect::<Vec<_>>().join("\r\n");
+    let list = format!("enterpriseNumber,ssin\r\n,{JAN}\r\n,{ION}\r\n,85073003329\r\n{enterprises}\r\n1,2\r\n");
     let answer = begin(&desk, &id, list).await;
     assert_eq!(answer.status(), 202);
     let location = answer.headers()["location"].to_str().unwrap().to_owned();

@@ -136,12 +136,12 @@ impl Party {
             .mailbox
             .ok_or_else(|| Refused::not_allowed("the token names no mailbox: get one with the claim ebox_id"))?;
         let is_portal = self.is_portal();
-        let rights = match (mailbox.audience(), &token.rights) {
-            (Audience::Citizen, _) => Rights::All,
-            (Audience::Enterprise, Some(rights)) => Rights::Only(rights.clone()),
+        let rights = match &token.rights {
+            _ if mailbox.audience() == Audience::Citizen => Rights::All,
+            Some(rights) => Rights::Only(rights.clone()),
             // A portal stands for a user, and this one has no right that is known.
-            (Audience::Enterprise, None) if is_portal => Rights::Only(Vec::new()),
-            (Audience::Enterprise, None) => Rights::All,
+            None if is_portal => Rights::Only(Vec::new()),
+            None => Rights::All,
         };
         let access = self.access(Actor::Client(token.client.clone()));
         let reader = Reader { mailbox, rights, access };

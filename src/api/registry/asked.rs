@@ -108,7 +108,7 @@ impl Asked {
             None => self.faults.push(Fault::new(name, format!("unknown here: give {known}"))),
             Some(Err(detail)) => self.faults.push(Fault::new(name, detail)),
             Some(Ok(())) if self.seen.contains(&name) => {
-                self.faults.push(Fault::new(name, "given twice: give it once"))
+                self.faults.push(Fault::new(name, "given twice: give it once"));
             }
             Some(Ok(())) => self.seen.push(name),
         }

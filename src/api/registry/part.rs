@@ -1,6 +1,7 @@
 //! Which bytes of a content are asked for, and under which name they are saved.
 //!
 //! Sources: RFC 9110 (14, ranges; 13, conditions), RFC 6266 and RFC 8187 (names).
+use std::fmt::Write;
 use std::ops::Range;
 
 use actix_web::HttpRequest;
@@ -59,7 +60,8 @@ pub fn disposition(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a string can't fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")

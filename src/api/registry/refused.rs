@@ -93,7 +93,7 @@ impl Refused {
         });
         let mut message = named.collect::<Vec<_>>().join("; ");
         if more > 0 {
-            message.push_str(&format!("; and {more} more"));
+            message = format!("{message}; and {more} more");
         }
         Self::new(code, message)
     }
@@ -182,7 +182,7 @@ impl From<Problem> for Refused {
         };
         let ends = matches!(code, Code::TooLarge | Code::TooSlow);
         let again_s = problem.retry_after().or(code.about().again_s);
-        Self { ends, again_s, ..Self::new(code, problem.to_string()) }
+        Self { again_s, ends, ..Self::new(code, problem.to_string()) }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Schemas of these faces' bodies that no type of theirs has. For the OpenAPI document only; what refuses is the code that reads.
 use estafette_actors::domain::language::Language;
-use estafette_actors::domain::mailbox::document::{ATTACHMENTS, BUSINESS_DATA, LINKS, SUBJECT_LENGTH};
+use estafette_actors::domain::mailbox::document::{ATTACHMENTS, BUSINESS_DATA, BUSINESS_LENGTH, LINKS, SUBJECT_LENGTH};
 use estafette_actors::domain::mailbox::item::SEARCH_LENGTH;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::domain::mailbox::reference::{DESCRIPTION_LENGTH, NAME_LENGTH, NAMED};
 use estafette_actors::domain::mailbox::{CLIENT_LENGTH, CONSENTS};
 use serde_json::json;
+use utoipa::openapi::encoding::EncodingBuilder;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
@@ -40,9 +42,11 @@ schemas! {
     /// Words to look for.
     EboxWords = text().min_length(Some(1)).max_length(Some(SEARCH_LENGTH)).pattern(Some("\\S")).examples(["pension"]);
     /// A text by language. The definition of the Message Registry names nl, fr and de; English stands beside them.
-    EboxText = by_language(DESCRIPTION_LENGTH.max(262_144), Type::String).examples([json!({"fr": "Votre pension", "nl": "Uw pensioen"})]);
+    EboxText = by_language(DESCRIPTION_LENGTH.max(262_144)).examples([json!({"fr": "Votre pension", "nl": "Uw pensioen"})]);
     /// A subject or a title by language: at least one.
-    EboxSubject = by_language(SUBJECT_LENGTH, Type::String).min_properties(Some(1)).examples([json!({"fr": "Votre pension"})]);
+    EboxSubject = by_language(SUBJECT_LENGTH).min_properties(Some(1)).examples([json!({"fr": "Votre pension"})]);
+    /// What business data say, by language.
+    EboxDataText = by_language(BUSINESS_LENGTH).examples([json!({"fr": "17"})]);
     /// The kinds of files that a message may have.
     EboxMediaType = names(MediaType::ALL.map(MediaType::as_str)).examples(["application/pdf"]);
     /// The kinds of pictures.
@@ -75,7 +79,7 @@ schemas! {
     EboxEventTypes = text().pattern(Some("^(newDocument|newDocumentReminder|documentExpirationAlert|readDocument)(,(newDocument|newDocumentReminder|documentExpirationAlert|readDocument))*$"))
         .examples(["newDocument,readDocument"]);
     /// Which messages are shown and which put away.
-    EboxMessagesToUpdate = members(&[], &[]).property("items", array("EboxMessageToUpdate").max_items(Some(LINKS)))
+    EboxMessagesToUpdate = members(&[], &[]).property("items", maybe("EboxMessageToUpdate", LINKS))
         .property("totalItems", count()).examples([examples::to_update()]);
     /// Whether a message is shown.
     EboxMessageToUpdate = members(&[("messageId", "EboxMessageId")], &["messageId"]).property("visible", truth()).required("visible");
@@ -89,8 +93,8 @@ schemas! {
     /// A message in a mailbox.
     EboxMessageIdEboxId = members(&[("messageId", "EboxMessageId"), ("eboxId", "EboxId")], &["messageId", "eboxId"]);
     /// Something about a message for programs.
-    EboxBusinessDataToPublish = members(&[("name", "EboxSubject"), ("description", "EboxSubject")], &[]).property("key", line(1_000)).required("key")
-        .property("values", array("EboxSubject").min_items(Some(1)).max_items(Some(BUSINESS_DATA))).required("values");
+    EboxBusinessDataToPublish = members(&[("name", "EboxDataText"), ("description", "EboxDataText")], &[]).property("key", line(BUSINESS_LENGTH)).required("key")
+        .property("values", array("EboxDataText").min_items(Some(1)).max_items(Some(BUSINESS_DATA))).required("values");
     /// What is to be paid.
     EboxNewPayment = members(&[("dueDate", "Time"), ("reference", "EboxReference")], &["dueDate"])
         .property("paymentDataId", line(200)).required("paymentDataId").property("amount", amount()).required("amount")
@@ -164,20 +168,20 @@ schemas! {
     MailboxNames = members(&[("fr", "MailboxName"), ("nl", "MailboxName"), ("de", "MailboxName"), ("en", "MailboxName")], &["fr", "nl", "de", "en"])
         .examples([examples::names()]);
     /// A description by language.
-    MailboxDescription = by_language(DESCRIPTION_LENGTH, Type::String).examples([examples::names()]);
+    MailboxDescription = by_language(DESCRIPTION_LENGTH).examples([examples::names()]);
     /// The addresses of pages by language.
-    MailboxPages = by_language(DESCRIPTION_LENGTH, Type::String).examples([json!({"fr": "https://www.example.be/fr"})]);
+    MailboxPages = by_language(DESCRIPTION_LENGTH).examples([json!({"fr": "https://www.example.be/fr"})]);
     /// How long documents of a type stay: 1 to 3,650 days, 1 to 120 months, or 1 to 10 years.
     NewMailboxValidity = members(&[("unit", "EboxUnit")], &["unit"]).property("number", whole(1, 3_650)).required("number")
         .examples([json!({"number": 2, "unit": "year"})]);
     /// A message type, as it is to be.
     NewMailboxType = members(&[("names", "MailboxNames"), ("descriptions", "MailboxDescription"), ("validity", "NewMailboxValidity"),
         ("audience", "EboxType"), ("right", "EboxRefId")], &["names", "validity"]).property("may_be_registered", or_null(truth()))
-        .property("organizations", array("Cbe").max_items(Some(NAMED))).property("applications", array("EboxRefId").max_items(Some(NAMED)))
+        .property("organizations", maybe("Cbe", NAMED)).property("applications", maybe("EboxRefId", NAMED))
         .examples([examples::new_type()]);
     /// An application, as it is to be.
     NewMailboxApplication = members(&[("names", "MailboxNames"), ("descriptions", "MailboxDescription"), ("urls", "MailboxPages")], &["names"])
-        .property("organizations", array("Cbe").max_items(Some(NAMED))).property("contact", optional(DESCRIPTION_LENGTH))
+        .property("organizations", maybe("Cbe", NAMED)).property("contact", optional(DESCRIPTION_LENGTH))
         .examples([examples::new_application()]);
     /// An organisation, as it is to be.
     NewMailboxOrganization = members(&[("names", "MailboxNames"), ("long_names", "MailboxDescription"), ("urls", "MailboxPages")], &["names"])
@@ -192,7 +196,18 @@ schemas! {
     NewMailboxConsent = members(&[("portal", "EboxClientId")], &["portal"]).property("stands", truth()).required("stands");
     /// A mailbox, as it is to be; what is left out stays.
     NewMailbox = members(&[("ebox_id", "EboxId"), ("preferences", "NewMailboxPreferences")], &["ebox_id"]).property("active", or_null(truth()))
-        .property("consents", array("NewMailboxConsent").max_items(Some(CONSENTS))).examples([examples::new_mailbox()]);
+        .property("consents", maybe("NewMailboxConsent", CONSENTS)).examples([examples::new_mailbox()]);
+}
+
+/// Says of the parts of a publication what each is sent as.
+pub fn encode(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    let Some(RefOr::T(content)) = body.content.get_mut("multipart/form-data") else { return };
+    let files = MediaType::ALL.map(MediaType::as_str).join(", ");
+    let parts = std::iter::once(("messageToPublish".to_owned(), "application/json"));
+    for (part, kind) in parts.chain((1..=ATTACHMENTS).map(|number| (format!("upfile{number}"), files.as_str()))) {
+        content.encoding.insert(part, EncodingBuilder::new().content_type(Some(kind)).build());
+    }
 }
 
 /// Names that differ between the versions.
@@ -235,8 +250,8 @@ fn publication(names: Names) -> ObjectBuilder {
         .property(names.takes_reply, truth())
         .required(names.takes_reply)
         .property(names.is_registered, or_null(truth()))
-        .property("attachments", array(names.file).max_items(Some(ATTACHMENTS)))
-        .property("businessDataList", array("EboxBusinessDataToPublish").max_items(Some(BUSINESS_DATA)))
+        .property("attachments", maybe(names.file, ATTACHMENTS))
+        .property("businessDataList", maybe("EboxBusinessDataToPublish", BUSINESS_DATA))
 }
 
 fn file(is_main: &'static str, is_signed: &'static str) -> ObjectBuilder {
@@ -281,20 +296,27 @@ fn optional(length: usize) -> Schema {
     or_null(line(length).build())
 }
 
+/// An array that has to be there.
 fn array(of: &str) -> ArrayBuilder {
     ArrayBuilder::new().items(Ref::from_schema_name(of))
+}
+
+/// An array that may be left out, or null.
+fn maybe(of: &str, most: usize) -> ArrayBuilder {
+    array(of).schema_type(SchemaType::from_iter([Type::Array, Type::Null])).max_items(Some(most))
 }
 
 fn strings(most: usize) -> ArrayBuilder {
     ArrayBuilder::new().items(RefOr::T(Schema::from(Object::with_type(Type::String)))).max_items(Some(most))
 }
 
-fn by_language(length: usize, kind: Type) -> ObjectBuilder {
+fn by_language(length: usize) -> ObjectBuilder {
     let object = ObjectBuilder::new()
         .schema_type(Type::Object)
         .additional_properties(Some(AdditionalProperties::FreeForm(false)));
     Language::ALL.into_iter().fold(object, |object, language| {
-        let text = ObjectBuilder::new().schema_type(kind.clone()).min_length(Some(1)).max_length(Some(length));
+        let text = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+        let text = text.min_length(Some(1)).max_length(Some(length));
         object.property(language.as_str(), text)
     })
 }

@@ -194,7 +194,7 @@ pub fn surplus() -> Refused {
 
 /// The name of a part as far as it is shown: somebody else's data may stand in it.
 fn files_part(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect()
+    name.chars().filter(char::is_ascii_graphic).take(40).collect()
 }
 
 /// The name of a part and of its file.

@@ -37,7 +37,7 @@ fn amount(object: &mut Object<'_>, name: &str, faults: &mut Faults) -> Option<i6
         Some(Json::Number(Number { near, .. })) if (0.0..=AMOUNT).contains(&near) => {
             let hundredths = (near * 100.0).round();
             // The double nearest to two decimals, and no other.
-            if hundredths / 100.0 == near {
+            if (hundredths / 100.0).to_bits() == near.to_bits() {
                 return Some(hundredths as i64);
             }
             object.fault(name, "has more than two decimals: give two at most", faults);
