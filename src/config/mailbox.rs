@@ -217,14 +217,14 @@ impl Checker<'_> {
     }
 
     fn networks(&mut self, raw: &[String]) -> Arc<[Network]> {
-        let read = |text: &String| match text.parse() {
-            Ok(network) => Some(network),
-            Err(_) => {
+        let mut read = |text: &String| {
+            let network = text.parse().ok();
+            if network.is_none() {
                 self.wrong("mailbox.allowed_networks", "not a network; give it such as 10.1.0.0/16 or fd00::/8");
-                None
             }
+            network
         };
-        raw.iter().filter_map(read).collect()
+        raw.iter().filter_map(&mut read).collect()
     }
 
     fn pages(&mut self, raw: &raw::Mailbox, portals: Vec<web::Portal>) -> Option<web::Settings> {
