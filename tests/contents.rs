@@ -1,9 +1,11 @@
 //! The contents of documents on a real folder and, with `ESTAFETTE_S3` (the address of a server that speaks S3, which may be emptied), in
 //! a real bucket: the same tests on both. `ESTAFETTE_FILES` names a folder of files that other programs made.
 #![allow(clippy::unwrap_used)] // a failed step fails the test
-use std::io;
+use std::collections::HashSet;
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -258,6 +260,59 @@ async fn what_a_kill_left_half_taken_is_swept_and_what_is_anothers_stays() {
     Store::open(folder(&new)).unwrap();
     let mode = std::fs::metadata(&new).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "nobody else may look into it");
+}
+
+const KILLED: &str = "ESTAFETTE_CONTENTS_FOLDER";
+
+/// The process that is killed: takes contents until then, and tells of each that it has.
+#[tokio::test]
+#[ignore = "the process that another test kills"]
+async fn one_that_is_killed() {
+    let store = Store::open(folder(Path::new(&std::env::var(KILLED).unwrap()))).unwrap();
+    let takers = (0..8).map(|taker| {
+        let store = store.clone();
+        async move {
+            loop {
+                let kept = store.take(stream(&made(40_000 + taker * 150_000), 16_384), u64::MAX).await.unwrap();
+                writeln!(io::stdout(), "kept {} {}", kept.name, kept.size).unwrap();
+            }
+        }
+    });
+    futures_util::future::join_all(takers).await;
+}
+
+#[tokio::test]
+async fn after_a_kill_all_that_was_told_is_whole_and_the_rest_is_swept() {
+    let _alone = ALONE.lock().await;
+    let path = tempfile::tempdir().unwrap();
+    let mut told = Vec::new();
+    for kills in 1..=4 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--ignored", "--nocapture", "one_that_is_killed"])
+            .env(KILLED, path.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        told.extend(lines.by_ref().filter(|line| line.starts_with("kept ")).take(20 * kills));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        told.extend(lines.filter(|line| line.starts_with("kept ")));
+    }
+    let store = Store::open(folder(path.path())).unwrap();
+    let names: HashSet<String> = told.iter().filter_map(|line| Some(line.split(' ').nth(1)?.to_owned())).collect();
+    assert!(names.len() == told.len() && told.len() >= 200, "{} of {}", names.len(), told.len());
+    let later = SystemClock.now().plus(Duration::from_secs(3_600));
+    let needed = names.clone();
+    let swept = store.sweep(later, Arc::new(move |name| needed.contains(name))).await.unwrap();
+    eprintln!("{} were told of, {swept} were not or were half taken", told.len());
+    assert!(swept <= 4 * 8, "no more than were under way: {swept}");
+    assert_eq!(count(&store).await, names.len());
+    for line in &told {
+        let mut words = line.split(' ').skip(1);
+        let (name, size) = (words.next().unwrap(), words.next().unwrap().parse().unwrap());
+        assert!(all(store.give(name, None).await.unwrap()).await == made(size), "{line}");
+    }
 }
 
 #[tokio::test]

@@ -41,7 +41,10 @@ fn known(head: &[u8]) -> Option<&'static str> {
 pub fn is_pdf(head: &[u8]) -> bool {
     let within = &head[..head.len().min(PDF_WITHIN + b"%PDF-1.7".len())];
     let Some(start) = memmem::find(within, b"%PDF-") else { return false };
-    let is_version = matches!(within.get(start + 5..start + 8), Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit());
+    let is_version = match within.get(start + 5..start + 8) {
+        Some([major, b'.', minor]) => major.is_ascii_digit() && minor.is_ascii_digit(),
+        _ => false,
+    };
     let before = &head[..start];
     start < PDF_WITHIN && is_version && (start == 0 || kind(before).is_none())
 }
