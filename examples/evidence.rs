@@ -31,6 +31,7 @@ fn main() -> anyhow::Result<()> {
     let mut html = Translated::of(Language::Fr, Box::from("<p>Votre pension</p>"));
     html.set(Language::Nl, "<p>Uw pensioen</p>".into());
     let document = Document {
+        author: None,
         id: DocumentId::new(published_at, 7),
         sender: Institution(Cbe::parse("0403019261")?),
         application: None,

@@ -151,6 +151,7 @@ impl Face {
             }),
             register,
             ebox,
+            pages: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

@@ -351,6 +351,18 @@ impl Mailboxes for Memory {
         unused()
     }
 
+    fn put_task(&self, _: Task) -> BoxFuture<'static, Result<(), Trouble>> {
+        Box::pin(ready(Err(Trouble::ReadOnly("the pages work through no lists".to_owned()))))
+    }
+
+    fn task(&self, _: Institution, _: DocumentId) -> BoxFuture<'static, Result<Option<Task>, Trouble>> {
+        Box::pin(ready(Ok(None)))
+    }
+
+    fn running_tasks(&self) -> BoxFuture<'static, Result<Vec<Task>, Trouble>> {
+        Box::pin(ready(Ok(vec![])))
+    }
+
     fn figures(&self) -> Vec<(&'static str, u64)> {
         vec![]
     }
