@@ -11,8 +11,10 @@
 mod bucket;
 mod filter;
 mod keyed;
+mod merge;
 mod runs;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +65,9 @@ pub struct Options {
     pub retention: Duration,
     /// Bytes of memory for filters (1.25 an entry). Look-ups in runs beyond that read a page each.
     pub filter_bytes: usize,
+    /// So many runs of about one size are joined into one (see [`Index::merge`]); with 0 none ever is. What goes by its time goes as
+    /// late as the latest entry that it was joined with.
+    pub join_at: usize,
     /// Low bits of a hash, 0 to 32, that tell apart the members of a family: the hashes that share all others. Members
     /// lie side by side, so that one entry is found both by its own hash and with its family.
     pub member_bits: u32,
@@ -139,6 +144,7 @@ impl Options {
             bucket_age: Duration::from_secs(3600),
             retention,
             filter_bytes: 64 << 20,
+            join_at: 0,
             member_bits: 0,
         }
     }
@@ -161,6 +167,10 @@ pub struct Index {
     memory: RwLock<Memory>,
     /// Held while runs are written or dropped: one at a time.
     sealing: Mutex<()>,
+    /// Held while runs are joined or dropped; before the other.
+    joining: Mutex<()>,
+    /// Shared by look-ups: who has it alone knows that none of before is under way.
+    looking: RwLock<()>,
     /// The filters were read.
     is_prepared: AtomicBool,
 }
@@ -168,14 +178,24 @@ pub struct Index {
 #[derive(Debug, Default)]
 struct Memory {
     bucket: Bucket,
-    /// What is being written, and the feed position noted when it was frozen.
-    frozen: Option<(Arc<Bucket>, u64)>,
-    /// Oldest first; replaced whole, so that a look-up takes it along.
+    /// What is being written.
+    frozen: Option<Frozen>,
+    /// By number; replaced whole, so that a look-up takes it along.
     runs: Arc<Vec<Arc<Run>>>,
     /// Of the next run: never that of one whose pages may still be there.
     number: u32,
     noted: u64,
     sealed: u64,
+}
+
+/// A bucket that is being written.
+#[derive(Debug, Clone)]
+struct Frozen {
+    bucket: Arc<Bucket>,
+    /// The feed position noted when it was frozen.
+    position: u64,
+    /// The number of its run.
+    number: u32,
 }
 
 /// An index in figures.
@@ -205,6 +225,8 @@ impl Index {
             found: sealed,
             memory: RwLock::new(memory),
             sealing: Mutex::new(()),
+            joining: Mutex::new(()),
+            looking: RwLock::new(()),
             is_prepared: AtomicBool::new(false),
         })
     }
@@ -255,10 +277,11 @@ impl Index {
 
     fn find(&self, sought: &Sought, below: u128) -> Result<Vec<u128>, Error> {
         self.prepare()?;
+        let _looking = self.looking.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = Found::new(below, sought.within.low);
         let runs = {
             let memory = self.look();
-            let buckets = memory.frozen.iter().map(|(bucket, _)| &**bucket).chain([&memory.bucket]);
+            let buckets = memory.frozen.iter().map(|frozen| &*frozen.bucket).chain([&memory.bucket]);
             for value in buckets.flat_map(|bucket| bucket.find(sought.family, sought.hashes.clone())) {
                 found.add(value);
             }
@@ -333,30 +356,74 @@ impl Index {
             if memory.bucket.is_empty() && memory.noted == memory.sealed {
                 return Ok(());
             }
-            memory.frozen = Some((Arc::new(std::mem::take(&mut memory.bucket)), memory.noted));
+            let bucket = Arc::new(std::mem::take(&mut memory.bucket));
+            let (position, number) = (memory.noted, memory.number);
+            memory.number += u32::from(!bucket.is_empty());
+            memory.frozen = Some(Frozen { bucket, position, number });
         }
         self.write_frozen()
     }
 
     fn write_frozen(&self) -> Result<(), Error> {
-        let (bucket, position, number) = {
-            let memory = self.look();
-            let Some((bucket, position)) = &memory.frozen else { return Ok(()) };
-            (Arc::clone(bucket), *position, memory.number)
-        };
+        let Some(Frozen { bucket, position, number }) = self.look().frozen.clone() else { return Ok(()) };
         let run = match bucket.span_ms() {
             None => self.disk.move_position(position).map(|()| None)?,
             Some((_, newest_ms)) => Some(self.disk.append(number, &bucket.sorted(), newest_ms, position)?),
         };
         let mut memory = self.change();
         if let Some(run) = run {
-            let runs = memory.runs.iter().cloned().chain([Arc::new(run)]).collect();
-            memory.runs = Arc::new(self.within_filter_bytes(runs));
-            memory.number = number + 1;
+            self.replace(&mut memory, &[], run);
         }
         memory.frozen = None;
         memory.sealed = position;
         Ok(())
+    }
+
+    /// Puts a run in the place of others.
+    fn replace(&self, memory: &mut Memory, numbers: &[u32], run: Run) {
+        let others = memory.runs.iter().filter(|run| !numbers.contains(&run.number)).cloned();
+        let mut runs: Vec<Arc<Run>> = others.chain([Arc::new(run)]).collect();
+        runs.sort_unstable_by_key(|run| run.number);
+        memory.runs = Arc::new(self.within_filter_bytes(runs));
+    }
+
+    /// Joins runs of about one size, when they are many, into one, so that a look-up has few to ask; gives whether it did. For a
+    /// background thread of its own: of a long history it takes minutes. Every some milliseconds it asks whether to go on; who
+    /// wants others to use the disk meanwhile waits there.
+    pub fn merge(&self, go_on: impl FnMut() -> bool) -> Result<bool, Error> {
+        let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(inputs) = self.many_of_a_size() else { return Ok(false) };
+        let number = {
+            let mut memory = self.change();
+            memory.number += 1;
+            memory.number - 1
+        };
+        let Some(run) = merge::join(&self.disk, number, &inputs, go_on)? else { return Ok(false) };
+        let numbers: Vec<u32> = inputs.iter().map(|run| run.number).collect();
+        self.replace(&mut self.change(), &numbers, run);
+        // Look-ups that took the list of before along are over then.
+        drop(self.looking.write().unwrap_or_else(PoisonError::into_inner));
+        for number in numbers {
+            self.disk.remove_pages(number)?;
+        }
+        Ok(true)
+    }
+
+    /// The oldest runs of the smallest size of which there are many.
+    fn many_of_a_size(&self) -> Option<Vec<Arc<Run>>> {
+        let many = self.options.join_at;
+        if many < 2 {
+            return None;
+        }
+        let size = |run: &Run| (run.entries / self.options.bucket_entries as u64).max(1).ilog(many as u64);
+        let mut sizes: BTreeMap<u32, Vec<Arc<Run>>> = BTreeMap::new();
+        for run in self.look().runs.iter() {
+            sizes.entry(size(run)).or_default().push(Arc::clone(run));
+        }
+        let mut runs = sizes.into_values().find(|runs| runs.len() >= many)?;
+        runs.sort_by_key(|run| run.newest_ms);
+        runs.truncate(many);
+        Some(runs)
     }
 
     /// Drops the filters of the oldest runs when all together take too much memory.
@@ -388,6 +455,7 @@ impl Index {
         if is_old {
             self.seal()?;
         }
+        let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         let _sealing = self.own_runs();
         let retention = millis(self.options.retention);
         let is_over = |run: &Run| run.newest_ms.saturating_add(retention) < now_ms;
@@ -406,7 +474,7 @@ impl Index {
     pub fn figures(&self) -> Figures {
         let memory = self.look();
         Figures {
-            in_memory: memory.bucket.len() + memory.frozen.as_ref().map_or(0, |(bucket, _)| bucket.len()),
+            in_memory: memory.bucket.len() + memory.frozen.as_ref().map_or(0, |frozen| frozen.bucket.len()),
             in_runs: memory.runs.iter().map(|run| run.entries).sum(),
             runs: memory.runs.len(),
             filter_bytes: memory.runs.iter().filter_map(|run| run.filter.as_ref()).map(filter::Filter::bytes).sum(),

@@ -32,6 +32,7 @@ mod upkeep;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use estafette_actors::domain::mailbox::document::LONGEST;
 use estafette_actors::ports::mailbox::Trouble;
 
 use super::engine::{self, Table};
@@ -156,8 +157,8 @@ impl Settings {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             engine: engine::Settings::new(dir, NAME, TABLES),
-            // A document stays ten years at most, and may be linked in its last.
-            index: index::Options { filter_bytes: 256 << 20, ..index::Options::with_retention(TEN_YEARS) },
+            // No call that links is before its document was published.
+            index: index::Options { filter_bytes: 256 << 20, join_at: 8, ..index::Options::with_retention(LONGEST) },
             note_within: Duration::from_millis(100),
             notes_waiting: 65_536,
             audit_kept: TEN_YEARS,

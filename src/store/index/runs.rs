@@ -11,13 +11,14 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 
 use super::bucket::Entry;
 use super::filter::{BLOCK_BYTES, Filter};
+use super::merge::Writer;
 use super::{Error, Families, MAX_FOUND, Sought};
 use crate::store::database;
 
 /// Run -> its record.
 const RUNS: TableDefinition<u32, &[u8]> = TableDefinition::new("runs");
 /// Run, last hash of the page, number of the page in the run -> entries by hash, those of one hash greatest first.
-const PAGES: TableDefinition<(u32, u64, u32), &[u8]> = TableDefinition::new("pages");
+pub const PAGES: TableDefinition<(u32, u64, u32), &[u8]> = TableDefinition::new("pages");
 /// Run, number of the part -> a part of its filter.
 const FILTERS: TableDefinition<(u32, u32), &[u8]> = TableDefinition::new("filters");
 /// Single numbers.
@@ -27,10 +28,10 @@ const POSITION: &str = "position";
 /// A hash and a value.
 const ENTRY_BYTES: usize = 8 + 16;
 /// What fits with a key of 16 bytes and the 8 that redb adds into a page of 4,096: one more would double the page.
-const ENTRIES_PER_PAGE: usize = 169;
+pub const ENTRIES_PER_PAGE: usize = 169;
 const _: () = assert!(ENTRIES_PER_PAGE * ENTRY_BYTES + 16 + 8 <= 4_096);
 /// Pages in a transaction: a megabyte, a few milliseconds.
-const PAGES_PER_SLICE: usize = 256;
+pub const PAGES_PER_SLICE: usize = if cfg!(test) { 2 } else { 256 };
 /// Bytes of a filter's part: whole blocks, and with key and header just under 64 KiB.
 const FILTER_PART: usize = 2_046 * BLOCK_BYTES;
 const CACHE_BYTES: usize = 16 << 20;
@@ -113,36 +114,31 @@ impl Runs {
     /// Writes a run and the position up to which all is in runs now, durably. After an error the same call may be
     /// made again, with the same number and entries.
     pub fn append(&self, number: u32, entries: &[Entry], newest_ms: u64, position: u64) -> Result<Run, Error> {
-        let pages: Vec<&[Entry]> = entries.chunks(ENTRIES_PER_PAGE).collect();
-        let mut page = 0;
-        for slice in pages.chunks(PAGES_PER_SLICE) {
-            // Not durable by itself: the last commit makes all durable at once.
-            self.write(Durability::None, |transaction| {
-                let mut table = transaction.open_table(PAGES)?;
-                for entries in slice {
-                    let last = entries.last().map_or(0, |entry| entry.hash);
-                    table.insert((number, last, page), pack(entries).as_slice())?;
-                    page += 1;
-                }
-                Ok(())
-            })?;
-        }
-        let mut filter = Filter::with_room_for(entries.len());
+        let mut writer = Writer::new(self, number, entries.len() as u64);
         for entry in entries {
-            filter.add(self.families.of(entry.hash).hash());
+            writer.add(*entry)?;
         }
-        let run = Run { number, entries: entries.len() as u64, newest_ms, filter: Some(filter) };
+        writer.end(newest_ms, |transaction| {
+            transaction.open_table(META)?.insert(POSITION, position)?;
+            Ok(())
+        })
+    }
+
+    /// Puts a run on the list, with its filter and whatever else is in that commit, which makes all its pages durable.
+    pub fn list_run(
+        &self,
+        run: &Run,
+        beside: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<(), Error> {
         self.write(Durability::Immediate, |transaction| {
             let bytes = run.filter.as_ref().map(Filter::to_bytes).unwrap_or_default();
             let mut filters = transaction.open_table(FILTERS)?;
             for (part, bytes) in (0..).zip(bytes.chunks(FILTER_PART)) {
-                filters.insert((number, part), bytes)?;
+                filters.insert((run.number, part), bytes)?;
             }
-            transaction.open_table(RUNS)?.insert(number, record(&run).as_slice())?;
-            transaction.open_table(META)?.insert(POSITION, position)?;
-            Ok(())
-        })?;
-        Ok(run)
+            transaction.open_table(RUNS)?.insert(run.number, record(run).as_slice())?;
+            beside(transaction)
+        })
     }
 
     /// Notes that everything up to a feed position is in runs, without a new one.
@@ -184,14 +180,12 @@ impl Runs {
 
     /// Drops a run: first from the list, so that a crash leaves pages without a run and never the contrary.
     pub fn remove(&self, number: u32) -> Result<(), Error> {
-        self.write(Durability::Immediate, |transaction| {
-            transaction.open_table(RUNS)?.remove(number)?;
-            Ok(())
-        })?;
+        self.write(Durability::Immediate, |transaction| unlist(transaction, &[number]))?;
         self.remove_pages(number)
     }
 
-    fn remove_pages(&self, number: u32) -> Result<(), Error> {
+    /// Removes the pages of a run that is on no list.
+    pub fn remove_pages(&self, number: u32) -> Result<(), Error> {
         self.write(Durability::Immediate, |transaction| {
             let all = (number, 0, 0)..=(number, u64::MAX, u32::MAX);
             transaction.open_table(PAGES)?.retain_in(all, |_, _| false)?;
@@ -252,7 +246,23 @@ impl Runs {
         Ok(Filter::from_bytes(&bytes))
     }
 
-    fn write<T>(
+    /// What a filter knows a hash by.
+    pub fn family(&self, hash: u64) -> u64 {
+        self.families.of(hash).hash()
+    }
+
+    /// The file, for who reads many pages of it.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// An error with the file that it is about.
+    pub fn failed(&self, error: redb::Error) -> Error {
+        Error::new(&self.path, error)
+    }
+
+    /// One commit.
+    pub fn write<T>(
         &self,
         durability: Durability,
         change: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
@@ -305,7 +315,8 @@ impl Found {
     }
 }
 
-fn pack(entries: &[Entry]) -> Vec<u8> {
+/// Entries as a page.
+pub fn pack(entries: &[Entry]) -> Vec<u8> {
     let mut page = Vec::with_capacity(entries.len() * ENTRY_BYTES);
     for entry in entries {
         page.extend_from_slice(&entry.hash.to_be_bytes());
@@ -314,7 +325,8 @@ fn pack(entries: &[Entry]) -> Vec<u8> {
     page
 }
 
-fn unpack(page: &[u8]) -> impl DoubleEndedIterator<Item = Entry> {
+/// The entries of a page.
+pub fn unpack(page: &[u8]) -> impl DoubleEndedIterator<Item = Entry> {
     page.chunks_exact(ENTRY_BYTES).map(|bytes| Entry { hash: number(&bytes[..8]) as u64, value: number(&bytes[8..]) })
 }
 
@@ -335,6 +347,15 @@ fn partition(page: &[u8], hash: u64) -> usize {
 /// The number that bytes make, most significant first.
 fn number(bytes: &[u8]) -> u128 {
     bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+}
+
+/// Takes runs off the list.
+pub fn unlist(transaction: &WriteTransaction, numbers: &[u32]) -> Result<(), redb::Error> {
+    let mut runs = transaction.open_table(RUNS)?;
+    for number in numbers {
+        runs.remove(number)?;
+    }
+    Ok(())
 }
 
 fn record(run: &Run) -> Vec<u8> {

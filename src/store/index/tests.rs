@@ -29,6 +29,7 @@ enum Step {
     SealIfFull,
     Seal,
     Expire,
+    Merge,
     /// The process is killed: the file as it is now, without a word to the one that has it open.
     Crash,
 }
@@ -45,6 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::SealIfFull),
         1 => Just(Step::Seal),
         1 => Just(Step::Expire),
+        2 => Just(Step::Merge),
         1 => Just(Step::Crash),
     ]
 }
@@ -56,7 +58,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 1..120), filter_bytes in prop_oneof![Just(0), Just(usize::MAX)],
         below in prop_oneof![0_u128..30, Just(u128::MAX)],
     ) {
-        let options = Options { filter_bytes, member_bits: 2, ..small(8) };
+        let options = Options { filter_bytes, join_at: 3, member_bits: 2, ..small(8) };
         let folder = tempfile::tempdir().unwrap();
         let mut path = folder.path().join("index-0.redb");
         let mut index = Index::open(&path, options).unwrap();
@@ -71,6 +73,7 @@ proptest! {
                 Step::SealIfFull => { index.seal_if_full().unwrap(); }
                 Step::Seal => index.seal().unwrap(),
                 Step::Expire => prop_assert_eq!(index.expire(DAY_MS).unwrap(), 0),
+                Step::Merge => { index.merge(|| true).unwrap(); }
                 Step::Crash => {
                     let image = folder.path().join(format!("index-{}.redb", n + 1));
                     std::fs::copy(&path, &image).unwrap();
@@ -211,4 +214,87 @@ fn entries_are_found_while_they_move_to_the_disk() {
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert!(index.figures().runs > 1, "the test moved something");
+}
+
+#[test]
+fn a_look_up_may_pass_over_what_is_older_or_other_and_misses_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { bucket_entries: 10, ..Options::with_retention(Duration::from_secs(1_000_000)) };
+    let index = Index::open(folder.path().join("index.redb"), options).unwrap();
+    let value = |place: u128, low: u64| place << 64 | u128::from(low);
+    let low = |low| Within { low: Some(low), ..Within::default() };
+    index.insert(7, value(1, 1), 100).unwrap();
+    index.insert(7, value(2, 2), 100).unwrap();
+    index.seal().unwrap();
+    index.insert(7, value(3, 1), 200).unwrap();
+    let mark = index.mark();
+    index.seal().unwrap();
+    index.insert(7, value(4, 2), 300).unwrap();
+    let look = |within| index.lookup_within(7, u128::MAX, within).unwrap();
+    assert_eq!(look(Within::default()).len(), 4);
+    assert_eq!(look(low(1)), [value(3, 1), value(1, 1)]);
+    assert_eq!(look(low(2)), [value(4, 2), value(2, 2)]);
+    // What was in memory when the mark was made is found once more.
+    assert_eq!(look(Within { after: mark, ..Within::default() }), [value(4, 2), value(3, 1)]);
+    assert_eq!(look(Within { since_ms: 201, ..Within::default() }), [value(4, 2)]);
+    assert_eq!(look(Within { since_ms: 200, ..low(1) }), [value(3, 1)]);
+}
+
+#[test]
+fn runs_are_joined_by_size_and_a_join_that_is_given_up_leaves_all_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { join_at: 4, ..small(1_000) };
+    let index = Index::open(folder.path().join("index"), options).unwrap();
+    let check = |index: &Index, runs: usize| {
+        assert_eq!(index.figures().runs, runs);
+        for n in (0..20_000_u64).step_by(97) {
+            assert_eq!(index.lookup(mixed(n), u128::MAX).unwrap(), [u128::from(n)]);
+        }
+    };
+    for n in 0..20_000 {
+        index.insert(mixed(n), u128::from(n), n).unwrap();
+        // The same again in another run.
+        if n % 1_000 == 1 && n > 1 {
+            index.insert(mixed(n - 2), u128::from(n - 2), n).unwrap();
+        }
+        index.seal_if_full().unwrap();
+    }
+    index.seal().unwrap();
+    let runs = index.figures().runs;
+    assert!(!index.merge(|| false).unwrap());
+    check(&index, runs);
+    let mut merges = 0;
+    while index.merge(|| true).unwrap() {
+        merges += 1;
+    }
+    assert!(merges >= 6 && index.figures().in_runs == 20_000, "{merges} merges, {:?}", index.figures());
+    check(&index, index.figures().runs);
+    assert!(index.figures().runs <= 6, "{:?}", index.figures());
+    let runs = index.figures().runs;
+    drop(index);
+    check(&Index::open(folder.path().join("index"), options).unwrap(), runs);
+}
+
+#[test]
+fn entries_are_found_while_their_runs_are_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path().join("index"), Options { join_at: 2, ..small(500) }).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                index.merge(|| true).unwrap();
+            }
+        });
+        for n in 1..6_000_u64 {
+            index.insert(mixed(n), 7, 0).unwrap();
+            index.seal_if_full().unwrap();
+            let found = index.lookup(mixed(n.div_ceil(2)), u128::MAX);
+            if !matches!(found.as_deref(), Ok([7])) {
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+                panic!("lost after {n}: {found:?}");
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }

@@ -71,15 +71,19 @@ impl std::fmt::Debug for Mailboxes {
     }
 }
 
-/// The thread that keeps the index; the end of the channel is its own.
-struct Keeping(Mutex<Option<(Sender<()>, JoinHandle<()>)>>);
+/// The threads that keep the index, and the channel whose end is theirs.
+struct Keeping(Mutex<Option<Threads>>);
+
+type Threads = (Sender<()>, [JoinHandle<()>; 2]);
 
 impl Keeping {
     fn stop(&self) {
         let keeping = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((go_on, thread)) = keeping {
+        if let Some((go_on, threads)) = keeping {
             drop(go_on);
-            let _ = thread.join();
+            for thread in threads {
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -229,12 +233,16 @@ impl Mailboxes {
         // What was kept long enough goes from the start on.
         inner.engine.ride_within(inner.settings.note_within);
         let (go_on, stop) = crossbeam_channel::bounded(0);
-        let for_keeping = Arc::clone(&inner);
-        let keeping = std::thread::Builder::new()
-            .name("mailbox-index".to_owned())
-            .spawn(move || upkeep::run(&for_keeping.finder, &for_keeping.clock, &stop))
-            .map_err(|error| Trouble::Unreadable(error.to_string()))?;
-        Ok(Self { inner, keeping: Arc::new(Keeping(Mutex::new(Some((go_on, keeping))))) })
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+            thread.map_err(|error| Trouble::Unreadable(error.to_string()))
+        };
+        let (for_index, for_runs, stop_too) = (Arc::clone(&inner), Arc::clone(&inner), stop.clone());
+        let threads = [
+            spawn("mailbox-index", Box::new(move || upkeep::run(&for_index.finder, &for_index.clock, &stop)))?,
+            spawn("mailbox-runs", Box::new(move || upkeep::join(&for_runs.finder, &stop_too)))?,
+        ];
+        Ok(Self { inner, keeping: Arc::new(Keeping(Mutex::new(Some((go_on, threads))))) })
     }
 
     /// The tables behind them.

@@ -19,7 +19,7 @@ use super::link::{Brief, View};
 use super::{LINKS, damaged, touch};
 
 /// From so many items on a mailbox stays in memory; a smaller one is read faster than it is kept.
-const LARGE: usize = 64;
+const LARGE: usize = if cfg!(test) { 3 } else { 64 };
 
 /// An item.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! it is linked, and never changes once it is published. Its contents are elsewhere: here is what is known of them.
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,8 @@ pub const FILE_NAME_LENGTH: usize = 200;
 pub const BUSINESS_DATA: usize = 100;
 /// Characters of the key of business data, and of each of its texts.
 pub const BUSINESS_LENGTH: usize = 1_000;
+/// How long a document stays at most: ten years, and some days for what the calendar makes of them.
+pub const LONGEST: Duration = Duration::from_secs(3_660 * 24 * 60 * 60);
 /// Recipients of one call that links a document, or publishes it to many.
 pub const LINKS: usize = 1_000;
 
@@ -265,8 +268,8 @@ pub enum Error {
     /// Money that can't be.
     #[error("an amount is given with two decimals at most, and its currency by the three letters of ISO 4217")]
     Amount,
-    /// It would be gone already.
-    #[error("it would expire before it is published: give a later date, or none")]
+    /// It would be gone already, or never be.
+    #[error("it would expire before it is published, or more than ten years after: give another date, or none")]
     Expiry,
 }
 
@@ -305,7 +308,7 @@ impl Document {
         if self.payment.as_ref().is_some_and(|payment| !is_iban(&payment.iban)) {
             return Err(Error::Iban);
         }
-        if self.expires_at <= self.published_at {
+        if self.expires_at <= self.published_at || self.expires_at > self.published_at.plus(LONGEST) {
             return Err(Error::Expiry);
         }
         Ok(self)
@@ -408,7 +411,9 @@ mod tests {
         body.attachments[0].is_main = false;
         assert!(body.checked().is_ok());
         assert_eq!(Document { subject: Translated::new(), ..letter() }.checked(), Err(Error::Subject));
-        assert_eq!(Document { expires_at: Timestamp::ZERO, ..letter() }.checked(), Err(Error::Expiry));
+        for expires_at in [Timestamp::ZERO, letter().published_at.plus(LONGEST + Duration::from_millis(1))] {
+            assert_eq!(Document { expires_at, ..letter() }.checked(), Err(Error::Expiry));
+        }
     }
 
     #[test]

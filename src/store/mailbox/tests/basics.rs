@@ -1,5 +1,8 @@
 //! Each thing that a mailbox does, once.
+use bytes::Bytes;
 use estafette_actors::domain::mailbox::event::Kind;
+use estafette_actors::domain::mailbox::reference::{Application, IMAGES, Image, Organization};
+use estafette_actors::ports::mailbox::ImageOf;
 
 use super::*;
 
@@ -135,4 +138,117 @@ async fn what_was_published_is_there_after_an_end_and_without_the_index() {
         drop(mailboxes);
         std::fs::remove_file(folder.path().join(INDEX)).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_of_more_than_one_look_up_gives_is_whole() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Hand::new());
+    let mailboxes = open(folder.path(), &clock);
+    let count = crate::store::index::MAX_FOUND as u64 + 7;
+    let all = (0..count).map(|number| publish(&mailboxes, plain(number, clock.now()), vec![citizen(1)]));
+    for published in futures_util::future::join_all(all).await {
+        published.unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(mailboxes.summary(citizen(1), Rights::All).await.unwrap().count, count);
+        let mut found = std::collections::BTreeSet::new();
+        for skip in (0..count as usize).step_by(100) {
+            let page = mailboxes.items(citizen(1), Rights::All, Filter::default(), skip, 100).await.unwrap();
+            assert_eq!((page.total, page.items.len()), (count, (count as usize - skip).min(100)));
+            found.extend(page.items.iter().map(|item| item.document.id));
+        }
+        assert_eq!(found.len() as u64, count);
+    }
+    let oldest = plain(0, clock.now()).id;
+    mailboxes.read(holder(1), citizen(1), oldest, true).await.unwrap();
+    assert_eq!(mailboxes.summary(citizen(1), Rights::All).await.unwrap().unread, count - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reference_data_and_pictures_stay_and_pictures_stay_with_what_is_changed() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Hand::new());
+    let cbe = sender().0;
+    let names = |name: &str| Translated::of(Language::Fr, Box::from(name));
+    let organization = |name: &str| Organization {
+        cbe,
+        names: names(name),
+        long_names: Translated::new(),
+        urls: Translated::new(),
+        contact: None,
+        images: vec![],
+    };
+    let id = |text: &str| RefId::parse(text).unwrap();
+    let image = |name: &str| Image { id: id(name), media_type: "image/png".into(), language: None, size: 0 };
+    let of = ImageOf::Organization(cbe);
+    let mailboxes = open(folder.path(), &clock);
+    let early = mailboxes.set_image(access(), of.clone(), image("logo"), Bytes::from_static(b"png")).await;
+    assert_eq!(early, Err(Trouble::NotFound));
+    mailboxes.define_organization(access(), organization("First")).await.unwrap();
+    for number in 0..IMAGES {
+        let image = image(&format!("logo{number}"));
+        mailboxes.set_image(access(), of.clone(), image, Bytes::from_static(b"png")).await.unwrap();
+    }
+    let more = mailboxes.set_image(access(), of.clone(), image("more"), Bytes::from_static(b"png")).await;
+    assert!(matches!(more, Err(Trouble::TooMany(_))));
+    mailboxes.set_image(access(), of.clone(), image("logo1"), Bytes::from_static(b"other")).await.unwrap();
+    mailboxes.define_organization(access(), organization("Second")).await.unwrap();
+    let application = Application {
+        id: id("app"),
+        names: names("App"),
+        descriptions: Translated::new(),
+        urls: Translated::new(),
+        organizations: vec![cbe],
+        contact: None,
+        images: vec![],
+    };
+    mailboxes.define_application(access(), application.clone()).await.unwrap();
+    for number in [2, 1] {
+        let cbe = Cbe::from_trusted_u32(number);
+        mailboxes.define_organization(access(), Organization { cbe, ..organization("Other") }).await.unwrap();
+    }
+    let before = mailboxes.reference();
+    mailboxes.close();
+    drop(mailboxes);
+    let mailboxes = open(folder.path(), &clock);
+    assert_eq!(mailboxes.reference(), before);
+    assert_eq!(before.application(&id("app")), Some(&application));
+    let known = before.organization(cbe).unwrap();
+    assert_eq!((known.names.get(Language::Fr).map(|name| &**name), known.images.len()), (Some("Second"), IMAGES));
+    assert_eq!(known.images[1].size, 5);
+    let found = mailboxes.image(of.clone(), id("logo1")).await.unwrap().unwrap();
+    assert_eq!((found.0.size, &found.1[..]), (5, &b"other"[..]));
+    assert_eq!(mailboxes.image(of, id("none")).await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_scanner_says_is_kept_and_what_waits_for_it_is_listed() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Hand::new());
+    let mailboxes = open(folder.path(), &clock);
+    let mut document = plain(1, clock.now());
+    document.attachments[0].scan = Scan::Waiting;
+    publish(&mailboxes, document.clone(), vec![citizen(1)]).await.unwrap();
+    assert_eq!(mailboxes.unscanned(10).await, Ok(vec![(document.id, 1)]));
+    assert_eq!(mailboxes.scanned(document.id, 2, Scan::Clean).await, Err(Trouble::NotFound));
+    mailboxes.items(citizen(1), Rights::All, Filter::default(), 0, 1).await.unwrap();
+    mailboxes.scanned(document.id, 1, Scan::Quarantined).await.unwrap();
+    assert_eq!(mailboxes.unscanned(10).await, Ok(vec![]));
+    let page = mailboxes.items(citizen(1), Rights::All, Filter::default(), 0, 1).await.unwrap();
+    assert_eq!(page.items[0].document.attachments[0].scan, Scan::Quarantined);
+    let lines = mailboxes.audit(None, Some(document.id), 0, 10).await.unwrap();
+    assert_eq!(lines.iter().map(|line| line.deed).collect::<Vec<_>>(), [Deed::Publish, Deed::Quarantine]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_holder_looked_in_is_known_at_once_and_written_late() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Hand::new());
+    let mailboxes = open(folder.path(), &clock);
+    let at = clock.on(7);
+    let looked = mailboxes.change(holder(1), citizen(1), Change::Consulted).await.unwrap();
+    assert_eq!((looked.consulted_at, looked.is_active()), (Some(at), false));
+    assert_eq!(mailboxes.summary(citizen(1), Rights::All).await.unwrap().consulted_at, Some(at));
+    mailboxes.close();
+    drop(mailboxes);
+    let mailboxes = open(folder.path(), &clock);
+    assert_eq!(mailboxes.mailbox(citizen(1)).unwrap().consulted_at, Some(at));
+    assert!(mailboxes.audit(None, None, 0, 10).await.unwrap().is_empty());
 }
