@@ -9,6 +9,7 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use estafette_actors::domain::mailbox::ClientId;
 use estafette_actors::domain::mailbox::media::MediaType;
@@ -94,6 +95,12 @@ impl Look for Believing {
     }
 }
 
+/// What may change while the program runs.
+struct Known {
+    clients: Vec<Client>,
+    providers: Vec<Provider>,
+}
+
 /// The mailboxes and all that this face needs beside them. Clones are the same one.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
@@ -101,6 +108,7 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     ebox: EBox,
     settings: Settings,
+    known: ArcSwap<Known>,
     tokens: Option<Tokens>,
     verify: Arc<dyn Verify>,
     places: Arc<Semaphore>,
@@ -119,8 +127,13 @@ impl Registry {
     /// Over mailboxes.
     pub fn new(ebox: EBox, mut settings: Settings, verify: Arc<dyn Verify>) -> Result<Self, Error> {
         let tokens = settings.tokens.take().map(Tokens::new).transpose()?;
+        let known = Known {
+            clients: std::mem::take(&mut settings.clients),
+            providers: std::mem::take(&mut settings.providers),
+        };
+        let known = ArcSwap::from_pointee(known);
         let places = Arc::new(Semaphore::new(settings.publications));
-        Ok(Self(Arc::new(Inner { ebox, settings, tokens, verify, places, news: Arc::default() })))
+        Ok(Self(Arc::new(Inner { ebox, settings, known, tokens, verify, places, news: Arc::default() })))
     }
 
     /// Works through lists of recipients, also those of before a restart; ends when the last registry is gone.
@@ -149,14 +162,24 @@ impl Registry {
         &self.0.verify
     }
 
+    /// Puts other clients and providers in force for requests that begin from now on.
+    pub fn know(&self, clients: Vec<Client>, providers: Vec<Provider>) {
+        self.0.known.store(Arc::new(Known { clients, providers }));
+    }
+
     /// A client, as it is set up.
-    fn client(&self, id: &ClientId) -> Option<&Client> {
-        self.settings().clients.iter().find(|client| client.id == *id)
+    fn client(&self, id: &ClientId) -> Option<Client> {
+        self.0.known.load().clients.iter().find(|client| client.id == *id).cloned()
     }
 
     /// A document provider.
-    fn provider(&self, id: &RefId) -> Option<&Provider> {
-        self.settings().providers.iter().find(|provider| provider.id == *id)
+    fn provider(&self, id: &RefId) -> Option<Provider> {
+        self.0.known.load().providers.iter().find(|provider| provider.id == *id).cloned()
+    }
+
+    /// All document providers.
+    fn providers(&self) -> Vec<Provider> {
+        self.0.known.load().providers.clone()
     }
 
     /// Room for a publication, as long as it is kept.

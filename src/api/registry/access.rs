@@ -42,6 +42,8 @@ pub struct Party {
     /// When the request came.
     pub now: Timestamp,
     shown: Shown,
+    /// The client of a token, as it was set up here when the request began.
+    client: Option<Client>,
     ticket: Option<Box<str>>,
 }
 
@@ -62,17 +64,18 @@ impl Party {
         }
         let registry = app.registry()?.clone();
         let now = app.parts.broker.now();
-        let shown = if given.starts_with(KEY) {
-            Shown::Key(Caller::admit(request, given)?)
+        let (shown, client) = if given.starts_with(KEY) {
+            (Shown::Key(Caller::admit(request, given)?), None)
         } else {
             let tokens = registry.tokens().ok_or_else(nobody)?;
             let token = tokens.check(given, now, today(now)).await.ok_or_else(nobody)?;
-            if let Some(institution) = registry.client(&token.client).and_then(|client| client.institution) {
+            let client = registry.client(&token.client);
+            if let Some(institution) = client.as_ref().and_then(|client| client.institution) {
                 Caller::count(request, app, institution)?;
             }
-            Shown::Token(token)
+            (Shown::Token(token), client)
         };
-        Ok(Self { registry, now, shown, ticket: ticket(request)? })
+        Ok(Self { registry, now, shown, client, ticket: ticket(request)? })
     }
 
     /// The mailboxes.
@@ -87,14 +90,6 @@ impl Party {
 
     fn access(&self, actor: Actor) -> Access {
         Access { actor, face: Face::Registry, ticket: self.ticket.clone() }
-    }
-
-    /// The client of a token, as it is set up here.
-    fn client(&self) -> Option<&Client> {
-        match &self.shown {
-            Shown::Key(_) => None,
-            Shown::Token(token) => self.registry.client(&token.client),
-        }
     }
 
     fn token(&self, scope: Scope) -> Result<&Token, Refused> {
@@ -115,7 +110,7 @@ impl Party {
             Shown::Key(caller) => (caller.profile()?.institution, caller.principal.key.clone()),
             Shown::Token(_) => {
                 let token = self.token(Scope::Publish)?;
-                let institution = self.client().and_then(|client| client.institution);
+                let institution = self.client.as_ref().and_then(|client| client.institution);
                 let nobodys =
                     || Refused::not_allowed("this client publishes for no institution here: ask the operator");
                 (institution.ok_or_else(nobodys)?, token.client.as_str().into())
@@ -156,7 +151,7 @@ impl Party {
 
     /// Whether the client reads with consents only.
     pub fn is_portal(&self) -> bool {
-        self.client().is_none_or(|client| client.is_portal)
+        self.client.as_ref().is_none_or(|client| client.is_portal)
     }
 
     /// The client of a token.
@@ -193,9 +188,14 @@ impl Party {
         }
     }
 
-    /// Whether the client may follow the events of all mailboxes; so may the operator.
+    /// Whether the client may follow the events of all mailboxes.
     pub fn follows_events(&self) -> bool {
-        self.client().is_some_and(|client| client.follows_events) || self.operator().is_ok()
+        self.client.as_ref().is_some_and(|client| client.follows_events)
+    }
+
+    /// Somebody who may read, in whosever mailbox; the one that the token names, if it names any.
+    pub fn consults(&self) -> Result<Option<MailboxId>, Refused> {
+        self.token(Scope::Consult).map(|token| token.mailbox)
     }
 }
 

@@ -20,7 +20,6 @@ use utoipa::ToSchema;
 use super::access::Party;
 use super::codes::{Code, sets};
 use super::refused::{Refused, refusing};
-use super::tokens::Scope;
 use super::wire::seconds;
 use super::{answer, asked, examples, schemas};
 use crate::api::App;
@@ -194,20 +193,22 @@ enum Sees {
 }
 
 fn sees(party: &Party, of: Audience) -> Result<Sees, Refused> {
-    if party.follows_events() {
+    if party.operator().is_ok() {
         return Ok(Sees::All);
     }
-    if let Some(named) = party.named(Scope::Consult) {
-        let reader = party.reader()?;
-        if named.audience() != of {
-            return Err(Refused::not_allowed("the mailbox that the token names has its events in the other feed"));
+    match party.consults() {
+        Ok(_) if party.follows_events() => Ok(Sees::All),
+        Ok(Some(own)) => {
+            let reader = party.reader()?;
+            if own.audience() != of {
+                let message = "the mailbox that the token names has its events in the other feed";
+                return Err(Refused::not_allowed(message));
+            }
+            Ok(Sees::Mailbox(own, reader.rights))
         }
-        return Ok(Sees::Mailbox(named, reader.rights));
+        Ok(None) if party.is_portal() => Ok(Sees::Consenting),
+        _ => Ok(Sees::Sent(party.sender()?.institution)),
     }
-    if party.client_id().is_some() && party.is_portal() {
-        return Ok(Sees::Consenting);
-    }
-    Ok(Sees::Sent(party.sender()?.institution))
 }
 
 /// An event as it is told, unless it is not theirs or its document is gone.

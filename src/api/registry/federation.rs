@@ -2,12 +2,14 @@
 //!
 //! Invariant: a sender learns whether somebody wants no paper, and no more; when a holder looked and how much is in a mailbox is told
 //! to its holder only. A portal gives itself no consent.
+use std::sync::Arc;
+
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 use estafette_actors::domain::mailbox::document::LINKS;
 use estafette_actors::domain::mailbox::{Audience, ClientId, Mailbox, MailboxId, Preferences};
 use estafette_actors::ebox::Reader;
-use estafette_actors::ports::mailbox::{Access, Change, Deed, Rights, Summary};
+use estafette_actors::ports::mailbox::{Access, Change, Deed, Rights, Summary, Trouble};
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -148,19 +150,37 @@ pub async fn search(request: HttpRequest, app: web::Data<App>, payload: Payload)
     };
     let body = body(&request, payload, &app, JSON).await?;
     let wanted = list(&body, party.today())?;
-    let mut found = Vec::new();
-    for id in wanted.into_iter().filter(|id| own.is_none_or(|own| own == *id)) {
-        let mailbox = party.ebox().mailboxes().mailbox(id)?;
-        if mailbox.is_active() {
-            let summary = if own.is_some() { Some(summary(&party, id, &access).await?) } else { None };
-            found.push(View::of(id, &mailbox, summary.as_ref()));
+    let found = match own {
+        Some(own) => {
+            let mailbox = party.ebox().mailboxes().mailbox(own)?;
+            let is_asked = wanted.contains(&own) && mailbox.is_active();
+            if is_asked {
+                vec![View::of(own, &mailbox, Some(&summary(&party, own, &access).await?))]
+            } else {
+                Vec::new()
+            }
         }
-    }
+        None => active(&party, wanted).await?,
+    };
     party.ebox().mailboxes().note(access, Deed::Ask, own, None, if found.is_empty() { "unknown" } else { "done" });
     if found.is_empty() {
         return Err(Refused::new(Code::NotFound, "none of these mailboxes is active"));
     }
     Ok(answer(&found))
+}
+
+/// Those that are active. Many look-ups of the disk, beside who does none.
+async fn active(party: &Party, wanted: Vec<MailboxId>) -> Result<Vec<View>, Refused> {
+    let mailboxes = Arc::clone(party.ebox().mailboxes());
+    let task = tokio::task::spawn_blocking(move || {
+        let view = |id: MailboxId| {
+            let mailbox = mailboxes.mailbox(id)?;
+            Ok(mailbox.is_active().then(|| View::of(id, &mailbox, None)))
+        };
+        wanted.into_iter().map(view).filter_map(Result::transpose).collect::<Result<Vec<_>, Trouble>>()
+    });
+    let ended = |_| Refused::new(Code::Overloaded, "the program is about to end: ask again");
+    Ok(task.await.map_err(ended)??)
 }
 
 async fn summary(party: &Party, mailbox: MailboxId, access: &Access) -> Result<Summary, Refused> {

@@ -115,7 +115,7 @@ refusing!(Listing: &[Code::MailboxOff]);
 pub async fn list(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Refused> {
     let registry = app.registry()?;
     let place = place(&request, registry);
-    let all: Vec<_> = registry.settings().providers.iter().map(|one| View::of(one, &place)).collect();
+    let all: Vec<_> = registry.providers().iter().map(|one| View::of(one, &place)).collect();
     Ok(answer(&all))
 }
 
@@ -134,7 +134,7 @@ pub async fn look(request: HttpRequest, app: web::Data<App>, path: web::Path<Str
     let registry = app.registry()?;
     let found = RefId::parse(&path).ok().and_then(|id| registry.provider(&id));
     let found = found.ok_or_else(|| Refused::new(Code::NotFound, "no document provider has this id: see the list"))?;
-    Ok(answer(&View::of(found, &place(&request, registry))))
+    Ok(answer(&View::of(&found, &place(&request, registry))))
 }
 
 refusing!(Changing: sets::KNOWN);
