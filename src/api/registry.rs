@@ -12,6 +12,8 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use estafette_actors::domain::mailbox::ClientId;
+use estafette_actors::domain::mailbox::document::Document;
+use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::domain::mailbox::reference::RefId;
 use estafette_actors::ebox::{EBox, Reader};
@@ -34,6 +36,7 @@ mod codes;
 mod content;
 mod ebox;
 mod events;
+mod evidence;
 mod examples;
 mod federation;
 mod link;
@@ -66,6 +69,17 @@ pub enum Unfit {
     Other(String),
     /// It can't be looked at.
     Trouble(ContentTrouble),
+}
+
+/// Makes the file with all that is proven of a registered document in a mailbox.
+pub type Bundle = Arc<dyn Fn(&Document, Vec<Signed>) -> Vec<u8> + Send + Sync>;
+
+/// What this face is given beside the mailboxes.
+pub struct Tools {
+    /// Looks whether contents are what their senders say; [`Believing`] does not.
+    pub verify: Arc<dyn Verify>,
+    /// Makes files of evidence; none: nobody gets any.
+    pub bundle: Option<Bundle>,
 }
 
 /// Looks whether the bytes of contents are what their senders say.
@@ -110,7 +124,7 @@ struct Inner {
     settings: Settings,
     known: ArcSwap<Known>,
     tokens: Option<Tokens>,
-    verify: Arc<dyn Verify>,
+    tools: Tools,
     places: Arc<Semaphore>,
     /// Told when there is a list of recipients.
     news: Arc<Notify>,
@@ -125,7 +139,7 @@ impl Drop for Inner {
 
 impl Registry {
     /// Over mailboxes.
-    pub fn new(ebox: EBox, mut settings: Settings, verify: Arc<dyn Verify>) -> Result<Self, Error> {
+    pub fn new(ebox: EBox, mut settings: Settings, tools: Tools) -> Result<Self, Error> {
         let tokens = settings.tokens.take().map(Tokens::new).transpose()?;
         let known = Known {
             clients: std::mem::take(&mut settings.clients),
@@ -133,7 +147,7 @@ impl Registry {
         };
         let known = ArcSwap::from_pointee(known);
         let places = Arc::new(Semaphore::new(settings.publications));
-        Ok(Self(Arc::new(Inner { ebox, settings, known, tokens, verify, places, news: Arc::default() })))
+        Ok(Self(Arc::new(Inner { ebox, settings, known, tokens, tools, places, news: Arc::default() })))
     }
 
     /// Works through lists of recipients, also those of before a restart; ends when the last registry is gone.
@@ -159,7 +173,11 @@ impl Registry {
     }
 
     fn verify(&self) -> &Arc<dyn Verify> {
-        &self.0.verify
+        &self.0.tools.verify
+    }
+
+    fn bundle(&self) -> Option<&Bundle> {
+        self.0.tools.bundle.as_ref()
     }
 
     /// Puts other clients and providers in force for requests that begin from now on.
@@ -235,6 +253,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(reference::organization)
         .service(reference::organization_image)
         .service(publish::publish_3)
+        .service(evidence::of_holder)
+        .service(evidence::of_sender)
         .service(multicast::publish)
         .service(multicast::add)
         .service(multicast::tasks::begin)

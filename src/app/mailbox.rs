@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use estafette_actors::domain::mailbox::document::Scan;
+use estafette_actors::domain::mailbox::document::{Document, Scan};
 use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::item::Item;
 use estafette_actors::domain::mailbox::media::MediaType;
@@ -18,7 +18,7 @@ use estafette_actors::ports::mailbox::{
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::api::registry::{self, Look, Registry, Unfit, Verify};
+use crate::api::registry::{self, Look, Registry, Tools, Unfit, Verify};
 use crate::contents;
 use crate::contents::media::{self, Inspector, Seen, Unsound, Watch, archive::Bounds};
 use crate::contents::providers::{self, HttpProviders};
@@ -109,7 +109,10 @@ impl Opened {
         };
         let ebox = EBox::new(Arc::clone(&mailboxes) as _, Arc::clone(&kept), providers, Arc::clone(&clock));
         let inspector = Inspector::new(Arc::clone(&kept), Bounds::default(), INSPECTIONS);
-        let registry = Registry::new(ebox.clone(), plan.registry, Arc::new(Inspecting(inspector)))?;
+        let signed = Arc::clone(&key);
+        let bundle = move |document: &Document, records| evidence::Bundle::new(document, records, signed.keys()).json();
+        let tools = Tools { verify: Arc::new(Inspecting(inspector)), bundle: Some(Arc::new(bundle)) };
+        let registry = Registry::new(ebox.clone(), plan.registry, tools)?;
         let scanner = plan.scanner.map(|settings| Arc::new(Clamd::new(settings)) as Arc<dyn Scanner>);
         let unscanned = if scanner.is_some() { Scan::Waiting } else { Scan::NotScanned };
         let pages = plan.pages.map(|settings| {
@@ -144,7 +147,7 @@ fn proof(item: &Item, records: Vec<Signed>, key: &ProviderKey) -> Result<Proof, 
 }
 
 /// Looks into what comes with the rules for each kind of file.
-struct Inspecting(Inspector);
+pub struct Inspecting(pub Inspector);
 
 struct Looking {
     inspector: Inspector,

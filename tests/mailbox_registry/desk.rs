@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use estafette::api::Settings;
 use estafette::api::registry::{
-    Client, KeySet, Look, Provider, Registry, Settings as RegistrySettings, TokenSettings, Unfit, Verify,
+    Client, KeySet, Provider, Registry, Settings as RegistrySettings, TokenSettings, Tools,
 };
+use estafette::app::mailbox::Inspecting;
+use estafette::contents::media::{Inspector, archive};
+use estafette::contents::{self, Place, Store};
+use estafette::evidence::{Bundle, ProviderKey, Settings as EvidenceSettings};
 use estafette::store::mailbox::{self, Mailboxes};
 use estafette_actors::delivery;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::mailbox::ClientId;
-use estafette_actors::domain::mailbox::evidence::Signed;
-use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::domain::mailbox::reference::RefId;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::ebox::EBox;
 use estafette_actors::nursery::Budget;
 use estafette_actors::ports::SystemClock;
-use estafette_actors::ports::mailbox::{Incoming, Kept, Signer};
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
+use estafette_actors::ports::mailbox::Contents;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -49,31 +49,8 @@ pub struct Desk {
     pub issuer: Issuer,
     pub mailboxes: Mailboxes,
     pub folder: TempDir,
+    pub key: Arc<ProviderKey>,
     _world: World,
-}
-
-struct Plain;
-
-impl Signer for Plain {
-    fn sign(&self, payload: &[u8]) -> Signed {
-        Signed(format!("e30.{}.x", payload.len()).into())
-    }
-}
-
-/// Takes a content for what it says, unless it is a PDF of fewer than ten bytes.
-struct Short;
-
-impl Verify for Short {
-    fn watch(&self, incoming: Incoming) -> (Incoming, Box<dyn Look>) {
-        (incoming, Box::new(Self))
-    }
-}
-
-impl Look for Short {
-    fn verdict(self: Box<Self>, declared: MediaType, kept: Kept) -> BoxFuture<'static, Result<(), Unfit>> {
-        let is_short = declared == MediaType::Pdf && kept.size < 10;
-        ready(if is_short { Err(Unfit::Other("no PDF is so short".to_owned())) } else { Ok(()) }).boxed()
-    }
 }
 
 fn client(id: &str, institution: Option<&str>) -> Client {
@@ -133,20 +110,25 @@ impl Desk {
     pub fn empty(folder: TempDir, change: impl FnOnce(&mut RegistrySettings)) -> Self {
         let world = World::new(vec![Told::new(Channel::SMS, taken)], delivery::Settings::default(), Budget::default());
         let clock = Arc::new(SystemClock);
-        let mailboxes = folder.path().join("mailboxes");
-        std::fs::create_dir_all(&mailboxes).unwrap();
-        let mailboxes =
-            Mailboxes::open(mailbox::Settings::new(&mailboxes), [7; 32], Arc::new(Plain), Arc::clone(&clock) as _)
-                .unwrap();
-        let contents = crate::folder::Folder(folder.path().join("contents"));
-        let ebox = EBox::new(Arc::new(mailboxes.clone()), Arc::new(contents), None, clock);
+        let (place, secrets) = (folder.path().join("mailboxes"), folder.path().join("secrets"));
+        for path in [&place, &secrets] {
+            std::fs::create_dir_all(path).unwrap();
+        }
+        let key = Arc::new(ProviderKey::open(&EvidenceSettings { key_file: None, secrets, earlier: None }).unwrap());
+        let mailboxes = mailbox::Settings::new(&place);
+        let mailboxes = Mailboxes::open(mailboxes, [7; 32], Arc::clone(&key) as _, Arc::clone(&clock) as _).unwrap();
+        let contents = store(folder.path());
+        let ebox = EBox::new(Arc::new(mailboxes.clone()), Arc::clone(&contents), None, clock);
         let issuer = Issuer::start();
         let mut registry = settings(&issuer);
         change(&mut registry);
-        let registry = Registry::new(ebox, registry, Arc::new(Short)).unwrap();
+        let verify = Arc::new(Inspecting(Inspector::new(contents, archive::Bounds::default(), 2)));
+        let signed = Arc::clone(&key);
+        let bundle = Arc::new(move |document: &_, records| Bundle::new(document, records, signed.keys()).json());
+        let registry = Registry::new(ebox, registry, Tools { verify, bundle: Some(bundle) }).unwrap();
         let face =
             Face::mailing(world.broker.clone(), registry, Settings { body_bytes: 256 * 1024, ..Settings::default() });
-        Self { face, issuer, mailboxes, folder, _world: world }
+        Self { face, issuer, mailboxes, folder, key, _world: world }
     }
 
     pub async fn operate(&self, path: &str, body: &Value) -> Value {
@@ -199,6 +181,12 @@ impl Desk {
         walk(&self.folder.path().join("contents"), &mut found);
         found
     }
+}
+
+/// The contents in a folder.
+pub fn store(folder: &Path) -> Arc<dyn Contents> {
+    let place = Place::Folder { path: folder.join("contents"), keep_free: 0 };
+    Arc::new(Store::open(contents::Settings::new(place)).unwrap())
 }
 
 fn walk(folder: &Path, found: &mut Vec<String>) {

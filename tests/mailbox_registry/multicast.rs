@@ -1,4 +1,6 @@
 //! One message to many with the names of version 3: recipients who follow, and lists that outlive a restart.
+use std::path::Path;
+
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -126,14 +128,27 @@ async fn a_list_that_is_none_fails_and_says_why() {
     assert_eq!(large.contents().len(), 1);
 }
 
+/// Everything in a folder.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
 #[actix_rt::test]
 async fn a_list_goes_on_after_a_restart() {
     use estafette_actors::domain::mailbox::document::DocumentId;
-    use estafette_actors::ports::mailbox::{Contents as _, Mailboxes as _, Stage, Task};
+    use estafette_actors::ports::mailbox::{Mailboxes as _, Stage, Task};
     let desk = Desk::open().await;
     let id: DocumentId = publication(&desk, &message()).await.parse().unwrap();
     // As a kill leaves it: the list and how far it is are on disk, and nobody works it through.
-    let contents = crate::folder::Folder(desk.folder.path().join("contents"));
+    let contents = crate::desk::store(desk.folder.path());
     let list = bytes::Bytes::from(format!("ssin\r\n85073006197\r\n{JAN}\r\n"));
     let kept = contents.take(Box::pin(futures_util::stream::iter([Ok(list)])), 1_000).await.unwrap();
     let sender = estafette_actors::domain::submission::Institution(SENDER.parse().unwrap());
@@ -154,13 +169,7 @@ async fn a_list_goes_on_after_a_restart() {
     desk.mailboxes.put_task(task.clone()).await.unwrap();
     desk.mailboxes.close();
     let folder = tempfile::TempDir::new().unwrap();
-    for kind in ["mailboxes", "contents"] {
-        std::fs::create_dir(folder.path().join(kind)).unwrap();
-        for entry in std::fs::read_dir(desk.folder.path().join(kind)).unwrap() {
-            let from = entry.unwrap().path();
-            std::fs::copy(&from, folder.path().join(kind).join(from.file_name().unwrap())).unwrap();
-        }
-    }
+    copy(desk.folder.path(), folder.path());
     let desk = Desk::empty(folder, |_| ());
     let done = ended(
         &desk,

@@ -94,6 +94,12 @@ async fn each_refusal_says_why_and_leaves_no_content() {
             400,
             "CONTENT_MISMATCH",
         ),
+        (
+            "an archive that is cut off",
+            first(&letter()).part("upfile1", file("a.zip", "application/zip", "PK\x03\x04 and no more")),
+            400,
+            "CONTENT_MISMATCH",
+        ),
         ("no bytes", first(&letter()).part("upfile1", file("a.pdf", "application/pdf", "")), 400, "INVALID_INPUT"),
         (
             "no name",

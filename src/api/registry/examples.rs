@@ -226,6 +226,21 @@ pub fn recipient_statuses() -> Value {
     json!({"items": [one], "totalItems": 1})
 }
 
+pub fn evidence() -> Value {
+    let document = json!({
+        "id": ID, "sender": "0403019261", "messageType": "pension-letter", "publishedAt": "2026-11-28T10:00:00.000Z",
+        "expiresAt": "2028-11-28T10:00:00.000Z", "parts": [], "contentDigest": DIGEST,
+    });
+    json!({
+        "format": "estafette-evidence", "version": 1, "document": document, "records": ["eyJhbGciOiJFUzI1NiJ9.e30.c2ln"],
+        "keys": {"keys": []}, "howToCheck": ["Run `estafette evidence verify FILE --key KEYS`."],
+    })
+}
+
+pub fn evidence_search() -> Value {
+    json!({"messageId": ID, "recipient": {"eboxType": "citizen", "ssin": "85073003328"}})
+}
+
 pub fn task() -> Value {
     let error = json!({"line": 3, "message": "ssin: the last two digits of this NISS don't fit the others: check the number for a typing mistake"});
     json!({

@@ -137,6 +137,12 @@ schemas! {
     /// Up to 100 recipients.
     EboxRecipients = members(&[], &[]).property("recipients", array("EboxRecipient3").min_items(Some(1)).max_items(Some(100))).required("recipients")
         .examples([examples::recipients()]);
+    /// A bundle of evidence: the document's digests, signed records (JWS) in their order, the provider's public keys, and how to check them.
+    EboxEvidence = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .examples([examples::evidence()]);
+    /// Which evidence is asked for.
+    EboxEvidenceSearch = members(&[("messageId", "EboxMessageId"), ("recipient", "EboxRecipient3")], &["messageId", "recipient"])
+        .examples([examples::evidence_search()]);
     /// A list of recipients: a CSV with the columns `enterpriseNumber` and `ssin`, one of which each line fills in.
     EboxRecipientList = text().examples(["enterpriseNumber,ssin\r\n0206731645,\r\n,85073003328\r\n"]);
     /// Whether a list is being worked through, or how it ended.
