@@ -68,7 +68,7 @@ async fn the_process_that_is_killed() {
         tokio::spawn(async move {
             for number in (first + caller..first + EACH / 2).step_by(CALLERS as usize) {
                 dossiers.inscribe(access(), niss(number), code(), Period::day(DAY)).await.unwrap();
-                dossiers.note(access(), Deed::Consult, Some(niss(number)), None, "done");
+                dossiers.note(&access(), Deed::Consult, Some(niss(number)), None, "done");
                 tell("done", number);
             }
         });

@@ -165,7 +165,7 @@ impl Register {
     pub async fn inscribe(&self, access: &Access, inscription: Inscription) -> Result<Done<Inscribed>, Refusal> {
         let Inscription { niss, code, period, claim } = inscription;
         let refused = |refusal: Refusal| {
-            self.dossiers.note(access.clone(), Deed::Inscribe, Some(niss), Some(code.clone()), refusal.kind());
+            self.dossiers.note(access, Deed::Inscribe, Some(niss), Some(&code), refusal.kind());
             refusal
         };
         self.usable(access.institution, &code, period).map_err(refused)?;
@@ -204,7 +204,7 @@ impl Register {
         period: Option<Period>,
     ) -> Result<Done<Removed>, Refusal> {
         if self.type_of(access.institution, &code).is_none() {
-            self.dossiers.note(access.clone(), Deed::Remove, Some(niss), Some(code), Refusal::UnknownType.kind());
+            self.dossiers.note(access, Deed::Remove, Some(niss), Some(&code), Refusal::UnknownType.kind());
             return Err(Refusal::UnknownType);
         }
         // Rows of a number that the source knows no more can be removed like any other.
@@ -238,7 +238,7 @@ impl Register {
             remarks = found;
         }
         let (about, code) = (question.niss, question.code.clone());
-        let note = |outcome| self.dossiers.note(access.clone(), Deed::Consult, about, code, outcome);
+        let note = |outcome| self.dossiers.note(access, Deed::Consult, about, code.as_ref(), outcome);
         if !rights.consult {
             note(Refusal::NoRight.kind());
             return Err(Refusal::NoRight);
@@ -261,7 +261,7 @@ impl Register {
     pub async fn person(&self, access: &Access, niss: Niss) -> Result<Done<Registered>, Refusal> {
         let found = self.follow(niss).await;
         let outcome = found.as_ref().map_or_else(Refusal::kind, |_| "done");
-        self.dossiers.note(access.clone(), Deed::Person, Some(niss), None, outcome);
+        self.dossiers.note(access, Deed::Person, Some(niss), None, outcome);
         let (person, mut remarks) = found?;
         remarks.extend(person.identity.deceased.map(Remark::Deceased));
         Ok(Done { niss: person.niss, outcome: person, remarks })
@@ -271,7 +271,7 @@ impl Register {
     pub async fn search(&self, access: &Access, search: Search) -> Result<Found, Refusal> {
         let found = self.persons.search(search).await?;
         let outcome = if found.hits.is_empty() { "nothing" } else { "done" };
-        self.dossiers.note(access.clone(), Deed::Search, None, None, outcome);
+        self.dossiers.note(access, Deed::Search, None, None, outcome);
         Ok(found)
     }
 
@@ -279,7 +279,7 @@ impl Register {
     pub async fn create(&self, access: &Access, person: NewPerson) -> Result<Created, Refusal> {
         let created = self.persons.create(access.clone(), person).await?;
         if matches!(created, Created::Alike(_)) {
-            self.dossiers.note(access.clone(), Deed::Create, None, None, "alike");
+            self.dossiers.note(access, Deed::Create, None, None, "alike");
         }
         Ok(created)
     }
@@ -296,7 +296,7 @@ impl Register {
             Kind::NationalRegister => Err(Refusal::NotBcss),
         });
         let (person, remarks) = found.inspect_err(|refusal| {
-            self.dossiers.note(access.clone(), Deed::Correct, Some(niss), None, refusal.kind());
+            self.dossiers.note(access, Deed::Correct, Some(niss), None, refusal.kind());
         })?;
         let outcome = self.persons.correct(access.clone(), person.niss, correction).await?;
         Ok(Done { outcome, niss: person.niss, remarks })

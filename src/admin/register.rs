@@ -89,7 +89,7 @@ pub(super) async fn rows(desk: &Desk, session: &Session, given: Niss) -> Result<
     if shown.is_empty()
         && let Some(first) = kept.institutions.first()
     {
-        kept.register.dossiers().note(access(session, *first), Deed::Consult, Some(niss), None, "nothing");
+        kept.register.dossiers().note(&access(session, *first), Deed::Consult, Some(niss), None, "nothing");
     }
     Ok(shown)
 }
@@ -124,7 +124,7 @@ async fn rows_of(
         }
     }
     if !shown.is_empty() {
-        dossiers.note(access(session, owner), Deed::Consult, Some(niss), None, "done");
+        dossiers.note(&access(session, owner), Deed::Consult, Some(niss), None, "done");
     }
     Ok(shown)
 }

@@ -33,7 +33,6 @@ pub const TABLES: &[&str] = &[
     "audit",
     "audit_of",
     "audit_about",
-    "audit_run",
     "mutations",
     "mutation_books",
     "mutation_files",
@@ -56,27 +55,25 @@ const NEXT: Table = Table(3);
 const AUDIT: Table = Table(4);
 /// Institution and position of the first line -> nothing.
 const AUDIT_OF: Table = Table(5);
-/// Bucket of positions, hash and position of a line -> position of its record.
+/// Bucket of positions and last hash of a page -> hashes, and where the lines about them are: see [`audit`].
 const AUDIT_ABOUT: Table = Table(6);
-/// An import, hash and page -> hashes and places in the import.
-const AUDIT_RUN: Table = Table(7);
 /// Institution, day of recording and position -> a mutation, in its file or not yet.
-const MUTATIONS: Table = Table(8);
+const MUTATIONS: Table = Table(7);
 /// Institution -> how far its files are made, told and confirmed.
-const BOOKS: Table = Table(9);
+const BOOKS: Table = Table(8);
 /// Institution and number of a file -> its voucher, and which mutations it holds.
-const FILES: Table = Table(10);
+const FILES: Table = Table(9);
 /// Institution, number of a file and piece -> bytes of it.
-const FILE_BYTES: Table = Table(11);
+const FILE_BYTES: Table = Table(10);
 /// Institution and kind -> a subscription.
-const SUBSCRIPTIONS: Table = Table(12);
+const SUBSCRIPTIONS: Table = Table(11);
 
 /// NISS -> the person: see [`persons`].
-const PERSONS: Table = Table(13);
+const PERSONS: Table = Table(12);
 /// Code of a name, year of birth and NISS -> what a candidate is scored by.
-const PERSON_CODES: Table = Table(14);
+const PERSON_CODES: Table = Table(13);
 /// A NISS that was replaced -> the one in its place.
-const PERSON_REPLACED: Table = Table(15);
+const PERSON_REPLACED: Table = Table(14);
 
 /// The name of the files.
 const NAME: &str = "register";

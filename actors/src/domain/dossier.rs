@@ -20,9 +20,14 @@ pub const TYPES: usize = 1_000;
 pub const PARTNERS: usize = 100;
 
 /// The code of a dossier type within its institution: 1 to 32 of `A-Z`, `0-9`, `_` and `-`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Code(Box<str>);
+///
+/// Every row of a register has one: it lies in place, and is copied without memory of its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code {
+    /// Zeros follow the characters, so that codes sort as texts do.
+    bytes: [u8; CODE_LENGTH],
+    length: u8,
+}
 
 /// Why something is no dossier type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,24 +50,34 @@ impl Code {
         if text.is_empty() || text.len() > CODE_LENGTH || !text.bytes().all(fits) {
             return Err(Error::Code);
         }
-        Ok(Self(text.to_ascii_uppercase().into()))
+        let mut bytes = [0; CODE_LENGTH];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        bytes.make_ascii_uppercase();
+        Ok(Self { bytes, length: text.len() as u8 })
     }
 
     /// As it is written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let characters = &self.bytes[..usize::from(self.length)];
+        std::str::from_utf8(characters).expect("invariant: the characters of a code are ASCII")
     }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

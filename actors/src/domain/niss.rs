@@ -164,7 +164,17 @@ impl Niss {
 
     /// The eleven digits. Only for a channel, or the owner's and the operator's own view.
     pub fn digits(&self) -> String {
-        format!("{:011}", self.0)
+        self.ascii().iter().map(|digit| char::from(*digit)).collect()
+    }
+
+    /// The same, as characters of ASCII, with no memory of their own. Only for the owner's and the operator's own view.
+    pub fn ascii(&self) -> [u8; 11] {
+        let (mut digits, mut left) = ([b'0'; 11], self.0);
+        for digit in digits.iter_mut().rev() {
+            *digit += (left % 10) as u8;
+            left /= 10;
+        }
+        digits
     }
 
     /// The written form, `85.07.30-033.28`. Only for the owner's and the operator's own view.

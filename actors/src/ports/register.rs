@@ -244,7 +244,7 @@ pub trait Dossiers: Send + Sync {
     }
 
     /// Writes down what was read; durable a moment later.
-    fn note(&self, access: Access, deed: Deed, about: Option<Niss>, code: Option<Code>, outcome: &'static str);
+    fn note(&self, access: &Access, deed: Deed, about: Option<Niss>, code: Option<&Code>, outcome: &'static str);
 
     /// Lines of the audit trail after a place, oldest first: one institution's, or everybody's for the operator.
     fn audit(

@@ -29,7 +29,7 @@ fn write(form: Form, rows: &[DossierRow]) -> Bytes {
             Form::Csv => {
                 let end = row.end.map(|end| end.to_string()).unwrap_or_default();
                 // Writing to a string can't fail.
-                let _ = write!(text, "{},{},{},{end}\r\n", row.niss, row.code, row.begin);
+                let _ = write!(text, "{},{},{},{end}\r\n", row.niss.digits(), row.code, row.begin);
             }
         }
     }
@@ -73,7 +73,7 @@ pub async fn export(request: HttpRequest, app: web::Data<App>, caller: Caller) -
     let owner = caller.institution();
     // What can't be read at all is told as a problem; behind that the answer has begun.
     let page = register.dossiers().rows(owner, question.clone()).await?;
-    register.dossiers().note(access, Deed::Export, None, question.code.clone(), "done");
+    register.dossiers().note(&access, Deed::Export, None, question.code.as_ref(), "done");
     let mut head = match form {
         Form::Ndjson => BytesMut::new(),
         Form::Csv => BytesMut::from(&b"niss,type,begin,end\r\n"[..]),

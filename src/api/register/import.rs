@@ -159,13 +159,8 @@ impl Importing {
                     let (field, code) = Refused::field(&refusal);
                     if is_done {
                         let dossiers = self.register.dossiers();
-                        dossiers.note(
-                            self.access.clone(),
-                            Deed::Import,
-                            Some(line.niss),
-                            Some(line.code),
-                            refusal.kind(),
-                        );
+                        let (about, code) = (Some(line.niss), Some(&line.code));
+                        dossiers.note(&self.access, Deed::Import, about, code, refusal.kind());
                     }
                     report.told.bad(number, Wrong::new(field, &refusal).coded(code));
                 }

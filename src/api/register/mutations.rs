@@ -316,7 +316,7 @@ pub async fn fetch(
         let mutations = found.into_iter().map(MutationView::of).collect();
         json(HttpResponse::Ok(), &List { voucher: VoucherView::of(&voucher), mutations })
     };
-    register.dossiers().note(access, Deed::Fetch, None, None, "done");
+    register.dossiers().note(&access, Deed::Fetch, None, None, "done");
     Ok(answer)
 }
 

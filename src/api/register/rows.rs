@@ -67,7 +67,9 @@ pub struct RemovedView {
 #[schema(as = RegisterRow, example = examples::row)]
 pub struct RowView {
     /// The person.
-    pub niss: String,
+    #[serde(serialize_with = "wire::digits")]
+    #[schema(value_type = String)]
+    pub niss: Niss,
     /// The dossier type.
     #[serde(rename = "type")]
     #[schema(value_type = schemas::Code)]
@@ -98,7 +100,7 @@ pub struct Page {
 impl RowView {
     /// Of a row.
     pub fn of(row: &DossierRow) -> Self {
-        Self { niss: row.niss.digits(), code: row.code.clone(), begin: row.period.begin(), end: row.period.end() }
+        Self { niss: row.niss, code: row.code, begin: row.period.begin(), end: row.period.end() }
     }
 }
 

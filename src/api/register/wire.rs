@@ -10,7 +10,7 @@ use estafette_actors::domain::submission::Institution;
 use estafette_actors::ports::register::Hit;
 use estafette_actors::register::Remark;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::refused::{DECEASED, INVALID, REPLACED};
@@ -90,6 +90,12 @@ impl From<Remark> for Note {
 /// As answers have them.
 pub fn notes(remarks: Vec<Remark>) -> Vec<Note> {
     remarks.into_iter().map(Note::from).collect()
+}
+
+/// Writes the digits of a number, for who may see them.
+pub fn digits<S: Serializer>(niss: &Niss, serializer: S) -> Result<S::Ok, S::Error> {
+    let digits = niss.ascii();
+    serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
 }
 
 /// A person at the authentic source.

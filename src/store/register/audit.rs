@@ -2,8 +2,7 @@
 //!
 //! Invariant: positions grow with time without a gap; a change is in the same commit as its line. All lines of a commit are gathered
 //! and written at its end. A record holds lines of one deed of one caller at one time: up to [`LINES`], many of an import or of one
-//! millisecond. Lines are found by institution, and by hash: of a few in
-//! buckets of positions, so that only a small part of that table changes at a time; of an import in pages of its own, sorted once.
+//! millisecond. Lines are found by institution, and by hash ([`about`]).
 //! A hash stands for one person: with 64 bits, two among twelve million share one in every 250,000 such registers.
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,27 +13,22 @@ use estafette_actors::domain::niss::Niss;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Clock;
-use estafette_actors::ports::register::{Access, Deed, Trouble};
+use estafette_actors::ports::register::{Access, AuditLine, Deed, Trouble};
 use serde::{Deserialize, Serialize};
 
 use super::super::codec;
 use super::super::index::KeyedHash;
-use super::engine::{Draft, Rider};
-use super::{AUDIT, AUDIT_ABOUT, AUDIT_OF, AUDIT_RUN, NEXT, array, damaged};
+use super::engine::{Draft, Engine, Rider};
+use super::{AUDIT, AUDIT_OF, NEXT, array, damaged};
 
+mod about;
 mod keep;
 mod list;
 
-pub use self::list::{Wanted, list};
+pub use self::list::Wanted;
 
 /// Lines of a record at most: such a record fills a page.
 pub const LINES: usize = 280;
-/// From so many lines on an import has pages of its own.
-const RUN: usize = 256;
-/// Hashes in one of these: such a page fills one of the disk.
-const RUN_PAGE: usize = 336;
-/// Positions of a bucket, as a power of two.
-const BUCKET: u32 = 18;
 /// Key of [`NEXT`]: the position of the next line.
 const NEXT_LINE: &[u8] = b"audit";
 
@@ -46,8 +40,6 @@ pub struct Record {
     deed: Deed,
     /// Whose register, where that is not the caller's.
     register: Option<Institution>,
-    /// The first position of the import that has pages of its own.
-    run: Option<u64>,
     codes: Vec<Code>,
     outcomes: Vec<Box<str>>,
     lines: Vec<Line>,
@@ -81,43 +73,36 @@ pub struct Told<'l> {
     pub lines: &'l [Line],
 }
 
-/// A line that is not yet written.
-struct Noted {
-    at: Timestamp,
-    access: Access,
-    deed: Deed,
-    about: Option<u64>,
-    code: Option<Code>,
-    outcome: &'static str,
-}
-
-impl Noted {
-    /// A record of it alone.
-    fn record(self) -> Record {
-        let Self { at, access, deed, about, code, outcome } = self;
-        let line = Line { about, code: u16::from(code.is_some()), outcome: 0 };
-        Record {
-            at,
-            access,
-            deed,
-            register: None,
-            run: None,
-            codes: code.into_iter().collect(),
-            outcomes: vec![outcome.into()],
-            lines: vec![line],
-        }
+impl Record {
+    /// Of no line yet.
+    fn new(at: Timestamp, access: &Access, deed: Deed) -> Self {
+        let (codes, outcomes, lines) = (Vec::new(), Vec::new(), Vec::new());
+        Self { at, access: access.clone(), deed, register: None, codes, outcomes, lines }
     }
 
-    /// Goes into a record of the same caller, deed and time; comes back where it is of another, or the record is full.
-    fn join(self, record: &mut Record) -> Option<Self> {
-        let is_same = (record.at, record.deed, record.register) == (self.at, self.deed, None);
-        if !is_same || record.lines.len() + 1 >= RUN || record.access != self.access {
-            return Some(self);
-        }
-        let code = self.code.map_or(0, |code| 1 + place_in(&mut record.codes, |known| *known == code, || code.clone()));
-        let outcome = place_in(&mut record.outcomes, |known| **known == *self.outcome, || self.outcome.into());
-        record.lines.push(Line { about: self.about, code, outcome });
-        None
+    /// Whether a line of this caller, deed and time goes into it.
+    fn takes(&self, at: Timestamp, access: &Access, deed: Deed) -> bool {
+        (self.at, self.deed, self.register) == (at, deed, None) && self.lines.len() < LINES && self.access == *access
+    }
+
+    fn add(&mut self, about: Option<u64>, code: Option<&Code>, outcome: &str) {
+        let code = code.map_or(0, |code| 1 + place_in(&mut self.codes, |known| known == code, || code.clone()));
+        let outcome = place_in(&mut self.outcomes, |known| **known == *outcome, || outcome.into());
+        self.lines.push(Line { about, code, outcome });
+    }
+}
+
+/// Takes a line: many a millisecond come with one key in one context, and together they take a small part of the room.
+fn gather(
+    gathered: &mut Vec<Record>,
+    (at, access, deed): (Timestamp, &Access, Deed),
+    (about, code, outcome): (Option<u64>, Option<&Code>, &str),
+) {
+    if !gathered.last().is_some_and(|last| last.takes(at, access, deed)) {
+        gathered.push(Record::new(at, access, deed));
+    }
+    if let Some(record) = gathered.last_mut() {
+        record.add(about, code, outcome);
     }
 }
 
@@ -136,25 +121,24 @@ pub struct Audit {
     hash: KeyedHash,
     clock: Arc<dyn Clock>,
     kept: Duration,
-    gathered: Arc<Mutex<Vec<Gathered>>>,
+    /// What the next commit writes.
+    gathered: Arc<Mutex<Vec<Record>>>,
     waiting: AtomicUsize,
+    found: Arc<about::Open>,
 }
 
-/// What the next commit writes.
-enum Gathered {
-    /// A line.
-    One(Noted),
-    /// Lines of a change, in one record for now.
-    Many(Record),
-}
-
-fn lock(gathered: &Mutex<Vec<Gathered>>) -> MutexGuard<'_, Vec<Gathered>> {
-    gathered.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Audit {
     pub fn new(hash: KeyedHash, clock: Arc<dyn Clock>, kept: Duration) -> Self {
-        Self { hash, clock, kept, gathered: Arc::default(), waiting: AtomicUsize::new(0) }
+        Self { hash, clock, kept, gathered: Arc::default(), waiting: AtomicUsize::new(0), found: Arc::default() }
+    }
+
+    /// Reads again what finds lines and was in memory only. Once, before the first line.
+    pub fn recall(&self, engine: &Engine) -> Result<(), Trouble> {
+        self.found.recall(engine)
     }
 
     /// What the trail knows somebody by.
@@ -167,19 +151,23 @@ impl Audit {
         self.waiting.load(Ordering::Acquire)
     }
 
+    /// The first lines that are wanted, oldest first.
+    pub fn list(&self, engine: &Engine, wanted: Wanted) -> Result<Vec<AuditLine>, Trouble> {
+        list::list(engine, &self.found, wanted)
+    }
+
     /// Takes a line to be written with the next commit; gives whether it is the first that waits.
     pub fn note(
         &self,
-        access: Access,
+        access: &Access,
         deed: Deed,
         about: Option<u64>,
-        code: Option<Code>,
+        code: Option<&Code>,
         outcome: &'static str,
     ) -> bool {
         let mut gathered = lock(&self.gathered);
-        gathered.push(Gathered::One(Noted { at: self.clock.now(), access, deed, about, code, outcome }));
-        self.waiting.store(gathered.len(), Ordering::Release);
-        gathered.len() == 1
+        gather(&mut gathered, (self.clock.now(), access, deed), (about, code, outcome));
+        self.waiting.fetch_add(1, Ordering::AcqRel) == 0
     }
 
     /// Writes what was gathered at the end of each commit, and lets go, every hour, what was kept long enough.
@@ -192,7 +180,7 @@ impl Audit {
             if now.since(looked) < keep::EVERY {
                 return Ok(None);
             }
-            let again = keep::let_go(draft, now, audit.kept)?;
+            let again = keep::let_go(draft, &audit.found, now, audit.kept)?;
             if !again {
                 looked = now;
             }
@@ -210,52 +198,54 @@ impl Audit {
             return Ok(());
         }
         let mut place = next(draft)?;
-        let mut open = None::<Record>;
-        for one in gathered {
-            let next = match (one, &mut open) {
-                // Many a millisecond come with one key in one context: together they take a small part of the room.
-                (Gathered::One(line), Some(record)) => line.join(record).map(Noted::record),
-                (Gathered::One(line), None) => Some(line.record()),
-                (Gathered::Many(record), _) => Some(record),
-            };
-            if let Some(next) = next
-                && let Some(full) = open.replace(next)
-            {
-                place = put_all(draft, place, full);
-            }
-        }
-        if let Some(last) = open {
-            place = put_all(draft, place, last);
+        for record in gathered {
+            place = self.put_all(draft, place, record);
         }
         draft.put(NEXT, NEXT_LINE, place.to_be_bytes().as_slice());
+        self.found.close(draft, place);
         Ok(())
     }
 
     /// Writes the lines of a change in its commit, once it is kept.
     pub fn write(&self, draft: &mut Draft<'_>, given: &Told<'_>) -> Result<(), Trouble> {
-        let (at, access, deed) = (self.clock.now(), given.access.clone(), given.deed);
+        let (at, access, deed, register) = (self.clock.now(), given.access.clone(), given.deed, given.register);
+        let (codes, lines) = (given.codes.to_vec(), given.lines.to_vec());
         let code_of = |line: &Line| usize::from(line.code).checked_sub(1).and_then(|place| given.codes.get(place));
-        let outcome_of = |line: &Line| given.outcomes.get(usize::from(line.outcome)).copied();
-        let gathered = match given.lines {
-            [line] if given.register.is_none() => {
-                let (about, code) = (line.about, code_of(line).cloned());
-                let outcome = outcome_of(line).ok_or_else(damaged)?;
-                Gathered::One(Noted { at, access, deed, about, code, outcome })
-            }
-            lines => Gathered::Many(Record {
-                at,
-                access,
-                deed,
-                register: given.register,
-                run: None,
-                codes: given.codes.to_vec(),
-                outcomes: given.outcomes.iter().map(|outcome| (*outcome).into()).collect(),
-                lines: lines.to_vec(),
-            }),
-        };
         let all = Arc::clone(&self.gathered);
-        draft.when_kept(move || lock(&all).push(gathered));
+        if let ([line], None) = (given.lines, given.register) {
+            let (about, code) = (line.about, code_of(line).cloned());
+            let outcome = *given.outcomes.get(usize::from(line.outcome)).ok_or_else(damaged)?;
+            draft.when_kept(move || {
+                gather(&mut lock(&all), (at, &access, deed), (about, code.as_ref(), outcome));
+            });
+        } else {
+            let outcomes = given.outcomes.iter().map(|outcome| (*outcome).into()).collect();
+            let record = Record { at, access, deed, register, codes, outcomes, lines };
+            draft.when_kept(move || lock(&all).push(record));
+        }
         Ok(())
+    }
+
+    /// Puts a record of any number of lines; gives the position after it.
+    fn put_all(&self, draft: &mut Draft<'_>, first: u64, mut record: Record) -> u64 {
+        if record.lines.len() <= LINES {
+            return self.put(draft, first, &record);
+        }
+        let lines = std::mem::take(&mut record.lines);
+        lines.chunks(LINES).fold(first, |place, part| {
+            record.lines = part.to_vec();
+            self.put(draft, place, &record)
+        })
+    }
+
+    /// Puts a record with what finds it; gives the position after it.
+    fn put(&self, draft: &mut Draft<'_>, place: u64, record: &Record) -> u64 {
+        draft.put(AUDIT, &place.to_be_bytes(), codec::encode(record));
+        for owner in owners(record) {
+            draft.put(AUDIT_OF, &of_key(owner, place), [].as_slice());
+        }
+        self.found.add(place, record);
+        place + record.lines.len() as u64
     }
 }
 
@@ -265,73 +255,12 @@ fn next(draft: &Draft<'_>) -> Result<u64, super::engine::Error> {
     Ok(next.and_then(|next| array(&next)).map_or(1, u64::from_be_bytes))
 }
 
-/// Puts a record of any number of lines; gives the position after it.
-fn put_all(draft: &mut Draft<'_>, first: u64, mut record: Record) -> u64 {
-    if record.lines.len() < RUN {
-        return put(draft, first, &record);
-    }
-    let lines = std::mem::take(&mut record.lines);
-    record.run = Some(first);
-    let mut place = first;
-    for part in lines.chunks(LINES) {
-        record.lines = part.to_vec();
-        place = put(draft, place, &record);
-    }
-    put_run(draft, first, &lines);
-    place
-}
-
-/// Puts a record with what finds it; gives the position after it.
-fn put(draft: &mut Draft<'_>, place: u64, record: &Record) -> u64 {
-    draft.put(AUDIT, &place.to_be_bytes(), codec::encode(record));
-    for owner in owners(record) {
-        draft.put(AUDIT_OF, &of_key(owner, place), [].as_slice());
-    }
-    let after = place + record.lines.len() as u64;
-    if record.run.is_none() {
-        for (position, line) in (place..).zip(&record.lines) {
-            if let Some(about) = line.about {
-                draft.put(AUDIT_ABOUT, &about_key(about, position), place.to_be_bytes().as_slice());
-            }
-        }
-    }
-    after
-}
-
 fn owners(record: &Record) -> impl Iterator<Item = Institution> {
     std::iter::once(record.access.institution).chain(record.register)
 }
 
 fn of_key(owner: Institution, place: u64) -> [u8; 12] {
     super::rows::key(owner.0.as_u32(), place)
-}
-
-fn about_key(about: u64, position: u64) -> [u8; 20] {
-    let mut key = [0; 20];
-    key[..4].copy_from_slice(&((position >> BUCKET) as u32).to_be_bytes());
-    key[4..12].copy_from_slice(&about.to_be_bytes());
-    key[12..].copy_from_slice(&position.to_be_bytes());
-    key
-}
-
-/// The pages of an import: sorted by hash, each under its last one.
-fn put_run(draft: &mut Draft<'_>, run: u64, lines: &[Line]) {
-    let mut hashes: Vec<(u64, u32)> = (0..).zip(lines).filter_map(|(place, line)| Some((line.about?, place))).collect();
-    hashes.sort_unstable();
-    for (number, page) in hashes.chunks(RUN_PAGE).enumerate() {
-        let last = page.last().map_or(0, |(about, _)| *about);
-        let bytes: Vec<u8> =
-            page.iter().flat_map(|(about, place)| about.to_be_bytes().into_iter().chain(place.to_be_bytes())).collect();
-        draft.put(AUDIT_RUN, &run_key(run, last, number as u32), bytes);
-    }
-}
-
-fn run_key(run: u64, last: u64, number: u32) -> [u8; 20] {
-    let mut key = [0; 20];
-    key[..8].copy_from_slice(&run.to_be_bytes());
-    key[8..16].copy_from_slice(&last.to_be_bytes());
-    key[16..].copy_from_slice(&number.to_be_bytes());
-    key
 }
 
 fn decode(record: &[u8]) -> Result<Record, Trouble> {

@@ -53,6 +53,7 @@ impl Dossiers {
     pub fn open(settings: Settings, secret: [u8; 32], clock: Arc<dyn Clock>) -> Result<Self, Trouble> {
         let audit = Arc::new(Audit::new(KeyedHash::new(secret), clock, settings.audit_kept));
         let engine = Engine::open(settings.engine, vec![audit.rider()])?;
+        audit.recall(&engine)?;
         let types = Types::load(&engine)?;
         // What was kept long enough goes from the start on.
         engine.ride_within(settings.audit_within);
@@ -112,7 +113,7 @@ impl Inner {
         self.types.of(owner).unwrap_or_default()
     }
 
-    fn note(&self, access: Access, deed: Deed, about: Option<u64>, code: Option<Code>, outcome: &'static str) {
+    fn note(&self, access: &Access, deed: Deed, about: Option<u64>, code: Option<&Code>, outcome: &'static str) {
         if self.audit.note(access, deed, about, code, outcome) {
             self.engine.ride_within(self.audit_within);
         }
@@ -148,7 +149,7 @@ impl Inner {
             let before = now.clone();
             let (told, outcome) = decide(&mut now, number);
             if now.len() > PERSON_ROWS && now.len() > before.len() {
-                audit.note(access, deed, about, Some(code), "too_many_rows");
+                audit.note(&access, deed, about, Some(&code), "too_many_rows");
                 return Err(Trouble::TooManyRows(PERSON_ROWS));
             }
             if now != before {
@@ -334,7 +335,7 @@ impl ports::Dossiers for Dossiers {
         vec![("unwritten_bytes", engine.unwritten() as u64), ("audit_waiting", audit.waiting() as u64)]
     }
 
-    fn note(&self, access: Access, deed: Deed, about: Option<Niss>, code: Option<Code>, outcome: &'static str) {
+    fn note(&self, access: &Access, deed: Deed, about: Option<Niss>, code: Option<&Code>, outcome: &'static str) {
         let about = about.map(|niss| self.0.audit.about(niss));
         self.0.note(access, deed, about, code, outcome);
     }
@@ -349,6 +350,6 @@ impl ports::Dossiers for Dossiers {
         let about = about.map(|niss| self.0.audit.about(niss));
         let wanted = audit::Wanted { owner, about, after, limit: limit.clamp(1, ports::PAGE_MAX) };
         let inner = Arc::clone(&self.0);
-        blocking(move || audit::list(&inner.engine, wanted))
+        blocking(move || inner.audit.list(&inner.engine, wanted))
     }
 }

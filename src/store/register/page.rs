@@ -62,8 +62,9 @@ struct Page<'p> {
 impl Page<'_> {
     /// Takes what is asked of one person's rows.
     fn take(&mut self, niss: Niss, value: &[u8]) -> Result<(), Trouble> {
-        let mut found = Vec::new();
-        for row in rows::unpack(value).ok_or_else(damaged)? {
+        let rows = rows::unpack(value).ok_or_else(damaged)?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
             found.push((self.known.code(row.number).ok_or_else(damaged)?, row.period));
         }
         found.sort_by(|(one, first), (other, second)| one.cmp(other).then(first.begin().cmp(&second.begin())));
@@ -78,11 +79,11 @@ impl Page<'_> {
                 return Ok(());
             }
             self.read += 1;
-            self.last = Some(Place { niss, code: code.clone(), begin: period.begin() });
+            self.last = Some(Place { niss, code: *code, begin: period.begin() });
             let is_asked = question.code.as_ref().is_none_or(|asked| asked == code)
                 && question.period.is_none_or(|asked| asked.overlaps(period));
             if is_asked {
-                self.rows.push(DossierRow { owner: self.owner, niss, code: code.clone(), period });
+                self.rows.push(DossierRow { owner: self.owner, niss, code: *code, period });
             }
         }
         Ok(())

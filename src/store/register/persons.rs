@@ -304,7 +304,7 @@ impl ports::Persons for Persons {
                 alike.retain(|hit| hit.score >= CERTAIN);
                 if !alike.is_empty() {
                     let about = alike.first().map(|hit| inner.audit.about(hit.person.niss));
-                    inner.audit.note(access, Deed::Create, about, None, "alike");
+                    inner.audit.note(&access, Deed::Create, about, None, "alike");
                     return Ok(Created::Alike(alike));
                 }
             }

@@ -17,7 +17,6 @@ fn a_record_of_the_trail_stays_what_it_was_on_disk() {
         },
         deed: Deed::Remove,
         register: Some(institution),
-        run: Some(9),
         codes: vec![Code::parse("A").unwrap()],
         outcomes: vec!["done".into()],
         lines: vec![Line { about: Some(u64::MAX), code: 1, outcome: 0 }],
@@ -28,21 +27,9 @@ fn a_record_of_the_trail_stays_what_it_was_on_disk() {
         &number,
         b"\x02k1\x03law\x01\x01t\x01\x02\x01",
         &number,
-        b"\x01\x09\x01\x01A\x01\x04done\x01\x01\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00",
+        b"\x01\x01A\x01\x04done\x01\x01\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00",
     ]
     .concat();
     assert_eq!(codec::encode(&record), golden);
     assert_eq!(decode(&golden).unwrap(), record);
-}
-
-#[test]
-fn what_finds_lines_sorts_by_bucket_then_hash_then_position() {
-    assert!(about_key(9, 1 << BUCKET) > about_key(u64::MAX, (1 << BUCKET) - 1));
-    assert!(about_key(9, 2) > about_key(9, 1) && about_key(9, 1) > about_key(8, 2));
-    assert_eq!(about_key(0x0102, (3 << BUCKET) + 5)[..], {
-        let mut golden = [0; 20];
-        (golden[3], golden[10], golden[11], golden[17], golden[19]) = (3, 1, 2, 12, 5);
-        golden
-    });
-    assert_eq!(run_key(1, 2, 3)[..], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3]);
 }
