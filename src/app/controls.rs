@@ -14,7 +14,7 @@ use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::channel::Channel;
 use estafette_actors::domain::price::PriceList;
 use estafette_actors::domain::submission::Institution;
-use estafette_actors::ports::Transport;
+use estafette_actors::ports::{Home, Transport};
 use estafette_actors::register::Demands;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -50,6 +50,8 @@ pub struct Controls {
     pub(super) prices: Arc<ArcSwap<PriceList>>,
     pub(super) transports: Vec<Arc<Changing>>,
     pub(super) numbers: Arc<ArcSwap<HashMap<Box<str>, Institution>>>,
+    /// The e-Box, for a channel that publishes into it.
+    pub(super) home: Option<Home>,
     /// Where the configuration came from, and the one in force; none for a demo.
     pub(super) config: Option<Mutex<(Source, Keys)>>,
     pub(super) stop: watch::Sender<Option<Stop>>,
@@ -134,6 +136,9 @@ impl Controls {
             let tables = [format!("channels.{channel}"), format!("sandbox.channels.{channel}")];
             if tables.iter().all(|table| before.is_same(&config.keys, table)) {
                 continue;
+            }
+            if let Some(home) = &self.home {
+                transport.at_home(home);
             }
             if let Some(here) = self.transports.iter().find(|here| here.channel() == channel) {
                 here.change(transport);

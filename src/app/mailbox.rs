@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use estafette_actors::domain::mailbox::document::{Document, Scan};
+use estafette_actors::domain::mailbox::MailboxId;
+use estafette_actors::domain::mailbox::document::{Document, DocumentId, Scan};
 use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::item::Item;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::ebox::EBox;
-use estafette_actors::ports::Clock;
 use estafette_actors::ports::mailbox::{
     Contents, Incoming, Kept, Mailboxes as _, Providers, Scanner, Trouble, Verdict,
 };
+use estafette_actors::ports::{Clock, Home};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -24,6 +25,7 @@ use crate::contents::media::{self, Inspector, Seen, Unsound, Watch, archive::Bou
 use crate::contents::providers::{self, HttpProviders};
 use crate::contents::scanner::{self, Clamd};
 use crate::evidence::{self, ProviderKey};
+use crate::store::index::KeyedHash;
 use crate::store::mailbox::{self, Mailboxes};
 use crate::web::{self, Proof, Site};
 
@@ -92,6 +94,8 @@ pub struct Opened {
     pub registry: Registry,
     /// The pages.
     pub pages: Option<Arc<Site>>,
+    /// The handle, for the channel that publishes into it.
+    pub home: Home,
     upkeep: Upkeep,
 }
 
@@ -117,7 +121,7 @@ impl Opened {
         let unscanned = if scanner.is_some() { Scan::Waiting } else { Scan::NotScanned };
         let pages = plan.pages.map(|settings| {
             Site::new(web::Parts {
-                ebox,
+                ebox: ebox.clone(),
                 settings,
                 secret: secret.to_vec(),
                 bundle: Some(Arc::new(move |item: &Item, records| proof(item, records, &key))),
@@ -128,8 +132,16 @@ impl Opened {
                 clock: Arc::clone(&clock),
             })
         });
+        let hash = KeyedHash::new(secret);
+        let mark = move |document: DocumentId, mailbox: MailboxId| {
+            let mut bytes = [0; 24];
+            bytes[..16].copy_from_slice(&document.as_u128().to_be_bytes());
+            bytes[16..].copy_from_slice(&mailbox.key().to_be_bytes());
+            hash.hash("channel", &bytes)
+        };
+        let home = Home { ebox, mark: Arc::new(mark) };
         let upkeep = Upkeep { mailboxes: Arc::clone(&mailboxes), contents: kept, scanner, clock };
-        Ok(Self { mailboxes, registry, pages: pages.transpose()?, upkeep })
+        Ok(Self { mailboxes, registry, pages: pages.transpose()?, home, upkeep })
     }
 
     /// Does from time to time what has to be done, for ever.
