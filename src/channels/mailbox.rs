@@ -32,6 +32,7 @@ mod following;
 mod publishing;
 mod settings;
 
+pub use document::is_letter;
 pub use settings::Settings;
 
 const NAME: &str = "ebox";
@@ -93,7 +94,7 @@ fn mailbox_of(recipient: &Recipient) -> Option<MailboxId> {
 }
 
 /// The broker's reference of a document in a mailbox, which a read is matched by.
-fn reference(home: &Home, document: DocumentId, mailbox: MailboxId) -> Box<str> {
+pub fn reference(home: &Home, document: DocumentId, mailbox: MailboxId) -> Box<str> {
     format!("{document}.{:016x}", (home.mark)(document, mailbox)).into()
 }
 
