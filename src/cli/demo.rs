@@ -80,8 +80,8 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         None => RECIPIENTS.to_owned(),
     };
-    let (citizens, mut mailboxes) = split(&csv);
-    mailboxes.push_str(&mailbox::rows(&stage.people));
+    let (citizens, mailboxes) = split(&csv);
+    let mailboxes = mailbox::rows(&mailboxes, &stage.people);
     let holders = mailbox::of_rows(&mailboxes)?;
     mailbox::activate_most(&stage.home, &holders).await?;
     let aloud = arguments.output == Output::Text;

@@ -131,7 +131,7 @@ impl Program {
             for event in events {
                 last = event["eventSequenceNbr"].as_u64().unwrap();
                 let data = &event["eventData"];
-                let key = (data["eboxId"].to_string(), data["messageId"].as_str().unwrap().to_owned());
+                let key = (data["citizenId"].as_str().unwrap().to_owned(), data["messageId"].as_str().unwrap().to_owned());
                 *told.entry(key).or_insert(0) += 1;
             }
         }

@@ -88,10 +88,13 @@ pub fn of_rows(csv: &str) -> anyhow::Result<Vec<MailboxId>> {
     Ok(mailboxes)
 }
 
-/// The sample people as rows of recipients.
-pub fn rows(people: &[SamplePerson]) -> String {
-    let row = |(person, language): (&SamplePerson, Language)| format!("{0},{0},,,{language},\n", person.niss);
-    people.iter().zip(LANGUAGES).map(row).collect()
+/// Rows for a content without variables: of those with `key,niss,mobile,cbe,language` first, and the sample people.
+pub fn rows(csv: &str, people: &[SamplePerson]) -> String {
+    let plain = csv.lines().map(|row| row.split(',').take(5).collect::<Vec<_>>().join(",") + "\n");
+    let sample = |((place, person), language): ((usize, &SamplePerson), Language)| {
+        format!("sample-{place},{},,,{language}\n", person.niss)
+    };
+    plain.chain(people.iter().enumerate().zip(LANGUAGES).map(sample)).collect()
 }
 
 async fn activate(home: &Home, mailbox: MailboxId, language: Option<Language>) -> anyhow::Result<()> {
