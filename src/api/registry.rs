@@ -188,7 +188,7 @@ impl Registry {
     }
 
     /// A client, as it is set up.
-    fn client(&self, id: &ClientId) -> Option<Client> {
+    pub(crate) fn client(&self, id: &ClientId) -> Option<Client> {
         self.0.known.load().clients.iter().find(|client| client.id == *id).cloned()
     }
 

@@ -103,6 +103,12 @@ impl Live {
         HttpProviders::new(plan.providers.clone(), Arc::clone(&self.clock))
     }
 
+    /// The institutions that are asked for contents.
+    #[cfg(test)]
+    pub fn asked(&self) -> Vec<String> {
+        self.providers.states().into_iter().map(|state| state.provider.as_str().to_owned()).collect()
+    }
+
     /// Puts the clients and portals of a plan in force, and other institutions where there are some.
     pub fn know(&self, plan: Plan, providers: Option<&HttpProviders>) {
         self.registry.know(plan.registry.clients, plan.registry.providers);

@@ -88,7 +88,7 @@ pub struct Site {
     ebox: EBox,
     settings: Settings,
     /// The portals of partners, which may change.
-    portals: ArcSwap<Vec<Portal>>,
+    pub(crate) portals: ArcSwap<Vec<Portal>>,
     bundle: Option<Bundle>,
     recognise: Recognise,
     unscanned: Scan,

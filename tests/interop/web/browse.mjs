@@ -42,20 +42,33 @@ async function look(page, name) {
   if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: !name.includes('docs') });
 }
 
-async function signIn(page) {
+async function signIn(page, isFirst = false) {
   await page.goto(`${origin}/mailbox/messages`);
   await page.getByRole('link', { name: 'Sign in' }).click();
   await page.locator('input[name=login]').fill('marie');
   await page.locator('input[name=password]').fill('any');
   await page.locator('button[type=submit]').click();
   await page.locator('button[type=submit]').click();
-  await page.waitForURL(`${origin}/mailbox/messages`);
+  if (isFirst) await activate(page);
+  else await page.waitForURL(`${origin}/mailbox/messages`);
 }
 
-async function everything(page, suffix) {
+// The first time there is a mailbox to activate: not without having agreed.
+async function activate(page) {
+  await page.waitForURL(`${origin}/mailbox/activate`);
+  await look(page, 'activate');
+  await page.getByRole('button', { name: 'Activate' }).click();
+  await page.getByRole('alert').waitFor();
+  await look(page, 'activate-mistake');
+  await page.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Activate' }).click();
+  await page.waitForURL(`${origin}/mailbox/messages**`);
+}
+
+async function everything(page, suffix, isFirst = false) {
   await page.goto(`${origin}/mailbox/sign-in`);
   await look(page, `sign-in${suffix}`);
-  await signIn(page);
+  await signIn(page, isFirst);
   await look(page, `list${suffix}`);
   await page.getByText('Filter').click();
   await look(page, `list-filter${suffix}`);
@@ -188,7 +201,7 @@ async function keyboard(page) {
 }
 
 try {
-  await everything(await open(), '');
+  await everything(await open(), '', true);
   await everything(await open({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }), '-phone');
   await everything(await open({ colorScheme: 'dark', javaScriptEnabled: true }), '-dark');
   await keyboard(await open());
