@@ -24,8 +24,8 @@ use tokio::sync::watch;
 
 use super::{Configured, mailbox};
 use crate::channels::Changing;
-use crate::contents::providers::HttpProviders;
 use crate::config::{self, Applies, Config, Difference, Keys, Source};
+use crate::contents::providers::HttpProviders;
 use crate::store::persons::Persons;
 use crate::store::register::{self, Dossiers};
 use crate::store::suppressions::Lists;
@@ -134,13 +134,7 @@ impl Controls {
         Ok(difference)
     }
 
-    fn put_in_force(
-        &self,
-        before: &Keys,
-        config: &Config,
-        configured: Configured,
-        providers: Option<&HttpProviders>,
-    ) {
+    fn put_in_force(&self, before: &Keys, config: &Config, configured: Configured, providers: Option<&HttpProviders>) {
         let Configured { blueprint, faces } = configured;
         for transport in blueprint.transports {
             let channel = transport.channel();

@@ -41,7 +41,7 @@ const ASKED: usize = 500;
 pub struct Settings {
     /// `remote`, which it is without it.
     #[serde(default, rename = "place")]
-    pub _place: Option<String>,
+    _place: Option<String>,
     /// The message registry's address, up to and without `/publishMessage`.
     pub base_url: String,
     /// The token endpoint.
@@ -92,7 +92,8 @@ pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
         None | Some("remote") => Ok(Arc::new(table.make(NAME, Ebox::new)?)),
         Some("own") => mailbox::build(table),
         Some(_) => {
-            let message = "give \"remote\" for another's message registry, or \"own\" for this program's e-Box".to_owned();
+            let message =
+                "give \"remote\" for another's message registry, or \"own\" for this program's e-Box".to_owned();
             Err(Error::Setting { channel: NAME, key: "place", message })
         }
     }

@@ -7,8 +7,8 @@
 //! before the call begins is not in it.
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use estafette_actors::domain::id::{AttemptRef, Kind};
@@ -278,7 +278,6 @@ pub(super) fn tell<R>(letters: Vec<Gathered<R>>, told: impl Fn(&Gathered<R>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
     use estafette_actors::domain::cbe::Cbe;
     use estafette_actors::domain::content::Content;
     use estafette_actors::domain::id::BroadcastId;
@@ -286,6 +285,7 @@ mod tests {
     use estafette_actors::domain::strategy;
     use estafette_actors::domain::submission::Recipient;
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     fn row(content: &Arc<Content>, index: u16) -> Letter {
         let institution = Institution(Cbe::parse("0403019261").unwrap());

@@ -17,7 +17,7 @@ use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::domain::submission::Recipient;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{CallbackError, CallbackRequest, Ear, Home, Inquiry, Letter, Received, Transport};
-use estafette_actors::ports::{mailbox::Trouble, mailbox::Rights};
+use estafette_actors::ports::{mailbox::Rights, mailbox::Trouble};
 use futures_util::future::BoxFuture;
 use tokio::sync::{OnceCell, watch};
 
@@ -143,7 +143,10 @@ impl Transport for Own {
         Err(CallbackError::None)
     }
 
-    fn poll(&self, _: Timestamp) -> Option<BoxFuture<'static, Result<Vec<estafette_actors::domain::receipt::Receipt>, String>>> {
+    fn poll(
+        &self,
+        _: Timestamp,
+    ) -> Option<BoxFuture<'static, Result<Vec<estafette_actors::domain::receipt::Receipt>, String>>> {
         // Reads are followed: see `following`.
         None
     }
@@ -212,9 +215,7 @@ impl Inner {
             Ok(put) => tell(group.letters, |letter| {
                 let of_one = |mailbox: &MailboxId| match put.left_out.contains(mailbox) {
                     true => failed(Failure::RejectedByChannel),
-                    false => {
-                        Outcome::Is(arrived(home, *mailbox), Some(reference(home, put.document, *mailbox)))
-                    }
+                    false => Outcome::Is(arrived(home, *mailbox), Some(reference(home, put.document, *mailbox))),
                 };
                 Told::Outcome(letter.receivers.first().map_or_else(|| failed(Failure::Unreachable), of_one))
             }),

@@ -131,7 +131,8 @@ impl Program {
             for event in events {
                 last = event["eventSequenceNbr"].as_u64().unwrap();
                 let data = &event["eventData"];
-                let key = (data["citizenId"].as_str().unwrap().to_owned(), data["messageId"].as_str().unwrap().to_owned());
+                let key =
+                    (data["citizenId"].as_str().unwrap().to_owned(), data["messageId"].as_str().unwrap().to_owned());
                 *told.entry(key).or_insert(0) += 1;
             }
         }
@@ -220,7 +221,9 @@ impl Place {
 }
 
 fn mailbox(n: u64) -> MailboxId {
-    MailboxId::Citizen(estafette_actors::domain::niss::Niss::parse(&niss::generate(n), "2026-11-23".parse().unwrap()).unwrap())
+    MailboxId::Citizen(
+        estafette_actors::domain::niss::Niss::parse(&niss::generate(n), "2026-11-23".parse().unwrap()).unwrap(),
+    )
 }
 
 #[actix_rt::test]
@@ -267,8 +270,9 @@ async fn a_document_in_the_own_mailbox_goes_with_a_notice_by_govapp() {
     settings.govapp.reachable = 1.0;
     let simulators = Simulators::start(settings).await.unwrap();
     let there = simulators.address();
-    let govapp =
-        format!("[channels.govapp]\nbase_url = \"http://{there}/govapp\"\ntoken = \"sandbox-govapp-token\"\npoll = true\n");
+    let govapp = format!(
+        "[channels.govapp]\nbase_url = \"http://{there}/govapp\"\ntoken = \"sandbox-govapp-token\"\npoll = true\n"
+    );
     let place = Place::start(folder.path(), &govapp).await;
     let mailboxes = place.mailboxes();
     mailboxes.change(Access::PROGRAM, mailbox(1), Change::Activate(Preferences::default())).await.unwrap();

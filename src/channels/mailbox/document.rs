@@ -20,7 +20,12 @@ pub fn says_something(content: &Content) -> bool {
 }
 
 /// The document of a content. What the e-Box itself decides (its id, when it is published and expires) is set there.
-pub fn of(content: &Content, sender: Institution, (message_type, application): (&RefId, &RefId), reference: &str) -> Document {
+pub fn of(
+    content: &Content,
+    sender: Institution,
+    (message_type, application): (&RefId, &RefId),
+    reference: &str,
+) -> Document {
     let html = content.languages().map(|language, ()| page(content, language));
     let all = Language::ALL.into_iter().map(|language| (language, reference.into())).collect();
     Document {
@@ -89,7 +94,8 @@ mod tests {
     use super::*;
 
     fn content(title: &str, text: &str) -> Content {
-        let of = |text: &str| if text.is_empty() { Translated::new() } else { Translated::of(Language::Fr, text.into()) };
+        let of =
+            |text: &str| if text.is_empty() { Translated::new() } else { Translated::of(Language::Fr, text.into()) };
         Content::checked(of(title), of(text), Translated::new()).unwrap()
     }
 

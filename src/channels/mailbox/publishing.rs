@@ -68,8 +68,7 @@ impl Inner {
     ) -> Result<Put, Outcome> {
         self.define(home).await.map_err(|refusal| outcome(&refusal))?;
         let origin = origin(envelope);
-        let access =
-            Access { actor: Actor::Program, face: Face::Program, ticket: Some(origin.as_str().into()) };
+        let access = Access { actor: Actor::Program, face: Face::Program, ticket: Some(origin.as_str().into()) };
         let is_row = matches!(envelope.id.kind(), Kind::Row { .. });
         for key in keys(envelope, reference) {
             let document = match self.documents.get(&key) {

@@ -21,7 +21,7 @@ const LONGEST_GATHERING_MS: u64 = 1_000;
 pub struct Settings {
     /// `own`.
     #[serde(rename = "place")]
-    pub _place: String,
+    _place: String,
     /// The application by which documents are sent, of the mailboxes' reference data. Default `estafette`, which the program defines
     /// when it is not there.
     #[serde(default = "application")]

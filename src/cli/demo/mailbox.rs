@@ -158,7 +158,8 @@ pub fn who(people: &[SamplePerson]) -> Vec<String> {
                 format!("{} ({rights})", one.name)
             })
             .collect();
-        let also = if enterprises.is_empty() { String::new() } else { format!(", also for {}", enterprises.join(", ")) };
+        let also =
+            if enterprises.is_empty() { String::new() } else { format!(", also for {}", enterprises.join(", ")) };
         format!("{} ({language}){also}", person.name)
     };
     people.iter().zip(LANGUAGES).map(one).collect()

@@ -7,14 +7,12 @@ use anyhow::anyhow;
 use bytes::Bytes;
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::language::Translated;
+use estafette_actors::domain::mailbox::MailboxId;
 use estafette_actors::domain::mailbox::document::{
     Attachment, Body, Digest, Document, DocumentId, Hosting, Payment, Scan,
 };
 use estafette_actors::domain::mailbox::media::MediaType;
-use estafette_actors::domain::mailbox::reference::{
-    Application, MessageType, Organization, RefId, Unit, Validity,
-};
-use estafette_actors::domain::mailbox::MailboxId;
+use estafette_actors::domain::mailbox::reference::{Application, MessageType, Organization, RefId, Unit, Validity};
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ebox::{Draft, Refusal};
@@ -44,7 +42,8 @@ const APPLICATIONS: [(&str, [&str; 4]); 2] = [
     ("town-desk", ["Guichet de la ville", "Stadsloket", "Stadtschalter", "Town Desk"]),
 ];
 const PDF: &[u8] = include_bytes!("samples/letter.pdf");
-const CONDITIONS: &[u8] = "Conditions / Voorwaarden / Bedingungen / Conditions\n\n1. 08:00 - 20:00\n2. 24 m²\n".as_bytes();
+const CONDITIONS: &[u8] =
+    "Conditions / Voorwaarden / Bedingungen / Conditions\n\n1. 08:00 - 20:00\n2. 24 m²\n".as_bytes();
 
 fn cbe(number: u64) -> anyhow::Result<Cbe> {
     Ok(Cbe::parse(&estafette_loadtest::cbe::generate(number))?)
@@ -124,8 +123,15 @@ fn text(html: [&str; 4]) -> Option<Body> {
     Some(Body { html: all(html), is_main: true })
 }
 
-async fn file(home: &Home, name: &str, media_type: MediaType, is_main: bool, bytes: &'static [u8]) -> anyhow::Result<Attachment> {
-    let incoming = stream::iter([Ok::<_, Infallible>(Bytes::from_static(bytes))]).map(|piece| Ok(piece.unwrap_or_default()));
+async fn file(
+    home: &Home,
+    name: &str,
+    media_type: MediaType,
+    is_main: bool,
+    bytes: &'static [u8],
+) -> anyhow::Result<Attachment> {
+    let incoming =
+        stream::iter([Ok::<_, Infallible>(Bytes::from_static(bytes))]).map(|piece| Ok(piece.unwrap_or_default()));
     let kept = home.ebox.contents().take(incoming.boxed(), bytes.len() as u64).await?;
     Ok(Attachment {
         number: 1,
@@ -214,7 +220,12 @@ pub async fn publish(home: &Home, people: &[SamplePerson]) -> anyhow::Result<()>
     let mut terrace = document(
         "letter",
         Some("town-desk"),
-        ["Terrasse devant votre commerce", "Terras voor uw zaak", "Terrasse vor Ihrem Geschäft", "Terrace in front of your shop"],
+        [
+            "Terrasse devant votre commerce",
+            "Terras voor uw zaak",
+            "Terrasse vor Ihrem Geschäft",
+            "Terrace in front of your shop",
+        ],
     )?;
     terrace.body = text([
         "<p>La terrasse peut rester jusqu’au 31 octobre.</p>",
