@@ -28,6 +28,8 @@ async function open(options = {}) {
 
 // axe-core on what is shown, and the reflow at the narrowest width.
 async function look(page, name) {
+  // A click goes on as soon as the next page begins; its style may still be on its way.
+  await page.waitForLoadState('load');
   await page.evaluate(axe);
   const options = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
   const found = await page.evaluate((options) => window.axe.run(document, options), options);
