@@ -152,8 +152,10 @@ async function everything(page, suffix, isFirst = false) {
 
 // Moves with the Tab key until what has the focus is called so, and sees that the focus is seen.
 async function tabTo(page, name) {
+  await page.waitForLoadState('load');
   for (let step = 0; step < 250; step += 1) {
     await page.keyboard.press('Tab');
+    await page.waitForLoadState('load');
     const focused = await page.evaluate(() => {
       const one = document.activeElement;
       const style = getComputedStyle(one);
