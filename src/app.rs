@@ -259,7 +259,9 @@ impl Core {
         let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));
         let transports: Vec<Arc<Changing>> = changing.collect();
         if let Some(ebox) = &ebox {
-            transports.iter().for_each(|transport| transport.at_home(&ebox.live.home));
+            for transport in &transports {
+                transport.at_home(&ebox.live.home);
+            }
         }
         let service = Arc::new(Service::default());
         service.set_threshold(blueprint.urgent_within);

@@ -23,7 +23,7 @@ use tokio::sync::{OnceCell, watch};
 
 use super::Error;
 use super::expiring::Expiring;
-use super::gathering::{Gathering, Group, Told, tell};
+use super::gathering::{Gathered, Gathering, Group, Told, tell};
 use super::http::failed;
 use super::settings::{Checks, Table};
 
@@ -206,16 +206,18 @@ impl Inner {
         // Before those are left out for whom nobody waits: who asks about them from now on waits for the end.
         let _under_way = self.gathering.begin(&group);
         group.awaited();
-        let Some(first) = group.letters.first().map(|letter| letter.reference()) else { return };
+        let Some(first) = group.letters.first().map(Gathered::reference) else { return };
         let Some(home) = self.home.get() else {
             return tell(group.letters, |_| Told::Outcome(failed(Failure::ChannelDown)));
         };
         let mailboxes = group.letters.iter().flat_map(|letter| letter.receivers.to_vec()).collect();
         match self.put(home, &group.envelope, first, mailboxes).await {
             Ok(put) => tell(group.letters, |letter| {
-                let of_one = |mailbox: &MailboxId| match put.left_out.contains(mailbox) {
-                    true => failed(Failure::RejectedByChannel),
-                    false => Outcome::Is(arrived(home, *mailbox), Some(reference(home, put.document, *mailbox))),
+                let of_one = |mailbox: &MailboxId| {
+                    if put.left_out.contains(mailbox) {
+                        return failed(Failure::RejectedByChannel);
+                    }
+                    Outcome::Is(arrived(home, *mailbox), Some(reference(home, put.document, *mailbox)))
                 };
                 Told::Outcome(letter.receivers.first().map_or_else(|| failed(Failure::Unreachable), of_one))
             }),

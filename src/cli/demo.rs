@@ -68,7 +68,7 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
         (None, Some(fresh)) => fresh.path().join("data"),
         (None, None) => anyhow::bail!("no data folder"),
     };
-    let stage = Stage::set(&folder, arguments.port).await?;
+    let stage = Box::pin(Stage::set(&folder, arguments.port)).await?;
     let client = Client::new(Target { api: stage.api.clone(), key: stage.key.clone() })?;
     let csv = match arguments.recipients {
         Some(count) => {

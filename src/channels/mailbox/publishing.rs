@@ -36,6 +36,14 @@ pub struct Put {
     pub left_out: Vec<MailboxId>,
 }
 
+/// A document that is there.
+enum Published {
+    /// In all mailboxes for which it is meant.
+    Whole(DocumentId),
+    /// And still to be linked.
+    ToLink(DocumentId),
+}
+
 /// The keys of a letter's document, in the order in which they are used.
 pub fn keys(envelope: &Envelope, reference: AttemptRef) -> impl Iterator<Item = Box<str>> {
     let first = match envelope.id.kind() {
@@ -69,34 +77,13 @@ impl Inner {
         self.define(home).await.map_err(|refusal| outcome(&refusal))?;
         let origin = origin(envelope);
         let access = Access { actor: Actor::Program, face: Face::Program, ticket: Some(origin.as_str().into()) };
-        let is_row = matches!(envelope.id.kind(), Kind::Row { .. });
         for key in keys(envelope, reference) {
             let document = match self.documents.get(&key) {
                 Some(document) => document,
-                None => {
-                    let of = (&self.message_type, &self.application);
-                    // One alone needs no link beside.
-                    let recipients = if let [one] = mailboxes[..] { vec![one] } else { Vec::new() };
-                    let is_whole = !recipients.is_empty();
-                    let draft = Draft {
-                        document: document::of(&envelope.content, envelope.institution, of, &origin),
-                        expires: false,
-                        recipients,
-                        idempotency: Some((key.clone(), fingerprint(&key))),
-                    };
-                    let (document, is_new) = match home.ebox.publish(&access, envelope.institution, draft).await {
-                        Ok(linked) => (linked.document.id, true),
-                        Err(Refusal::Trouble(Trouble::Duplicate(document))) => (document, false),
-                        Err(refusal) => return Err(outcome(&refusal)),
-                    };
-                    if is_row {
-                        self.documents.set(key.clone(), document);
-                    }
-                    if is_new && is_whole {
-                        return Ok(Put { document, left_out: Vec::new() });
-                    }
-                    document
-                }
+                None => match self.publish(home, &access, envelope, (&key, &origin), &mailboxes).await? {
+                    Published::Whole(document) => return Ok(Put { document, left_out: Vec::new() }),
+                    Published::ToLink(document) => document,
+                },
             };
             match home.ebox.link(&access, envelope.institution, document, mailboxes.clone()).await {
                 Ok((_, left_out)) => return Ok(Put { document, left_out }),
@@ -106,6 +93,38 @@ impl Inner {
             }
         }
         Err(failed(Failure::RejectedByChannel))
+    }
+
+    /// Publishes a document under its key: into the one mailbox, or to nobody yet. Gives the one that is there where there is one.
+    async fn publish(
+        &self,
+        home: &Home,
+        access: &Access,
+        envelope: &Envelope,
+        (key, origin): (&str, &str),
+        mailboxes: &[MailboxId],
+    ) -> Result<Published, Outcome> {
+        let of = (&self.message_type, &self.application);
+        // One alone needs no link beside.
+        let recipients = if let [one] = mailboxes { vec![*one] } else { Vec::new() };
+        let is_whole = !recipients.is_empty();
+        let draft = Draft {
+            document: document::of(&envelope.content, envelope.institution, of, origin),
+            expires: false,
+            recipients,
+            idempotency: Some((key.into(), fingerprint(key))),
+        };
+        let published = match home.ebox.publish(access, envelope.institution, draft).await {
+            Ok(linked) if is_whole => Published::Whole(linked.document.id),
+            Ok(linked) => Published::ToLink(linked.document.id),
+            Err(Refusal::Trouble(Trouble::Duplicate(document))) => Published::ToLink(document),
+            Err(refusal) => return Err(outcome(&refusal)),
+        };
+        if matches!(envelope.id.kind(), Kind::Row { .. }) {
+            let (Published::Whole(document) | Published::ToLink(document)) = published;
+            self.documents.set(key.into(), document);
+        }
+        Ok(published)
     }
 
     /// Defines the type and the application that the program brings, where they are used and not there.

@@ -1,5 +1,6 @@
 //! What the channels received, as they say it themselves: the simulators' ledgers, and what was told of the program's own mailboxes.
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use anyhow::Context;
 use estafette_actors::domain::channel::Channel;
@@ -46,13 +47,11 @@ pub async fn of_mailboxes(stage: &Stage) -> anyhow::Result<HashMap<AttemptRef, u
         loop {
             let page = mailboxes.events(audience, after, None, PAGE_MAX).await?;
             for event in page.events.iter().filter(|event| event.kind == Kind::NewDocument) {
-                let is_ours = match letters.get(&event.document) {
-                    Some(is_ours) => *is_ours,
-                    None => {
+                let is_ours = match letters.entry(event.document) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(unknown) => {
                         let found = mailboxes.document(event.document).await?;
-                        let is_ours = found.is_some_and(|document| is_letter(&document));
-                        letters.insert(event.document, is_ours);
-                        is_ours
+                        *unknown.insert(found.is_some_and(|document| is_letter(&document)))
                     }
                 };
                 if is_ours {

@@ -4,6 +4,7 @@ use std::path::Path;
 use anyhow::Context;
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::language::{Language, Translated};
+use estafette_actors::domain::mailbox::item::Filter;
 use estafette_actors::domain::mailbox::{ClientId, MailboxId, Preferences};
 use estafette_actors::domain::niss::Niss;
 use estafette_actors::ebox::Reader;
@@ -137,7 +138,7 @@ pub async fn read_some(home: &Home, mailboxes: &[MailboxId]) -> anyhow::Result<(
         };
         let access = Access { actor, face: Face::Program, ticket: None };
         let reader = Reader { mailbox: *mailbox, rights: Rights::All, access };
-        let page = home.ebox.items(&reader, Default::default(), 0, 1).await?;
+        let page = home.ebox.items(&reader, Filter::default(), 0, 1).await?;
         if let Some(item) = page.items.first() {
             home.ebox.body(&reader, item.document.id).await.context("a holder reads what was sent")?;
         }

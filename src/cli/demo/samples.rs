@@ -30,8 +30,9 @@ const SENDERS: [(u64, [&str; 4]); 4] = [
     (13, ["Caisse d’allocations", "Kinderbijslagfonds", "Kindergeldkasse", "Child Benefit Fund"]),
     (14, ["Administration des impôts", "Belastingdienst", "Steuerverwaltung", "Tax Administration"]),
 ];
-/// Types: identifier, names, years, whether it may be registered, the right that it needs in an enterprise.
-const TYPES: [(&str, [&str; 4], u16, bool, Option<&str>); 3] = [
+/// A type: identifier, names, years, whether it may be registered, the right that it needs in an enterprise.
+type Kind = (&'static str, [&'static str; 4], u16, bool, Option<&'static str>);
+const TYPES: [Kind; 3] = [
     ("letter", ["Lettre", "Brief", "Brief", "Letter"], 2, false, None),
     ("decision", ["Décision", "Beslissing", "Entscheidung", "Decision"], 5, true, None),
     ("tax", ["Impôts", "Belastingen", "Steuern", "Taxes"], 7, false, Some("tax")),
@@ -119,8 +120,8 @@ fn document(message_type: &str, application: Option<&str>, subject: [&str; 4]) -
     })
 }
 
-fn text(html: [&str; 4]) -> Option<Body> {
-    Some(Body { html: all(html), is_main: true })
+fn text(html: [&str; 4]) -> Body {
+    Body { html: all(html), is_main: true }
 }
 
 async fn file(
@@ -169,12 +170,12 @@ pub async fn publish(home: &Home, people: &[SamplePerson]) -> anyhow::Result<()>
             "Your application for a permit",
         ],
     )?;
-    permit.body = text([
+    permit.body = Some(text([
         "<p>Votre demande est <strong>acceptée</strong>.</p><ul><li>Les conditions sont jointes.</li><li>Vous pouvez répondre à ce message.</li></ul>",
         "<p>Uw aanvraag is <strong>aanvaard</strong>.</p><ul><li>De voorwaarden zijn bijgevoegd.</li><li>U kunt op dit bericht antwoorden.</li></ul>",
         "<p>Ihr Antrag ist <strong>angenommen</strong>.</p><ul><li>Die Bedingungen liegen bei.</li><li>Sie können auf diese Nachricht antworten.</li></ul>",
         "<p>Your application is <strong>accepted</strong>.</p><ul><li>The conditions are attached.</li><li>You can reply to this message.</li></ul>",
-    ]);
+    ]));
     permit.may_be_replied_to = true;
     permit.attachments.push(file(home, "conditions.txt", MediaType::Plain, false, CONDITIONS).await?);
     put(home, 12, "permit", permit, &everybody).await?;
@@ -190,12 +191,12 @@ pub async fn publish(home: &Home, people: &[SamplePerson]) -> anyhow::Result<()>
         ],
     )?;
     benefit.is_registered = true;
-    benefit.body = text([
+    benefit.body = Some(text([
         "<h2>Décision</h2><p>Vous recevez 171,08 € par mois à partir du 1er janvier.</p>",
         "<h2>Beslissing</h2><p>U ontvangt 171,08 € per maand vanaf 1 januari.</p>",
         "<h2>Entscheidung</h2><p>Sie erhalten ab dem 1. Januar 171,08 € pro Monat.</p>",
         "<h2>Decision</h2><p>You receive €171.08 a month from 1 January on.</p>",
-    ]);
+    ]));
     put(home, 13, "benefit", benefit, &everybody).await?;
 
     let mut tax = document(
@@ -227,12 +228,12 @@ pub async fn publish(home: &Home, people: &[SamplePerson]) -> anyhow::Result<()>
             "Terrace in front of your shop",
         ],
     )?;
-    terrace.body = text([
+    terrace.body = Some(text([
         "<p>La terrasse peut rester jusqu’au 31 octobre.</p>",
         "<p>Het terras mag blijven staan tot 31 oktober.</p>",
         "<p>Die Terrasse darf bis zum 31. Oktober stehen bleiben.</p>",
         "<p>The terrace may stay until 31 October.</p>",
-    ]);
+    ]));
     put(home, 12, "terrace", terrace, &companies).await
 }
 
