@@ -258,6 +258,11 @@ impl Core {
         let authentic = authentic::open(beside, blueprint.persons, &registry, (folder.path(), &clock))?;
         let changing = blueprint.transports.into_iter().map(|transport| Arc::new(Changing::new(transport)));
         let transports: Vec<Arc<Changing>> = changing.collect();
+        if let Some(ebox) = &ebox {
+            for transport in &transports {
+                transport.at_home(&ebox.live.home);
+            }
+        }
         let service = Arc::new(Service::default());
         service.set_threshold(blueprint.urgent_within);
         let desk = |transport: &Arc<Changing>| {

@@ -141,6 +141,28 @@ async fn a_document_that_was_taken_is_there_after_a_kill_and_one_that_was_refuse
     program.start();
     assert_eq!(program.events().await, told);
     assert_eq!(program.contents(), 1);
+
+    // Anybody gets the keys, and with them the evidence that its sender gets is proof.
+    let keys = Client::new().get(program.at("/messageRegistry/v3/evidenceKeys")).send().await.unwrap();
+    assert_eq!(keys.headers()["cache-control"], "public, max-age=3600");
+    let keys = keys.bytes().await.unwrap();
+    let wanted =
+        json!({"messageId": taken["messageId"], "recipient": {"eboxType": "citizen", "ssin": CITIZEN}}).to_string();
+    let path = format!("/messageRegistry/v3/ebox/{SENDER}/searchEvidence");
+    let asked = program.client.post(program.at(&path)).bearer_auth(&program.key);
+    let bundle = asked.header("content-type", "application/json").body(wanted).send().await.unwrap();
+    let bundle = bundle.bytes().await.unwrap();
+    let file = |name: &str| program.folder.path().join(name);
+    let verify = |keys: &[u8]| {
+        std::fs::write(file("evidence.json"), &bundle).unwrap();
+        std::fs::write(file("keys.json"), keys).unwrap();
+        let mut command = estafette();
+        command.args(["evidence", "verify"]).arg(file("evidence.json")).arg("--key").arg(file("keys.json"));
+        command.stdout(Stdio::null()).status().unwrap().success()
+    };
+    assert!(verify(&keys));
+    // Another provider's.
+    assert!(!verify(br#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#));
 }
 
 #[tokio::test]

@@ -20,6 +20,6 @@ pub use journal::{After, Batch, Entry, Journal, JournalError, JournalFigures, Po
 pub use packed::PackedRows;
 pub use suppressions::{Bar, Suppressed, Suppression, SuppressionError, Suppressions, Unsuppressed};
 pub use transport::{
-    Binds, CallbackError, CallbackRequest, Ear, Inquiry, Letter, Polling, ProviderState, ProviderView, Received,
+    Binds, CallbackError, CallbackRequest, Ear, Home, Inquiry, Letter, Polling, ProviderState, ProviderView, Received,
     ReceiverKey, Transport,
 };

@@ -80,6 +80,8 @@ pub struct Tools {
     pub verify: Arc<dyn Verify>,
     /// Makes files of evidence; none: nobody gets any.
     pub bundle: Option<Bundle>,
+    /// The public keys that prove who signed them, as a JWK set; none where nothing is signed.
+    pub keys: Option<Bytes>,
 }
 
 /// Looks whether the bytes of contents are what their senders say.
@@ -186,7 +188,7 @@ impl Registry {
     }
 
     /// A client, as it is set up.
-    fn client(&self, id: &ClientId) -> Option<Client> {
+    pub(crate) fn client(&self, id: &ClientId) -> Option<Client> {
         self.0.known.load().clients.iter().find(|client| client.id == *id).cloned()
     }
 
@@ -255,6 +257,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(publish::publish_3)
         .service(evidence::of_holder)
         .service(evidence::of_sender)
+        .service(evidence::keys)
         .service(multicast::publish)
         .service(multicast::add)
         .service(multicast::tasks::begin)

@@ -1,5 +1,5 @@
 //! From a checked configuration to what an application is made of.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -48,6 +48,10 @@ impl Configured {
             (Ok(live), Ok(simulated)) => (live, simulated),
             (live, simulated) => return Err(live.err().into_iter().chain(simulated.err()).flatten().collect()),
         };
+        let misplaced = misplaced(config);
+        if !misplaced.is_empty() {
+            return Err(misplaced);
+        }
         let rehearsal = !simulated.is_empty();
         let transports = if config.simulated {
             live
@@ -232,10 +236,28 @@ fn numbers(config: &Config) -> HashMap<Box<str>, Institution> {
     owners.into_iter().filter_map(|(name, owner)| Some((name, owner?))).collect()
 }
 
-fn transports(table: &str, tables: &serde_json::Value) -> Result<Vec<Arc<dyn Transport>>, Vec<Mistake>> {
+/// Channels that publish into the own e-Box where there is none, or where citizens' mailboxes are no place for them.
+fn misplaced(config: &Config) -> Vec<Mistake> {
+    let is_own = |tables: serde_json::Value| tables_of(&tables).get("ebox").is_some_and(channels::ebox::is_own);
+    let mut mistakes = Vec::new();
+    if is_own(config.channel_tables()) && config.mailbox.is_none() {
+        let what = "\"own\" is this program's e-Box, which is switched off: give mailbox.enabled = true, or \"remote\"";
+        mistakes.push(Mistake { key: "channels.ebox.place".to_owned(), what: what.to_owned() });
+    }
+    if is_own(config.sandbox_tables()) {
+        let what = "a simulated channel does not publish into the mailboxes of citizens: give the simulator's address";
+        mistakes.push(Mistake { key: "sandbox.channels.ebox.place".to_owned(), what: what.to_owned() });
+    }
+    mistakes
+}
+
+fn tables_of(tables: &serde_json::Value) -> BTreeMap<String, channels::Table> {
     let tables = tables.as_object().into_iter().flatten();
-    let tables = tables.map(|(name, table)| (name.clone(), channels::Table::of(table.clone()))).collect();
-    channels::build(&channels::Settings(tables)).map_err(|wrong| located(table, &wrong))
+    tables.map(|(name, table)| (name.clone(), channels::Table::of(table.clone()))).collect()
+}
+
+fn transports(table: &str, tables: &serde_json::Value) -> Result<Vec<Arc<dyn Transport>>, Vec<Mistake>> {
+    channels::build(&channels::Settings(tables_of(tables))).map_err(|wrong| located(table, &wrong))
 }
 
 /// As mistakes of the configuration: under the table where the channels stand.

@@ -22,9 +22,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::Configured;
+use super::{Configured, mailbox};
 use crate::channels::Changing;
 use crate::config::{self, Applies, Config, Difference, Keys, Source};
+use crate::contents::providers::HttpProviders;
 use crate::store::persons::Persons;
 use crate::store::register::{self, Dossiers};
 use crate::store::suppressions::Lists;
@@ -50,6 +51,8 @@ pub struct Controls {
     pub(super) prices: Arc<ArcSwap<PriceList>>,
     pub(super) transports: Vec<Arc<Changing>>,
     pub(super) numbers: Arc<ArcSwap<HashMap<Box<str>, Institution>>>,
+    /// What of the e-Box may change; none when it is switched off.
+    pub(super) ebox: Option<mailbox::Live>,
     /// Where the configuration came from, and the one in force; none for a demo.
     pub(super) config: Option<Mutex<(Source, Keys)>>,
     pub(super) stop: watch::Sender<Option<Stop>>,
@@ -118,16 +121,20 @@ impl Controls {
             |error: String| format!("what needs a restart stays as it is until there is one, and with it {error}");
         let in_force = config::check(&in_force).map_err(|error| mixed(error.to_string()))?;
         let configured = configured(&in_force).map_err(mixed)?;
+        // What may fail, before anything is changed.
+        let changes_providers = !now.is_same(&in_force.keys, "mailbox.provider_elsewhere");
+        let plan = self.ebox.as_ref().zip(configured.blueprint.ebox.as_ref()).filter(|_| changes_providers);
+        let providers = plan.map(|(ebox, plan)| ebox.prepare(plan)).transpose().map_err(|error| error.to_string())?;
         let difference = now.difference(&config.keys);
         for one in &difference {
             tracing::info!(key = one.key, old = %one.old, new = %one.new, applies = ?one.applies, "the configuration changed");
         }
-        self.put_in_force(now, &in_force, configured);
+        self.put_in_force(now, &in_force, configured, providers.as_ref());
         *now = in_force.keys;
         Ok(difference)
     }
 
-    fn put_in_force(&self, before: &Keys, config: &Config, configured: Configured) {
+    fn put_in_force(&self, before: &Keys, config: &Config, configured: Configured, providers: Option<&HttpProviders>) {
         let Configured { blueprint, faces } = configured;
         for transport in blueprint.transports {
             let channel = transport.channel();
@@ -135,9 +142,15 @@ impl Controls {
             if tables.iter().all(|table| before.is_same(&config.keys, table)) {
                 continue;
             }
+            if let Some(ebox) = &self.ebox {
+                transport.at_home(&ebox.home);
+            }
             if let Some(here) = self.transports.iter().find(|here| here.channel() == channel) {
                 here.change(transport);
             }
+        }
+        if let Some((ebox, plan)) = self.ebox.as_ref().zip(blueprint.ebox) {
+            ebox.know(plan, providers);
         }
         self.numbers.store(Arc::new(blueprint.numbers));
         self.data.store.keep_content_of(blueprint.store.keep.content_of);

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use estafette_actors::domain::mailbox::document::{Document, Scan};
+use estafette_actors::domain::mailbox::MailboxId;
+use estafette_actors::domain::mailbox::document::{Document, DocumentId, Scan};
 use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::item::Item;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::ebox::EBox;
-use estafette_actors::ports::Clock;
 use estafette_actors::ports::mailbox::{
     Contents, Incoming, Kept, Mailboxes as _, Providers, Scanner, Trouble, Verdict,
 };
+use estafette_actors::ports::{Clock, Home};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -24,6 +25,7 @@ use crate::contents::media::{self, Inspector, Seen, Unsound, Watch, archive::Bou
 use crate::contents::providers::{self, HttpProviders};
 use crate::contents::scanner::{self, Clamd};
 use crate::evidence::{self, ProviderKey};
+use crate::store::index::KeyedHash;
 use crate::store::mailbox::{self, Mailboxes};
 use crate::web::{self, Proof, Site};
 
@@ -84,6 +86,41 @@ pub enum Error {
     Pages(#[from] web::Error),
 }
 
+/// What of it another configuration reaches while the program runs. Clones are the same.
+#[derive(Clone)]
+pub struct Live {
+    /// The handle, for a channel that publishes into it.
+    pub home: Home,
+    registry: Registry,
+    pages: Option<Arc<Site>>,
+    providers: HttpProviders,
+    clock: Arc<dyn Clock>,
+}
+
+impl Live {
+    /// The institutions of a plan that keep contents themselves, ready to be asked.
+    pub fn prepare(&self, plan: &Plan) -> Result<HttpProviders, providers::Error> {
+        HttpProviders::new(plan.providers.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The institutions that are asked for contents.
+    #[cfg(test)]
+    pub fn asked(&self) -> Vec<String> {
+        self.providers.states().into_iter().map(|state| state.provider.as_str().to_owned()).collect()
+    }
+
+    /// Puts the clients and portals of a plan in force, and other institutions where there are some.
+    pub fn know(&self, plan: Plan, providers: Option<&HttpProviders>) {
+        self.registry.know(plan.registry.clients, plan.registry.providers);
+        if let Some(providers) = providers {
+            self.providers.become_as(providers);
+        }
+        if let (Some(site), Some(settings)) = (&self.pages, plan.pages) {
+            site.know(settings.portals);
+        }
+    }
+}
+
 /// It, open.
 pub struct Opened {
     /// The store, for backups and the end.
@@ -92,6 +129,8 @@ pub struct Opened {
     pub registry: Registry,
     /// The pages.
     pub pages: Option<Arc<Site>>,
+    /// What of it may change while the program runs.
+    pub live: Live,
     upkeep: Upkeep,
 }
 
@@ -102,22 +141,20 @@ impl Opened {
         let key = Arc::new(ProviderKey::open(&key)?);
         let mailboxes = Arc::new(Mailboxes::open(plan.store, secret, Arc::clone(&key) as _, Arc::clone(&clock))?);
         let kept: Arc<dyn Contents> = Arc::new(contents::Store::open(plan.contents)?);
-        let providers = if plan.providers.providers.is_empty() {
-            None
-        } else {
-            Some(Arc::new(HttpProviders::new(plan.providers, Arc::clone(&clock))?) as Arc<dyn Providers>)
-        };
-        let ebox = EBox::new(Arc::clone(&mailboxes) as _, Arc::clone(&kept), providers, Arc::clone(&clock));
+        let providers = HttpProviders::new(plan.providers, Arc::clone(&clock))?;
+        let asked = Some(Arc::new(providers.clone()) as Arc<dyn Providers>);
+        let ebox = EBox::new(Arc::clone(&mailboxes) as _, Arc::clone(&kept), asked, Arc::clone(&clock));
         let inspector = Inspector::new(Arc::clone(&kept), Bounds::default(), INSPECTIONS);
         let signed = Arc::clone(&key);
         let bundle = move |document: &Document, records| evidence::Bundle::new(document, records, signed.keys()).json();
-        let tools = Tools { verify: Arc::new(Inspecting(inspector)), bundle: Some(Arc::new(bundle)) };
+        let keys = serde_json::to_vec(key.keys()).ok().map(Into::into);
+        let tools = Tools { verify: Arc::new(Inspecting(inspector)), bundle: Some(Arc::new(bundle)), keys };
         let registry = Registry::new(ebox.clone(), plan.registry, tools)?;
         let scanner = plan.scanner.map(|settings| Arc::new(Clamd::new(settings)) as Arc<dyn Scanner>);
         let unscanned = if scanner.is_some() { Scan::Waiting } else { Scan::NotScanned };
         let pages = plan.pages.map(|settings| {
             Site::new(web::Parts {
-                ebox,
+                ebox: ebox.clone(),
                 settings,
                 secret: secret.to_vec(),
                 bundle: Some(Arc::new(move |item: &Item, records| proof(item, records, &key))),
@@ -128,8 +165,19 @@ impl Opened {
                 clock: Arc::clone(&clock),
             })
         });
+        let hash = KeyedHash::new(secret);
+        let mark = move |document: DocumentId, mailbox: MailboxId| {
+            let mut bytes = [0; 24];
+            bytes[..16].copy_from_slice(&document.as_u128().to_be_bytes());
+            bytes[16..].copy_from_slice(&mailbox.key().to_be_bytes());
+            hash.hash("channel", &bytes)
+        };
+        let home = Home { ebox, mark: Arc::new(mark) };
+        let pages = pages.transpose()?;
+        let live =
+            Live { home, registry: registry.clone(), pages: pages.clone(), providers, clock: Arc::clone(&clock) };
         let upkeep = Upkeep { mailboxes: Arc::clone(&mailboxes), contents: kept, scanner, clock };
-        Ok(Self { mailboxes, registry, pages: pages.transpose()?, upkeep })
+        Ok(Self { mailboxes, registry, pages, live, upkeep })
     }
 
     /// Does from time to time what has to be done, for ever.

@@ -137,6 +137,7 @@ impl Running {
             prices: Arc::clone(&core.prices),
             transports: core.transports.clone(),
             numbers: Arc::clone(&core.numbers),
+            ebox: core.ebox.as_ref().map(|ebox| ebox.live.clone()),
             config: faces.source.map(Mutex::new),
             data: Data {
                 store: core.store.clone(),

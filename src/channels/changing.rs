@@ -15,7 +15,7 @@ use estafette_actors::domain::receipt::Receipt;
 use estafette_actors::domain::submission::{Envelope, Recipient};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::{
-    CallbackError, CallbackRequest, Ear, Inquiry, Letter, ProviderView, Received, ReceiverKey, Taken, Transport,
+    CallbackError, CallbackRequest, Ear, Home, Inquiry, Letter, ProviderView, Received, ReceiverKey, Taken, Transport,
 };
 use futures_util::future::{self, BoxFuture};
 use tokio::sync::{mpsc, oneshot};
@@ -122,6 +122,10 @@ impl Transport for Changing {
     fn send_via(&self, letter: Letter) -> BoxFuture<'static, (Outcome, Option<Box<str>>)> {
         let tenure = self.now.load_full();
         Box::pin(async move { tenure.transport.send_via(letter).await })
+    }
+
+    fn at_home(&self, home: &Home) {
+        self.now.load().transport.at_home(home);
     }
 
     fn longest_text(&self) -> Option<usize> {

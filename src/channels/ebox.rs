@@ -25,6 +25,7 @@ use serde::Deserialize;
 use super::Error;
 use super::expiring::Expiring;
 use super::http::{Answer, Effect, Peer, Trouble, failed};
+use super::mailbox;
 use super::settings::{Checks, Secret, Table, address, span};
 use super::token::{Token, Tokens};
 
@@ -38,6 +39,9 @@ const ASKED: usize = 500;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// `remote`, which it is without it.
+    #[serde(default, rename = "place")]
+    _place: Option<String>,
     /// The message registry's address, up to and without `/publishMessage`.
     pub base_url: String,
     /// The token endpoint.
@@ -82,9 +86,22 @@ fn twenty() -> usize {
     20
 }
 
-/// Makes the channel from its table.
+/// Makes the channel from its table: into another's mailboxes, or with `place = "own"` into the program's own.
 pub fn build(table: &Table) -> Result<Arc<dyn Transport>, Error> {
-    Ok(Arc::new(table.make(NAME, Ebox::new)?))
+    match table.value("place").map(|place| place.as_str().unwrap_or_default()) {
+        None | Some("remote") => Ok(Arc::new(table.make(NAME, Ebox::new)?)),
+        Some("own") => mailbox::build(table),
+        Some(_) => {
+            let message =
+                "give \"remote\" for another's message registry, or \"own\" for this program's e-Box".to_owned();
+            Err(Error::Setting { channel: NAME, key: "place", message })
+        }
+    }
+}
+
+/// Whether a table asks for the program's own e-Box.
+pub fn is_own(table: &Table) -> bool {
+    table.value("place").and_then(serde_json::Value::as_str) == Some("own")
 }
 
 /// The channel.

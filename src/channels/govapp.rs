@@ -20,15 +20,13 @@ use futures_util::future::{self, BoxFuture};
 use reqwest::{Method, RequestBuilder};
 use uuid::Uuid;
 
-use gathering::{Gathering, Told};
-
 use super::expiring::Expiring;
+use super::gathering::{Gathering, Told};
 use super::http::{Effect, Peer, Trouble, failed};
 use super::settings::{Checks, Secret, Table, address, span};
 use super::{Error, http};
 
 mod calls;
-mod gathering;
 mod settings;
 mod wire;
 
@@ -58,7 +56,7 @@ struct Inner {
     token: Secret,
     callback_secret: Option<Secret>,
     receivers: Expiring<Identifier, Arc<[Uuid]>>,
-    gathering: Gathering,
+    gathering: Gathering<Uuid>,
     poll: Option<(Duration, usize)>,
 }
 

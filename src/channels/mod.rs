@@ -11,6 +11,7 @@ use estafette_actors::ports::Transport;
 
 mod changing;
 mod expiring;
+mod gathering;
 mod http;
 mod rehearsal;
 mod settings;
@@ -19,6 +20,7 @@ mod wording;
 
 pub mod ebox;
 pub mod govapp;
+pub mod mailbox;
 pub mod sms;
 
 pub use changing::Changing;

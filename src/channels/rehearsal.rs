@@ -18,7 +18,7 @@ use estafette_actors::domain::submission::{Envelope, Recipient};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::messages::Refused;
 use estafette_actors::ports::{
-    CallbackError, CallbackRequest, Ear, Inquiry, Letter, ProviderView, Received, ReceiverKey, Taken, Transport,
+    CallbackError, CallbackRequest, Ear, Home, Inquiry, Letter, ProviderView, Received, ReceiverKey, Taken, Transport,
 };
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
@@ -122,6 +122,11 @@ impl Transport for Guarded {
             }
             None => Box::pin(future::ready((failed(Failure::RejectedByChannel), None))),
         }
+    }
+
+    fn at_home(&self, home: &Home) {
+        // A simulator publishes into no mailbox of citizens.
+        self.live.at_home(home);
     }
 
     fn is_ready(&self) -> bool {

@@ -1,7 +1,10 @@
 //! `estafette demo`: broker and simulators in one process, over real sockets: a CSV goes out
-//! through three channels, and journal and ledgers are compared.
+//! through three channels, of which the e-Box is the program's own, and journal and ledgers are compared.
 mod compare;
+mod ledger;
+mod mailbox;
 mod people;
+mod samples;
 mod setup;
 
 use std::path::PathBuf;
@@ -65,7 +68,7 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
         (None, Some(fresh)) => fresh.path().join("data"),
         (None, None) => anyhow::bail!("no data folder"),
     };
-    let stage = Stage::set(&folder, arguments.port).await?;
+    let stage = Box::pin(Stage::set(&folder, arguments.port)).await?;
     let client = Client::new(Target { api: stage.api.clone(), key: stage.key.clone() })?;
     let csv = match arguments.recipients {
         Some(count) => {
@@ -78,9 +81,16 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
         None => RECIPIENTS.to_owned(),
     };
     let (citizens, mailboxes) = split(&csv);
+    let mailboxes = mailbox::rows(&mailboxes, &stage.people);
+    let holders = mailbox::of_rows(&mailboxes)?;
+    mailbox::activate_most(&stage.home, &holders).await?;
     let aloud = arguments.output == Output::Text;
     if aloud {
-        println!("Sending to {} recipients, of which {} over the e-Box first.", lines(&csv), lines(&mailboxes));
+        println!(
+            "Sending to {} recipients, of which {} over the e-Box first.",
+            lines(&citizens) + lines(&mailboxes),
+            lines(&mailboxes)
+        );
     }
     let mut asked = Vec::new();
     let parts: [(_, _, &'static [Channel]); 2] =
@@ -90,15 +100,7 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
         if count == 0 {
             continue;
         }
-        let content = json!({
-            "title": { "fr": "Rappel", "nl": "Herinnering", "de": "Erinnerung", "en": "Reminder" },
-            "text": {
-                "fr": "Bonjour {{NAME}}, votre rendez-vous est demain à 10 h.",
-                "nl": "Dag {{NAME}}, uw afspraak is morgen om 10 uur.",
-                "de": "Guten Tag {{NAME}}, Ihr Termin ist morgen um 10 Uhr.",
-                "en": "Hello {{NAME}}, your appointment is tomorrow at 10.",
-            },
-        });
+        let content = if strategy == "ebox-first" { notice() } else { reminder() };
         let created = client.post("/v1/broadcasts", &json!({ "strategy": strategy, "content": content })).await?;
         let id = created["id"].as_str().context("the broker gave no id")?.to_owned();
         let path = format!("/v1/broadcasts/{id}/recipients");
@@ -110,10 +112,11 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for part in &asked {
         follow(&client, &part.broadcast, QUIET).await?;
     }
+    mailbox::read_some(&stage.home, &holders).await?;
     let verdict = compare::compare(&stage, &asked, aloud).await?;
     if !aloud {
         let addresses = (!arguments.exit)
-            .then(|| json!({ "api": stage.api, "admin": stage.admin, "ledgers": stage.ledgers, "key": stage.key }));
+            .then(|| json!({ "api": stage.api, "admin": stage.admin, "ledgers": stage.ledgers, "key": stage.key, "mailbox": format!("{}/mailbox", stage.api) }));
         let broadcasts: Vec<&str> = asked.iter().map(|part| part.broadcast.as_str()).collect();
         super::print_json(&json!({ "broadcasts": broadcasts, "verdict": verdict, "running": addresses }))?;
     }
@@ -130,6 +133,37 @@ async fn play(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What goes to each by name.
+fn reminder() -> serde_json::Value {
+    json!({
+        "title": { "fr": "Rappel", "nl": "Herinnering", "de": "Erinnerung", "en": "Reminder" },
+        "text": {
+            "fr": "Bonjour {{NAME}}, votre rendez-vous est demain à 10 h.",
+            "nl": "Dag {{NAME}}, uw afspraak is morgen om 10 uur.",
+            "de": "Guten Tag {{NAME}}, Ihr Termin ist morgen um 10 Uhr.",
+            "en": "Hello {{NAME}}, your appointment is tomorrow at 10.",
+        },
+    })
+}
+
+/// What is the same for all: one document in all mailboxes.
+fn notice() -> serde_json::Value {
+    json!({
+        "title": {
+            "fr": "De nouvelles heures d’ouverture",
+            "nl": "Nieuwe openingsuren",
+            "de": "Neue Öffnungszeiten",
+            "en": "New opening hours",
+        },
+        "text": {
+            "fr": "À partir du 1er janvier, nos guichets sont ouverts de 8 h 30 à 17 h.",
+            "nl": "Vanaf 1 januari zijn onze loketten open van 8.30 tot 17 uur.",
+            "de": "Ab dem 1. Januar sind unsere Schalter von 8.30 bis 17 Uhr geöffnet.",
+            "en": "From 1 January on our desks are open from 8:30 to 17:00.",
+        },
+    })
+}
+
 /// What to try while it runs.
 fn invite(stage: &Stage) {
     println!();
@@ -138,6 +172,12 @@ fn invite(stage: &Stage) {
     println!("Docs     {}/docs", stage.api);
     println!("Ledgers  {}", stage.ledgers);
     println!("Key      {}", stage.key);
+    println!("Mailbox  {}/mailbox", stage.api);
+    println!();
+    println!("Sign in on the mailbox's page as one of these; nobody has a password:");
+    for person in mailbox::who(&stage.people) {
+        println!("  {person}");
+    }
     let (host, port) = stage.admin.rsplit_once(':').unwrap_or((&stage.admin, "7070"));
     println!();
     println!("Try, in another terminal:");

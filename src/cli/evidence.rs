@@ -17,7 +17,8 @@ const LARGEST: u64 = 16 << 20;
 #[command(after_help = "\
 Examples:
   estafette evidence verify evidence.json
-  estafette evidence verify evidence.json --key jwks.json")]
+  curl -o keys.json https://ebox.example.be/messageRegistry/v3/evidenceKeys
+  estafette evidence verify evidence.json --key keys.json")]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -29,7 +30,7 @@ enum What {
     Verify {
         /// The bundle
         file: PathBuf,
-        /// The provider's public keys, a JWK set as it publishes them; without it those in the bundle are trusted
+        /// The provider's public keys, a JWK set as it publishes them at /messageRegistry/v3/evidenceKeys; without it those in the bundle are trusted
         #[arg(long, value_name = "JWKS")]
         key: Option<PathBuf>,
         /// How to print

@@ -55,6 +55,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 "sms": at("ringring"),
                 "smpp": smsc.map(|smsc| smsc.to_string()),
                 "ebox": at("ebox"),
+                "sign_in": at("openid"),
                 "ledgers": at("ledger"),
             }))?,
             Output::Text => {
@@ -64,6 +65,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                     println!("SMPP     {smsc} (estafette, sandbox)");
                 }
                 println!("e-Box    {}", at("ebox"));
+                println!("Sign-in  {} (OpenID Connect)", at("openid"));
                 println!("Ledgers  {}", at("ledger"));
             }
         }

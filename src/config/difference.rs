@@ -22,6 +22,8 @@ const LIVE: &[&str] = &[
     "http.requests_per_second",
     "institution",
     "log.level",
+    "mailbox.client",
+    "mailbox.provider_elsewhere",
     "prices",
     "sandbox.channels.*",
     "service",
@@ -36,6 +38,8 @@ const MASK: &str = "(secret)";
 const NAMED: &[(&str, &str)] = &[
     ("channels.sms.providers", "name"),
     ("institution", "cbe"),
+    ("mailbox.client", "id"),
+    ("mailbox.provider_elsewhere", "id"),
     ("sandbox.channels.sms.providers", "name"),
     ("strategy", "name"),
 ];

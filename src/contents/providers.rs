@@ -19,6 +19,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::domain::mailbox::reference::RefId;
@@ -120,9 +121,9 @@ pub struct Error {
     pub message: String,
 }
 
-/// The institutions, over HTTP.
+/// The institutions, over HTTP. Clones are the same ones; other ones may take their place.
 #[derive(Clone)]
-pub struct HttpProviders(Arc<BTreeMap<RefId, Arc<Institution>>>);
+pub struct HttpProviders(Arc<ArcSwap<BTreeMap<RefId, Arc<Institution>>>>);
 
 struct Institution {
     client: Client,
@@ -148,17 +149,22 @@ impl HttpProviders {
                 return Err(wrong("it is there twice: leave one out".to_owned()));
             }
         }
-        Ok(Self(Arc::new(made)))
+        Ok(Self(Arc::new(ArcSwap::from_pointee(made))))
+    }
+
+    /// Those of another one from now on. What is being fetched goes on; whether an institution answers is found out again.
+    pub fn become_as(&self, other: &Self) {
+        self.0.store(other.0.load_full());
     }
 }
 
 impl Providers for HttpProviders {
     fn fetch(&self, provider: &RefId, wanted: Wanted) -> BoxFuture<'static, Result<Incoming, Trouble>> {
-        let Some(institution) = self.0.get(provider) else {
+        let Some(institution) = self.0.load().get(provider).cloned() else {
             tracing::error!(provider = provider.as_str(), "a document is with a provider that is not configured");
             return std::future::ready(Err(Trouble::ProviderAway)).boxed();
         };
-        Arc::clone(institution).fetch(wanted).boxed()
+        institution.fetch(wanted).boxed()
     }
 
     fn states(&self) -> Vec<ProviderState> {
@@ -166,7 +172,7 @@ impl Providers for HttpProviders {
             let (away_since, trouble) = institution.breaker.state();
             ProviderState { provider: provider.clone(), away_since, trouble }
         };
-        self.0.iter().map(state).collect()
+        self.0.load().iter().map(state).collect()
     }
 }
 

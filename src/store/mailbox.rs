@@ -18,6 +18,7 @@ mod evidence;
 mod expiry;
 mod feed;
 mod find;
+mod follow;
 mod holder;
 mod link;
 mod list;

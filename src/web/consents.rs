@@ -49,7 +49,7 @@ async fn list(holder: Holder, asked: Query<HashMap<String, String>>) -> HttpResp
 fn shown(holder: &Holder, done: Option<&str>, is_mistaken: bool) -> HttpResponse {
     let visit = holder.visit();
     let texts = visit.texts();
-    let known = &visit.site.settings.portals;
+    let known = visit.site.portals.load();
     let consents = &holder.mailbox.consents;
     let of_known = known.iter().map(|portal| (Some(portal), consents.iter().find(|one| one.portal == portal.id)));
     // A consent to a portal that is configured no more stays to be seen, and to be withdrawn.
@@ -93,7 +93,7 @@ fn shown_one(holder: &Holder, portal: Option<&Portal>, consent: Option<&Consent>
 async fn change(posted: Posted<Holder>) -> Result<HttpResponse, Problem> {
     let Posted { by: holder, fields } = posted;
     let portal = ClientId::parse(fields.get("portal")).ok();
-    let is_known = |id: &ClientId| holder.site().settings.portals.iter().any(|portal| portal.id == *id);
+    let is_known = |id: &ClientId| holder.site().portals.load().iter().any(|portal| portal.id == *id);
     let change = match (fields.get("do"), portal) {
         ("give", Some(portal)) if is_known(&portal) => (Change::Consent(portal), "given"),
         ("withdraw", Some(portal)) => (Change::Withdraw(portal), "withdrawn"),

@@ -11,6 +11,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{Error as ActixError, HttpResponse};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use estafette_actors::domain::mailbox::document::Scan;
 use estafette_actors::domain::mailbox::evidence::Signed;
@@ -86,6 +87,8 @@ pub struct Parts {
 pub struct Site {
     ebox: EBox,
     settings: Settings,
+    /// The portals of partners, which may change.
+    pub(crate) portals: ArcSwap<Vec<Portal>>,
     bundle: Option<Bundle>,
     recognise: Recognise,
     unscanned: Scan,
@@ -99,7 +102,8 @@ pub struct Site {
 impl Site {
     /// Of its parts; asks the provider nothing yet.
     pub fn new(parts: Parts) -> Result<Arc<Self>, Error> {
-        let settings = parts.settings.checked()?;
+        let mut settings = parts.settings.checked()?;
+        let portals = ArcSwap::from_pointee(std::mem::take(&mut settings.portals));
         let at = |path: &str| format!("{}/mailbox/{path}", settings.public_url);
         Ok(Arc::new(Self {
             provider: provider::Provider::new(settings.sign_in.clone(), at("sign-in/callback"), at("signed-out"))?,
@@ -107,12 +111,18 @@ impl Site {
             seal: seal::Seal::new(&parts.secret),
             replies: Arc::new(Semaphore::new(settings.replies)),
             settings,
+            portals,
             ebox: parts.ebox,
             bundle: parts.bundle,
             recognise: parts.recognise,
             unscanned: parts.unscanned,
             clock: parts.clock,
         }))
+    }
+
+    /// Other portals from now on. A consent to one that is gone stays to be seen, and to be withdrawn.
+    pub fn know(&self, portals: Vec<Portal>) {
+        self.portals.store(Arc::new(portals));
     }
 
     /// How many sessions there are.

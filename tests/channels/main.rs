@@ -10,6 +10,7 @@ mod file;
 mod govapp;
 mod govapp_many;
 mod letter;
+mod own;
 mod ringring;
 #[cfg(feature = "sandbox")]
 mod several;

@@ -327,6 +327,23 @@ impl Mailboxes for Memory {
         unused()
     }
 
+    fn published_under(
+        &self,
+        _: Institution,
+        _: Option<RefId>,
+        _: Box<str>,
+    ) -> BoxFuture<'static, Result<Option<DocumentId>, Trouble>> {
+        done(Ok(None))
+    }
+
+    fn follow(&self, _: Audience, _: &'static str) -> BoxFuture<'static, Result<u64, Trouble>> {
+        done(Ok(0))
+    }
+
+    fn followed(&self, _: Audience, _: &'static str, _: u64) -> BoxFuture<'static, Result<(), Trouble>> {
+        done(Ok(()))
+    }
+
     fn evidence(&self, id: MailboxId, document: DocumentId) -> BoxFuture<'static, Result<Vec<Signed>, Trouble>> {
         done(Ok(self.with(|book| book.evidence.get(&(id.key(), document)).cloned().unwrap_or_default())))
     }

@@ -438,6 +438,20 @@ pub trait Mailboxes: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'static, Result<Events, Trouble>>;
 
+    /// The document that a sender's application published under a key; none for a key that is not known (any more).
+    fn published_under(
+        &self,
+        sender: Institution,
+        application: Option<RefId>,
+        key: Box<str>,
+    ) -> BoxFuture<'static, Result<Option<DocumentId>, Trouble>>;
+
+    /// Up to which event a part of the program has followed a feed. One that never did begins with what comes from now on.
+    fn follow(&self, of: Audience, follower: &'static str) -> BoxFuture<'static, Result<u64, Trouble>>;
+
+    /// It has followed it up to this one; what is further already stays.
+    fn followed(&self, of: Audience, follower: &'static str, up_to: u64) -> BoxFuture<'static, Result<(), Trouble>>;
+
     /// The evidence of a registered document in a mailbox, in its order.
     fn evidence(&self, id: MailboxId, document: DocumentId) -> BoxFuture<'static, Result<Vec<Signed>, Trouble>>;
 

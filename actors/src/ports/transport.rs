@@ -14,10 +14,13 @@ use crate::domain::id::AttemptRef;
 use crate::domain::inbound::Inbound;
 use crate::domain::jwe::Receiver;
 use crate::domain::life::Outcome;
+use crate::domain::mailbox::MailboxId;
+use crate::domain::mailbox::document::DocumentId;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::AttemptStatus;
 use crate::domain::submission::{Envelope, Institution, Recipient};
 use crate::domain::time::Timestamp;
+use crate::ebox::EBox;
 use crate::messages::Refused;
 
 /// What a transport is given to send.
@@ -103,6 +106,16 @@ pub trait Ear: Send + Sync {
     fn inbound(&self, inbound: Vec<Inbound>) -> BoxFuture<'static, Result<(), Refused>>;
 }
 
+/// The program's own e-Box, for a channel that publishes into it.
+#[derive(Clone)]
+pub struct Home {
+    /// It.
+    pub ebox: EBox,
+    /// A keyed hash of a document in a mailbox: part of the reference under which the broker knows it there, which says nothing of whose
+    /// mailbox it is.
+    pub mark: Arc<dyn Fn(DocumentId, MailboxId) -> u64 + Send + Sync>,
+}
+
 /// How a provider does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -175,6 +188,9 @@ pub trait Transport: Any + Send + Sync {
         let sent = self.send(letter);
         Box::pin(async move { (sent.await, None) })
     }
+
+    /// Gives it the program's own e-Box, where there is one: before its first letter.
+    fn at_home(&self, _: &Home) {}
 
     /// Whether a letter could go now, as far as is known without asking.
     fn is_ready(&self) -> bool {

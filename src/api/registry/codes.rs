@@ -98,6 +98,8 @@ pub mod sets {
     pub const HELD: &[Code] = &[Code::NoConsent, Code::NotActive, Code::Unreadable];
     /// Those that are asked about one thing.
     pub const ONE: &[Code] = &[Code::NotFound];
+    /// What is given to anybody.
+    pub const OPEN: &[Code] = &[Code::MailboxOff, Code::NotFound];
     /// Those with parameters in the query.
     pub const ASKED: &[Code] = &[Code::InvalidQuery];
     /// Those that read a body.

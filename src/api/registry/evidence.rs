@@ -110,6 +110,33 @@ pub async fn of_sender(
     Ok(answer)
 }
 
+/// How long who checks evidence may keep the keys, in seconds: a new one signs from a restart on.
+const KEYS_MAX_AGE: &str = "public, max-age=3600";
+
+refusing!(Published: sets::OPEN);
+
+/// The public keys of this provider: the one with which evidence is signed, and those with which it was signed before. For anybody, to
+/// check evidence without this program: `estafette evidence verify FILE --key keys.json`.
+#[utoipa::path(
+    operation_id = "evidence_keys",
+    tag = "mailbox",
+    responses(
+        (status = 200, description = "A JWK set (RFC 7517)", body = schemas::EboxKeySet, content_type = "application/jwk-set+json",
+            headers(("Cache-Control" = String, description = "It may be kept for an hour"))),
+        Published,
+    ),
+    security(()),
+)]
+#[get("/messageRegistry/v3/evidenceKeys")]
+pub async fn keys(app: web::Data<App>) -> Result<HttpResponse, Refused> {
+    let keys = app.registry()?.0.tools.keys.clone();
+    let keys = keys.ok_or_else(|| Refused::new(Code::NotFound, "nothing is signed here: ask the operator"))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/jwk-set+json"))
+        .insert_header((header::CACHE_CONTROL, KEYS_MAX_AGE))
+        .body(keys))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

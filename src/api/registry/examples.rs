@@ -237,6 +237,20 @@ pub fn evidence() -> Value {
     })
 }
 
+/// A coordinate of a point.
+pub const COORDINATE: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+
+pub fn key() -> Value {
+    json!({
+        "kty": "EC", "crv": "P-256", "x": COORDINATE, "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0", "alg": "ES256", "use": "sig",
+        "kid": "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U",
+    })
+}
+
+pub fn keys() -> Value {
+    json!({"keys": [key()]})
+}
+
 pub fn evidence_search() -> Value {
     json!({"messageId": ID, "recipient": {"eboxType": "citizen", "ssin": "85073003328"}})
 }

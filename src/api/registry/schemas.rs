@@ -140,6 +140,14 @@ schemas! {
     /// A bundle of evidence: the document's digests, signed records (JWS) in their order, the provider's public keys, and how to check them.
     EboxEvidence = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(AdditionalProperties::FreeForm(true)))
         .examples([examples::evidence()]);
+    /// Public keys: EC keys of P-256 (RFC 7517, RFC 7518), each named by its thumbprint (RFC 7638).
+    EboxKeySet = members(&[], &[]).property("keys", array("EboxPublicKey").min_items(Some(1))).required("keys").examples([examples::keys()]);
+    /// A public key.
+    EboxPublicKey = members(&[("x", "EboxCoordinate"), ("y", "EboxCoordinate")], &["x", "y"])
+        .property("kty", names(["EC"])).required("kty").property("crv", names(["P-256"])).required("crv")
+        .property("alg", names(["ES256"])).property("use", names(["sig"])).property("kid", text()).examples([examples::key()]);
+    /// A coordinate of a point: 32 bytes in base64url.
+    EboxCoordinate = form("coordinate", "^[A-Za-z0-9_-]{43}$").examples([examples::COORDINATE]);
     /// Which evidence is asked for.
     EboxEvidenceSearch = members(&[("messageId", "EboxMessageId"), ("recipient", "EboxRecipient3")], &["messageId", "recipient"])
         .examples([examples::evidence_search()]);

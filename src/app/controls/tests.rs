@@ -1,6 +1,8 @@
 //! What a reload says to hold at once does, and what it would open is refused.
 use std::net::TcpListener;
 
+use estafette_actors::domain::mailbox::ClientId;
+
 use super::*;
 use crate::app::Running;
 
@@ -58,5 +60,74 @@ async fn a_retention_that_is_said_to_hold_holds() {
     assert_eq!(kept(), 3);
     assert_eq!(running.core.numbers.load().get("3"), Some(&id));
     assert_eq!(running.core.numbers.load().get("7"), None);
+    running.stop().await;
+}
+
+#[actix_rt::test]
+async fn clients_portals_and_providers_that_are_said_to_hold_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = r#"names = { fr = "A", nl = "A", de = "A", en = "A" }"#;
+    let mailbox = "[mailbox]\nenabled = true\npublic_url = \"http://127.0.0.1\"\n\
+        [mailbox.sign_in]\nissuer = \"http://127.0.0.1:9/openid\"\n";
+    let client = |id: &str, events: bool| {
+        format!("[[mailbox.client]]\nid = \"{id}\"\nportal = true\nevents = {events}\n{names}\n")
+    };
+    let elsewhere = |url: &str| {
+        let described = names.replace("names", "descriptions");
+        format!(
+            "[[mailbox.provider_elsewhere]]\nid = \"finances\"\n{names}\n{described}\nurl = \"{url}\"\n\
+             activated_on = \"2026-01-01\"\ntechnical_contact = \"help@example.be\"\n"
+        )
+    };
+    let running = start(folder.path(), &format!("{mailbox}{}", client("paperbox", false))).await;
+    let ebox = running.core.ebox.as_ref().unwrap();
+    let client_of = |id: &str| ebox.registry.client(&ClientId::parse(id).unwrap());
+    let offered = || -> Vec<String> {
+        let portals = ebox.pages.as_ref().unwrap().portals.load();
+        portals.iter().map(|portal| portal.id.as_str().to_owned()).collect()
+    };
+    assert!(!client_of("paperbox").unwrap().follows_events);
+    assert_eq!(offered(), ["paperbox"]);
+
+    let both = [client("paperbox", true), client("letterbank", false), elsewhere("https://example.be")].concat();
+    write(folder.path(), &format!("{mailbox}{both}"));
+    let told = running.reload().await.unwrap();
+    assert!(!told.is_empty() && told.iter().all(|one| one.applies == Applies::Now), "{told:?}");
+    assert!(told.iter().any(|one| one.key == "mailbox.client.paperbox.events"), "{told:?}");
+    assert!(client_of("paperbox").unwrap().follows_events && client_of("letterbank").is_some());
+    assert_eq!(offered(), ["paperbox", "letterbank"]);
+    assert_eq!(ebox.live.asked(), ["finances"]);
+
+    // What can't be is refused as a whole, and nothing of it holds.
+    write(folder.path(), &format!("{mailbox}{}", elsewhere("http://10.0.0.1")));
+    let refused = running.reload().await.unwrap_err();
+    assert!(refused.contains("finances"), "{refused}");
+    assert_eq!(offered(), ["paperbox", "letterbank"]);
+
+    write(folder.path(), mailbox);
+    running.reload().await.unwrap();
+    assert!(client_of("paperbox").is_none() && offered().is_empty() && ebox.live.asked().is_empty());
+    running.stop().await;
+}
+
+#[actix_rt::test]
+async fn delivery_over_the_e_box_may_change_to_the_own_one_where_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let remote = "[channels.ebox]\nbase_url = \"http://127.0.0.1:9/registry\"\ntoken_url = \"http://127.0.0.1:9/token\"\n\
+        client_id = \"a\"\nclient_secret = \"a\"\nsender_application_id = \"a\"\nmessage_type_id = \"a\"\n";
+    let own = "[channels.ebox]\nplace = \"own\"\n";
+    let running = start(folder.path(), remote).await;
+    // The e-Box itself needs a restart, and the channel the e-Box.
+    write(folder.path(), &format!("{own}[mailbox]\nenabled = true\n"));
+    let refused = running.reload().await.unwrap_err();
+    assert!(refused.contains("restart") && refused.contains("mailbox.enabled"), "{refused}");
+    running.stop().await;
+
+    write(folder.path(), &format!("{remote}[mailbox]\nenabled = true\n"));
+    let running = start(folder.path(), &format!("{remote}[mailbox]\nenabled = true\n")).await;
+    write(folder.path(), &format!("{own}[mailbox]\nenabled = true\n"));
+    assert!(running.reload().await.unwrap().iter().all(|one| one.applies == Applies::Now));
+    let channel = &running.core.transports()[0];
+    assert!(channel.is_ready() && channel.can_tell().contains("mailbox"), "{}", channel.can_tell());
     running.stop().await;
 }

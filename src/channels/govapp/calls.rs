@@ -5,22 +5,15 @@
 //! what it says is taken apart: each letter then goes by itself, so that none fails for what is wrong with another.
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use estafette_actors::domain::life::Outcome;
 use estafette_actors::domain::status::AttemptStatus;
 use estafette_actors::ports::Letter;
 use reqwest::Method;
-use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::gathering::{Begun, Gathered, Group, Looked, Told};
 use super::{Effect, Inner, Trouble, best, refused, wire};
-
-/// When nobody came for this part of the time, nobody more is waited for: letters that are ready together come together.
-const LULL: u32 = 5;
-/// Timers are not finer.
-const LULL_MIN: Duration = Duration::from_millis(1);
+use crate::channels::gathering::{Group, Told, tell};
 
 impl Inner {
     /// Sends a letter together with others that say the same, where it may be.
@@ -36,7 +29,7 @@ impl Inner {
         if let Some(begun) = joined.begun {
             let inner = Arc::clone(self);
             tokio::spawn(async move {
-                if let Some(group) = inner.gathered(begun).await {
+                if let Some(group) = inner.gathering.closed(begun).await {
                     inner.call(group).await;
                 }
             });
@@ -45,21 +38,7 @@ impl Inner {
         joined.told.await.unwrap_or(Told::Outcome(Outcome::Unknown))
     }
 
-    /// A group once nobody comes to it any more, or its time is up; none when it was full before.
-    async fn gathered(&self, mut begun: Begun) -> Option<Group> {
-        let (ends, lull) = (Instant::now() + self.gathering.within, (self.gathering.within / LULL).max(LULL_MIN));
-        loop {
-            let look = ends.min(Instant::now() + lull);
-            tokio::time::sleep_until(look).await;
-            match self.gathering.look(&mut begun, look == ends) {
-                Looked::Grows => {}
-                Looked::Closed(group) => return Some(group),
-                Looked::Gone => return None,
-            }
-        }
-    }
-
-    async fn call(&self, mut group: Group) {
+    async fn call(&self, mut group: Group<Uuid>) {
         // Before those are left out for whom nobody waits: who asks about them from now on waits for the end.
         let _under_way = self.gathering.begin(&group);
         group.awaited();
@@ -89,7 +68,7 @@ impl Inner {
     }
 
     /// The outcome of each receiver.
-    async fn notify_many(&self, group: &Group) -> Result<HashMap<Uuid, Outcome>, Trouble> {
+    async fn notify_many(&self, group: &Group<Uuid>) -> Result<HashMap<Uuid, Outcome>, Trouble> {
         let references: Vec<String> = group.letters.iter().map(|letter| letter.reference().to_string()).collect();
         let of_letter = group.letters.iter().zip(&references).flat_map(|(letter, reference)| {
             letter.receivers.iter().map(|id| wire::To { id: *id, message_correlation_id: reference })
@@ -106,12 +85,5 @@ impl Inner {
         let created = created.map(|created| (created.receiver_id, Outcome::Is(AttemptStatus::Sent, Some(created.id))));
         // Who is named twice was taken.
         Ok(errors.chain(created).collect())
-    }
-}
-
-fn tell(letters: Vec<Gathered>, told: impl Fn(&Gathered) -> Told) {
-    for letter in letters {
-        let told = told(&letter);
-        letter.tell(told);
     }
 }

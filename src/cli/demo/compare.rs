@@ -14,8 +14,8 @@ use estafette_actors::domain::life::State;
 use estafette_actors::domain::status::WaitReason;
 use estafette_actors::ports::AttemptView;
 use serde::Serialize;
-use serde_json::Value;
 
+use super::ledger;
 use super::setup::Stage;
 
 /// From so many recipients on each channel of a part must have had something; of fewer, chance may let all be reached
@@ -210,7 +210,10 @@ fn told(change: &Change) -> Option<String> {
 
 /// Compares a ledger with the journal, both ways.
 async fn tally(stage: &Stage, rows: &Rows, channel: Channel) -> anyhow::Result<Tally> {
-    let ledger = ledger(stage, channel).await?;
+    let ledger = match channel {
+        Channel::EBOX => ledger::of_mailboxes(stage).await?,
+        other => ledger::of_simulator(stage, other).await?,
+    };
     let mut tally = Tally { ledger: ledger.len() as u64, ..Tally::default() };
     for (attempt, times) in &ledger {
         if !rows.0.contains_key(&attempt.message) && !stage.knows(attempt.message).await? {
@@ -238,27 +241,6 @@ async fn is_marked(stage: &Stage, attempt: &AttemptRef) -> anyhow::Result<bool> 
     let Some(view) = stage.broker().archive().message(None, attempt.message).await? else { return Ok(false) };
     let is_it = |known: &&AttemptView| (known.step, known.retry) == (attempt.step, attempt.retry);
     Ok(view.attempts.iter().find(is_it).is_some_and(|known| known.possible_duplicate))
-}
-
-/// How often each attempt came.
-async fn ledger(stage: &Stage, channel: Channel) -> anyhow::Result<HashMap<AttemptRef, u64>> {
-    let mut found: HashMap<AttemptRef, u64> = HashMap::new();
-    let mut after = 0;
-    loop {
-        let url = format!("{}/{channel}?after={after}&limit=1000", stage.ledgers);
-        let page: Value = stage.http.get(&url).send().await?.error_for_status()?.json().await?;
-        let entries = page["entries"].as_array().context("the ledger is not in its form")?;
-        for entry in entries {
-            let reference = entry["reference"].as_str().unwrap_or_default();
-            // What is not ours would be a message that nobody accepted.
-            let attempt = reference.parse().with_context(|| format!("{channel} got a reference that is not ours"))?;
-            *found.entry(attempt).or_default() += 1;
-            after = entry["sequence"].as_u64().unwrap_or(after).max(after);
-        }
-        if entries.is_empty() {
-            return Ok(found);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use estafette_actors::domain::id::MessageId;
 use estafette_actors::domain::language::Language;
 use estafette_actors::domain::strategy::built_in;
 use estafette_actors::domain::submission::Institution;
+use estafette_actors::ports::Home;
+use estafette_loadtest::simulators::SamplePerson;
 use estafette_loadtest::{Settings, Simulators};
 use serde_json::json;
 
@@ -17,7 +19,7 @@ use crate::channels::{self, Table};
 use crate::cli::Signals;
 use crate::{api, config, store};
 
-use super::people;
+use super::{mailbox, people, samples};
 
 /// The institution that sends in the demo.
 const INSTITUTION: &str = "0403019261";
@@ -34,6 +36,10 @@ pub struct Stage {
     pub key: String,
     /// For the ledgers.
     pub http: reqwest::Client,
+    /// The e-Box.
+    pub home: Home,
+    /// Who can sign in on its pages.
+    pub people: Vec<SamplePerson>,
     running: Running,
     simulators: Simulators,
 }
@@ -49,7 +55,7 @@ impl Stage {
         let mut settings = Settings::default();
         settings.address.set_port(if free { 0 } else { settings.address.port() });
         let (token, api_key) = (settings.govapp.token.clone(), settings.sms.api_key.clone());
-        let (client_id, client_secret) = (settings.ebox.client_id.clone(), settings.ebox.client_secret.clone());
+        let openid = settings.openid.clone();
         let callback_secret = settings.govapp.callback_secret.clone();
         let simulators = Simulators::start(settings).await.context("the simulators do not start")?;
         let there = simulators.address();
@@ -72,17 +78,7 @@ impl Stage {
                     "callback_secret": callback_secret,
                 }),
             ),
-            (
-                "ebox",
-                json!({
-                    "base_url": format!("http://{there}/ebox/messageRegistry/v2"),
-                    "token_url": format!("http://{there}/ebox/oauth/token"),
-                    "client_id": client_id,
-                    "client_secret": client_secret,
-                    "sender_application_id": "demo",
-                    "message_type_id": "reminder",
-                }),
-            ),
+            ("ebox", json!({ "place": "own", "reads_every_ms": 200 })),
         ];
         let tables = tables.map(|(name, table)| (name.to_owned(), Table::of(table))).into();
         let transports = channels::build(&channels::Settings(tables))
@@ -92,6 +88,7 @@ impl Stage {
         let loopback = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().map_err(anyhow::Error::msg));
         blueprint.announce.reach.listed = loopback.into_iter().collect::<Result<_, _>>()?;
         blueprint.register = Some(store::register::Settings::new(folder));
+        blueprint.ebox = Some(mailbox::plan(folder, &api, format!("http://{there}/openid"), &openid)?);
         let faces = faces(folder)?;
         blueprint.prices = faces.prices.clone();
         let running = Running::start(blueprint, faces, http, admin).await?;
@@ -99,6 +96,10 @@ impl Stage {
         if let Some(source) = &running.core.authentic {
             people::tell(&**source, institution()?).await?;
         }
+        let home = running.core.ebox.as_ref().map(|ebox| ebox.live.home.clone()).context("the demo has an e-Box")?;
+        samples::define(&home, institution()?).await?;
+        mailbox::move_in(&home, &openid.people).await?;
+        samples::publish(&home, &openid.people).await?;
         let callback = format!("{api}/v1/callbacks/govapp");
         simulators.set_govapp_callback(Some(&callback), &callback_secret)?;
         Ok(Self {
@@ -107,6 +108,8 @@ impl Stage {
             ledgers: format!("http://{there}/ledger"),
             key,
             http: reqwest::Client::new(),
+            home,
+            people: openid.people,
             running,
             simulators,
         })

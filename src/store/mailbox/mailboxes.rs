@@ -38,7 +38,7 @@ use super::holder::{self, Consulted};
 use super::shelf::{Shelf, Shelves};
 use super::touch::{self, Reading};
 use super::trail::{self, Told, Trail, Verified, Wanted};
-use super::{CONTENTS, Settings, UNSCANNED, counter, due, feed, list, publish, task, upkeep};
+use super::{CONTENTS, Settings, UNSCANNED, counter, due, feed, follow, list, publish, task, upkeep};
 
 /// Key of the numbers: up to when documents were taken away.
 const TICKED: &[u8] = b"ticked";
@@ -450,6 +450,23 @@ impl ports::Mailboxes for Mailboxes {
     ) -> BoxFuture<'static, Result<Events, Trouble>> {
         let limit = limit.clamp(1, EVENTS_MAX);
         self.inner.reading(move |inner| feed::events(&inner.engine, of, after, from, limit))
+    }
+
+    fn published_under(
+        &self,
+        sender: Institution,
+        application: Option<RefId>,
+        key: Box<str>,
+    ) -> BoxFuture<'static, Result<Option<DocumentId>, Trouble>> {
+        self.inner.reading(move |inner| publish::published_under(inner, sender, application.as_ref(), &key))
+    }
+
+    fn follow(&self, of: Audience, follower: &'static str) -> BoxFuture<'static, Result<u64, Trouble>> {
+        self.inner.engine.change(move |draft| follow::place(draft, of, follower)).boxed()
+    }
+
+    fn followed(&self, of: Audience, follower: &'static str, up_to: u64) -> BoxFuture<'static, Result<(), Trouble>> {
+        self.inner.engine.change(move |draft| follow::set(draft, of, follower, up_to)).boxed()
     }
 
     fn evidence(&self, id: MailboxId, document: DocumentId) -> BoxFuture<'static, Result<Vec<Signed>, Trouble>> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use estafette_actors::domain::mailbox::document::{Digest, Document, DocumentId, LINKS as MOST};
+use estafette_actors::domain::mailbox::reference::RefId;
 use estafette_actors::domain::mailbox::{MailboxId, event};
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
@@ -33,14 +34,14 @@ struct Known {
 }
 
 /// A sender, and the hash of an application and its key.
-fn idempotency_key(document: &Document, key: &str) -> [u8; 36] {
+fn idempotency_key(sender: Institution, application: Option<&RefId>, key: &str) -> [u8; 36] {
     let mut context = Context::new(&SHA256);
     // No identifier has a zero byte.
-    context.update(document.application.as_ref().map_or("", |one| one.as_str()).as_bytes());
+    context.update(application.map_or("", RefId::as_str).as_bytes());
     context.update(&[0]);
     context.update(key.as_bytes());
     let mut whole = [0; 36];
-    whole[..4].copy_from_slice(&document.sender.0.as_u32().to_be_bytes());
+    whole[..4].copy_from_slice(&sender.0.as_u32().to_be_bytes());
     whole[4..].copy_from_slice(context.finish().as_ref());
     whole
 }
@@ -54,7 +55,7 @@ fn once(
     kept: Duration,
 ) -> Result<(), Trouble> {
     let (text, fingerprint) = given;
-    let key = idempotency_key(document, text);
+    let key = idempotency_key(document.sender, document.application.as_ref(), text);
     if let Some(found) = draft.get(IDEMPOTENCY, &key)? {
         let known: Known = codec::decode(&found).map_err(|_| damaged())?;
         if now < known.at.plus(kept) {
@@ -67,6 +68,20 @@ fn once(
     draft.put(IDEMPOTENCY, &key, codec::encode(&known));
     due::put(draft, now.plus(kept), &Due::Key(key), &[]);
     Ok(())
+}
+
+/// What was published under a key, as long as the key is known.
+pub fn published_under(
+    inner: &Inner,
+    sender: Institution,
+    application: Option<&RefId>,
+    key: &str,
+) -> Result<Option<DocumentId>, Trouble> {
+    let key = idempotency_key(sender, application, key);
+    let known = inner.engine.with(IDEMPOTENCY, &key, |found| found.map(codec::decode::<Known>).transpose())?;
+    let known = known.map_err(|_| damaged())?;
+    let is_known = |known: &Known| inner.clock.now() < known.at.plus(inner.settings.keys_kept);
+    Ok(known.filter(is_known).map(|known| known.document))
 }
 
 /// Evidence that begins with a call, signed before the writer sees it: by mailbox, in the order of keys.
@@ -230,9 +245,9 @@ mod tests {
         let known =
             Known { document: DocumentId::from_u128(5), fingerprint: Digest([9; 32]), at: Timestamp::from_millis(300) };
         assert_eq!(codec::encode(&known), [&[1, 5][..], &[9; 32], &[251, 44, 1]].concat());
-        let mut document = super::super::tests::letter(1);
-        let first = idempotency_key(&document, "key");
-        document.application = None;
-        assert!(first != idempotency_key(&document, "key") && first[..4] == 403_019_261_u32.to_be_bytes());
+        let document = super::super::tests::letter(1);
+        let first = idempotency_key(document.sender, document.application.as_ref(), "key");
+        let without = idempotency_key(document.sender, None, "key");
+        assert!(first != without && first[..4] == 403_019_261_u32.to_be_bytes());
     }
 }

@@ -1,5 +1,4 @@
 // npm `oidc-provider` with one client, the pages, and one person. Its own login page takes any name and password.
-import { readFileSync } from 'node:fs';
 import { Provider } from 'oidc-provider';
 
 const issuer = process.env.WEB_ISSUER;
@@ -18,6 +17,6 @@ const provider = new Provider(issuer, {
   scopes: ['openid', 'profile', 'mailbox'],
   cookies: { keys: ['of the test only'] },
   features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true } },
-  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, name: 'Marie Lambert', niss: readFileSync(process.env.WEB_PERSON, 'utf8'), enterprises: [] }) }),
+  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, name: 'Marie Lambert', niss: process.env.WEB_PERSON, enterprises: [] }) }),
 });
 provider.listen(Number(new URL(issuer).port), '127.0.0.1');

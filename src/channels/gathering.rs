@@ -1,5 +1,5 @@
-//! Letters that say the same to many citizens, gathered until they go in one call. Pure: it sends nothing and waits for
-//! nothing.
+//! Letters that say the same to many, gathered until they go in one call. It sends nothing. Who receives a letter is each channel's own:
+//! the devices of a citizen, or a mailbox.
 //!
 //! Only rows of a broadcast that all say the same are gathered: nothing urgent, nothing encrypted, and nothing that was
 //! filled in for one row. Invariant: a letter is in one group at most, no group has more receivers than a call may have,
@@ -7,6 +7,7 @@
 //! before the call begins is not in it.
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,12 @@ use estafette_actors::domain::submission::{Envelope, Institution, Lane};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Letter;
 use tokio::sync::{oneshot, watch};
-use uuid::Uuid;
+use tokio::time::Instant;
+
+/// When nobody came for this part of the time, nobody more is waited for: letters that are ready together come together.
+const LULL: u32 = 5;
+/// Timers are not finer.
+const LULL_MIN: Duration = Duration::from_millis(1);
 
 /// What makes letters say the same. The content by its place in memory: rows of a broadcast share it, and a group keeps
 /// it there.
@@ -48,14 +54,14 @@ pub(super) enum Told {
 
 /// A letter in a group.
 #[derive(Debug)]
-pub(super) struct Gathered {
+pub(super) struct Gathered<R> {
     reference: AttemptRef,
-    /// The devices of its recipient.
-    pub receivers: Arc<[Uuid]>,
+    /// Who receives it.
+    pub receivers: Arc<[R]>,
     told: oneshot::Sender<Told>,
 }
 
-impl Gathered {
+impl<R> Gathered<R> {
     /// Our reference at the channel.
     pub fn reference(&self) -> AttemptRef {
         self.reference
@@ -69,16 +75,16 @@ impl Gathered {
 
 /// What goes in one call.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct Group<R> {
     number: u64,
     /// One of them, for what they all say.
     pub envelope: Arc<Envelope>,
-    pub letters: Vec<Gathered>,
-    receivers: HashSet<Uuid>,
+    pub letters: Vec<Gathered<R>>,
+    receivers: HashSet<R>,
 }
 
-impl Group {
-    fn has_room(&self, receivers: &[Uuid], most: usize) -> bool {
+impl<R: Copy + Eq + Hash> Group<R> {
+    fn has_room(&self, receivers: &[R], most: usize) -> bool {
         self.receivers.len() + receivers.len() <= most
             && !receivers.iter().any(|receiver| self.receivers.contains(receiver))
     }
@@ -100,28 +106,27 @@ pub(super) struct Begun {
 
 /// What a look at a group found.
 #[derive(Debug)]
-pub(super) enum Looked {
+pub(super) enum Looked<R> {
     /// Others came since the last look, and there is time for more.
     Grows,
     /// It takes nothing more.
-    Closed(Group),
+    Closed(Group<R>),
     /// It was full before.
     Gone,
 }
 
 /// A letter's place.
-pub(super) struct Joined {
+pub(super) struct Joined<R> {
     /// What becomes of it.
     pub told: oneshot::Receiver<Told>,
     /// It is the first of a group, which is to be looked at, and is closed after [`Gathering::within`] at the latest.
     pub begun: Option<Begun>,
     /// Groups that take nothing more.
-    pub full: Vec<Group>,
+    pub full: Vec<Group<R>>,
 }
 
-#[derive(Default)]
-struct Open {
-    groups: HashMap<Same, Group>,
+struct Open<R> {
+    groups: HashMap<Same, Group<R>>,
     next: u64,
 }
 
@@ -132,25 +137,25 @@ struct UnderWay {
 }
 
 /// What waits for its call, and the calls under way.
-pub(super) struct Gathering {
+pub(super) struct Gathering<R> {
     /// Receivers of a call at most.
     most: usize,
     /// How long a letter waits for others.
     pub within: Duration,
-    open: Mutex<Open>,
+    open: Mutex<Open<R>>,
     calls: Mutex<Vec<UnderWay>>,
 }
 
 /// Keeps a call among those under way.
 pub(super) struct Call<'g> {
-    gathering: &'g Gathering,
+    calls: &'g Mutex<Vec<UnderWay>>,
     number: u64,
     _ended: watch::Sender<()>,
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        lock(&self.gathering.calls).retain(|call| call.number != self.number);
+        lock(self.calls).retain(|call| call.number != self.number);
     }
 }
 
@@ -158,14 +163,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Gathering {
+impl<R: Copy + Eq + Hash> Gathering<R> {
     /// Calls of at most so many receivers, for which a letter waits so long; no time for none.
     pub fn new(most: usize, within: Duration) -> Self {
-        Self { most, within, open: Mutex::default(), calls: Mutex::default() }
+        let open = Mutex::new(Open { groups: HashMap::new(), next: 0 });
+        Self { most, within, open, calls: Mutex::default() }
     }
 
     /// Whether a letter may go with others, and there may be some.
-    pub fn takes(&self, letter: &Letter, receivers: &[Uuid]) -> bool {
+    pub fn takes(&self, letter: &Letter, receivers: &[R]) -> bool {
         let Envelope { id, lane, content, .. } = &*letter.envelope;
         !self.within.is_zero()
             && receivers.len() < self.most
@@ -179,7 +185,7 @@ impl Gathering {
     }
 
     /// A place among those that say the same.
-    pub fn join(&self, letter: &Letter, receivers: &Arc<[Uuid]>) -> Joined {
+    pub fn join(&self, letter: &Letter, receivers: &Arc<[R]>) -> Joined<R> {
         let (tell, told) = oneshot::channel();
         let gathered = Gathered { reference: letter.reference, receivers: Arc::clone(receivers), told: tell };
         let same = Same::of(&letter.envelope);
@@ -206,8 +212,32 @@ impl Gathering {
         Joined { told, begun, full }
     }
 
+    /// A letter that goes by itself, as a group.
+    pub fn alone(&self, letter: &Letter, receivers: &Arc<[R]>) -> (Group<R>, oneshot::Receiver<Told>) {
+        let (tell, told) = oneshot::channel();
+        let gathered = Gathered { reference: letter.reference, receivers: Arc::clone(receivers), told: tell };
+        let mut open = lock(&self.open);
+        open.next += 1;
+        let (number, envelope) = (open.next, Arc::clone(&letter.envelope));
+        (Group { number, envelope, letters: vec![gathered], receivers: HashSet::new() }, told)
+    }
+
+    /// A group once nobody comes to it any more, or its time is up; none when it was full before.
+    pub async fn closed(&self, mut begun: Begun) -> Option<Group<R>> {
+        let (ends, lull) = (Instant::now() + self.within, (self.within / LULL).max(LULL_MIN));
+        loop {
+            let look = ends.min(Instant::now() + lull);
+            tokio::time::sleep_until(look).await;
+            match self.look(&mut begun, look == ends) {
+                Looked::Grows => {}
+                Looked::Closed(group) => return Some(group),
+                Looked::Gone => return None,
+            }
+        }
+    }
+
     /// Looks at a group: it is closed when nobody came since the last look, or its time is up.
-    pub fn look(&self, begun: &mut Begun, is_over: bool) -> Looked {
+    pub fn look(&self, begun: &mut Begun, is_over: bool) -> Looked<R> {
         match lock(&self.open).groups.entry(begun.same) {
             Entry::Occupied(group) if group.get().number == begun.number => {
                 let before = std::mem::replace(&mut begun.letters, group.get().letters.len());
@@ -218,11 +248,11 @@ impl Gathering {
     }
 
     /// A group's call begins: until it is dropped, its letters are known to be under way.
-    pub fn begin(&self, group: &Group) -> Call<'_> {
+    pub fn begin(&self, group: &Group<R>) -> Call<'_> {
         let (ended, ends) = watch::channel(());
         let references = group.letters.iter().map(Gathered::reference).collect();
         lock(&self.calls).push(UnderWay { number: group.number, references, ended: ends });
-        Call { gathering: self, number: group.number, _ended: ended }
+        Call { calls: &self.calls, number: group.number, _ended: ended }
     }
 
     /// Waits for the end of the call that an attempt is in, if it is in one: before that nobody can tell whether the
@@ -237,6 +267,14 @@ impl Gathering {
     }
 }
 
+/// The last word of each.
+pub(super) fn tell<R>(letters: Vec<Gathered<R>>, told: impl Fn(&Gathered<R>) -> Told) {
+    for letter in letters {
+        let told = told(&letter);
+        letter.tell(told);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +285,7 @@ mod tests {
     use estafette_actors::domain::strategy;
     use estafette_actors::domain::submission::Recipient;
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     fn row(content: &Arc<Content>, index: u16) -> Letter {
         let institution = Institution(Cbe::parse("0403019261").unwrap());
@@ -282,7 +321,7 @@ mod tests {
     }
 
     /// The group whose time is up, unless it was full before.
-    fn closed(gathering: &Gathering, begun: &mut Begun) -> Option<Group> {
+    fn closed(gathering: &Gathering<Uuid>, begun: &mut Begun) -> Option<Group<Uuid>> {
         match gathering.look(begun, true) {
             Looked::Closed(group) => Some(group),
             Looked::Gone => None,
