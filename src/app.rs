@@ -321,6 +321,9 @@ impl Core {
             words: Words::default(),
             service,
         });
+        if let Some(telling) = ebox.as_ref().and_then(|ebox| ebox.tell(&broker)) {
+            announcing.spawn(telling);
+        }
         let numbers = Arc::new(ArcSwap::from_pointee(blueprint.numbers));
         let ear: Arc<dyn Ear> = Arc::new(Hearing::new(broker.clone(), Arc::clone(&numbers)));
         for transport in &transports {

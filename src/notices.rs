@@ -195,6 +195,11 @@ impl Notices {
         }
     }
 
+    /// As whom messages go; none for no messages.
+    pub fn messages(&self) -> Option<&Messages> {
+        self.0.settings.messages.as_ref()
+    }
+
     /// The book, for backups.
     pub fn book(&self) -> &Arc<Book> {
         &self.0.book

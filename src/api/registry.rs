@@ -17,7 +17,7 @@ use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::domain::mailbox::reference::RefId;
 use estafette_actors::ebox::{EBox, Reader};
-use estafette_actors::ports::mailbox::{Change, ContentTrouble, Incoming, Kept};
+use estafette_actors::ports::mailbox::{Change, ContentTrouble, Incoming, Kept, Trouble};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use serde::Serialize;
@@ -74,12 +74,17 @@ pub enum Unfit {
 /// Makes the file with all that is proven of a registered document in a mailbox.
 pub type Bundle = Arc<dyn Fn(&Document, Vec<Signed>) -> Vec<u8> + Send + Sync>;
 
+/// Reads a mail that came back, and says what came of it.
+pub type CameBack = Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<&'static str, Trouble>> + Send + Sync>;
+
 /// What this face is given beside the mailboxes.
 pub struct Tools {
     /// Looks whether contents are what their senders say; [`Believing`] does not.
     pub verify: Arc<dyn Verify>,
     /// Makes files of evidence; none: nobody gets any.
     pub bundle: Option<Bundle>,
+    /// Reads notices that came back; none where there are no notices by e-mail.
+    pub came_back: Option<CameBack>,
 }
 
 /// Looks whether the bytes of contents are what their senders say.
@@ -174,6 +179,10 @@ impl Registry {
 
     fn verify(&self) -> &Arc<dyn Verify> {
         &self.0.tools.verify
+    }
+
+    fn came_back(&self) -> Option<&CameBack> {
+        self.0.tools.came_back.as_ref()
     }
 
     fn bundle(&self) -> Option<&Bundle> {
@@ -279,7 +288,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(operator::put_application_image)
         .service(operator::put_organization)
         .service(operator::put_organization_image)
-        .service(operator::boxes::set);
+        .service(operator::boxes::set)
+        .service(operator::bounces::take);
 }
 
 /// A body in one of these types, whole.

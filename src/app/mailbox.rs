@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use estafette_actors::broker::Broker;
 use estafette_actors::domain::mailbox::document::{Document, Scan};
 use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::item::Item;
@@ -24,6 +25,8 @@ use crate::contents::media::{self, Inspector, Seen, Unsound, Watch, archive::Bou
 use crate::contents::providers::{self, HttpProviders};
 use crate::contents::scanner::{self, Clamd};
 use crate::evidence::{self, ProviderKey};
+use crate::notices::message::{ByBroker, Submit};
+use crate::notices::{self, Notices};
 use crate::store::mailbox::{self, Mailboxes};
 use crate::web::{self, Proof, Site};
 
@@ -59,6 +62,8 @@ pub struct Plan {
     pub pages: Option<web::Settings>,
     /// Institutions that keep contents themselves.
     pub providers: providers::Settings,
+    /// How holders are told that something came; none where nobody is.
+    pub notices: Option<notices::Settings>,
 }
 
 /// Why it does not open.
@@ -76,6 +81,9 @@ pub enum Error {
     /// The institutions.
     #[error(transparent)]
     Providers(#[from] providers::Error),
+    /// The notices.
+    #[error(transparent)]
+    Notices(#[from] notices::Error),
     /// The tokens.
     #[error("access tokens can't be checked: {0}")]
     Tokens(#[from] registry::Error),
@@ -92,6 +100,8 @@ pub struct Opened {
     pub registry: Registry,
     /// The pages.
     pub pages: Option<Arc<Site>>,
+    /// Notices; none where nobody is told.
+    pub notices: Option<Notices>,
     upkeep: Upkeep,
 }
 
@@ -107,11 +117,15 @@ impl Opened {
         } else {
             Some(Arc::new(HttpProviders::new(plan.providers, Arc::clone(&clock))?) as Arc<dyn Providers>)
         };
+        let notices = plan.notices.map(|settings| {
+            Notices::open(settings, Arc::clone(&mailboxes) as _, &secret, Arc::clone(&clock))
+        });
+        let notices = notices.transpose()?;
         let ebox = EBox::new(Arc::clone(&mailboxes) as _, Arc::clone(&kept), providers, Arc::clone(&clock));
         let inspector = Inspector::new(Arc::clone(&kept), Bounds::default(), INSPECTIONS);
         let signed = Arc::clone(&key);
         let bundle = move |document: &Document, records| evidence::Bundle::new(document, records, signed.keys()).json();
-        let tools = Tools { verify: Arc::new(Inspecting(inspector)), bundle: Some(Arc::new(bundle)) };
+        let tools = Tools { verify: Arc::new(Inspecting(inspector)), bundle: Some(Arc::new(bundle)), came_back: notices.clone().map(came_back) };
         let registry = Registry::new(ebox.clone(), plan.registry, tools)?;
         let scanner = plan.scanner.map(|settings| Arc::new(Clamd::new(settings)) as Arc<dyn Scanner>);
         let unscanned = if scanner.is_some() { Scan::Waiting } else { Scan::NotScanned };
@@ -120,6 +134,7 @@ impl Opened {
                 ebox,
                 settings,
                 secret: secret.to_vec(),
+                stops: notices.clone().map(|notices| Arc::new(move |token: &str| notices.stops(token)) as _),
                 bundle: Some(Arc::new(move |item: &Item, records| proof(item, records, &key))),
                 recognise: Arc::new(|declared: MediaType, head: &[u8]| {
                     media::begins_as(declared, &Seen::of(head)).is_ok()
@@ -129,13 +144,30 @@ impl Opened {
             })
         });
         let upkeep = Upkeep { mailboxes: Arc::clone(&mailboxes), contents: kept, scanner, clock };
-        Ok(Self { mailboxes, registry, pages: pages.transpose()?, upkeep })
+        Ok(Self { mailboxes, registry, pages: pages.transpose()?, notices, upkeep })
+    }
+
+    /// Tells holders what came, for ever; messages go by the broker.
+    pub fn tell(&self, broker: &Broker) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let notices = self.notices.as_ref()?;
+        let submit = notices.messages().map(|messages| {
+            Arc::new(ByBroker { broker: broker.clone(), messages: messages.clone() }) as Arc<dyn Submit>
+        });
+        Some(notices.run(submit))
     }
 
     /// Does from time to time what has to be done, for ever.
     pub fn keep_up(&self) -> impl Future<Output = ()> + Send + 'static {
         self.upkeep.clone().run()
     }
+}
+
+/// What reads mails that came back, for the face that takes them.
+fn came_back(notices: Notices) -> registry::CameBack {
+    Arc::new(move |mail| {
+        let notices = notices.clone();
+        async move { notices.came_back(mail).await.map(notices::Returned::as_str) }.boxed()
+    })
 }
 
 /// The bundle of what is proven of a document in a mailbox.

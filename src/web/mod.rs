@@ -12,6 +12,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{Error as ActixError, HttpResponse};
 use bytes::Bytes;
+use estafette_actors::domain::mailbox::MailboxId;
 use estafette_actors::domain::mailbox::document::Scan;
 use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::item::Item;
@@ -42,6 +43,7 @@ mod settings;
 mod sign_in;
 mod statics;
 mod texts;
+mod unsubscribe;
 mod words;
 
 pub use problem::Problem;
@@ -64,6 +66,9 @@ pub struct Proof {
 /// Whether a file that says it is of a kind begins as one; the first bytes, up to 8 KiB, are given.
 pub type Recognise = Arc<dyn Fn(MediaType, &[u8]) -> bool + Send + Sync>;
 
+/// Whose notices the link of a mail stops; none for what is no such link.
+pub type Stops = Arc<dyn Fn(&str) -> Option<MailboxId> + Send + Sync>;
+
 /// What the pages are made of.
 pub struct Parts {
     /// The mailboxes.
@@ -72,6 +77,8 @@ pub struct Parts {
     pub settings: Settings,
     /// A secret of the data folder, 32 bytes.
     pub secret: Vec<u8>,
+    /// Reads the links that stop notices; none where there are no notices.
+    pub stops: Option<Stops>,
     /// Makes evidence to download; none leaves the download out.
     pub bundle: Option<Bundle>,
     /// Looks at the files of replies.
@@ -86,6 +93,7 @@ pub struct Parts {
 pub struct Site {
     ebox: EBox,
     settings: Settings,
+    stops: Option<Stops>,
     bundle: Option<Bundle>,
     recognise: Recognise,
     unscanned: Scan,
@@ -108,6 +116,7 @@ impl Site {
             replies: Arc::new(Semaphore::new(settings.replies)),
             settings,
             ebox: parts.ebox,
+            stops: parts.stops,
             bundle: parts.bundle,
             recognise: parts.recognise,
             unscanned: parts.unscanned,
@@ -147,6 +156,7 @@ pub fn configure(site: Arc<Site>) -> impl FnOnce(&mut web::ServiceConfig) {
             .configure(reply::routes)
             .configure(preferences::routes)
             .configure(consents::routes)
+            .configure(unsubscribe::routes)
             .default_service(web::to(no_page))
             .wrap(from_fn(dress));
         config.service(scope);

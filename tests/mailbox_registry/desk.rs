@@ -125,7 +125,7 @@ impl Desk {
         let verify = Arc::new(Inspecting(Inspector::new(contents, archive::Bounds::default(), 2)));
         let signed = Arc::clone(&key);
         let bundle = Arc::new(move |document: &_, records| Bundle::new(document, records, signed.keys()).json());
-        let registry = Registry::new(ebox, registry, Tools { verify, bundle: Some(bundle) }).unwrap();
+        let registry = Registry::new(ebox, registry, Tools { verify, bundle: Some(bundle), came_back: None }).unwrap();
         let face =
             Face::mailing(world.broker.clone(), registry, Settings { body_bytes: 256 * 1024, ..Settings::default() });
         Self { face, issuer, mailboxes, folder, key, _world: world }
