@@ -411,6 +411,9 @@ impl Core {
         // While receipts can still be kept.
         let closing = self.broker.desks().iter().filter_map(|desk| desk.transport().close());
         futures_util::future::join_all(closing).await;
+        if let Some(notices) = self.ebox.as_ref().and_then(|ebox| ebox.notices.as_ref()) {
+            notices.close().await;
+        }
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

@@ -7,6 +7,7 @@
 //! Invariant: nothing is lost, whatever is down and whenever the program is killed; a kill repeats a few mails at most, under the same
 //! Message-ID. No NISS, no name and nothing of a document is in a notice.
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ use bounce::Came;
 use figures::Figures;
 use smtp::Smtp;
 use token::{Purpose, Tokens};
+
+/// How long what is under way may take to end.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// As whom messages go.
 #[derive(Clone, Debug)]
@@ -147,6 +151,10 @@ struct Inner {
     server: Mutex<Server>,
     pace: tokio::sync::Mutex<Option<Instant>>,
     figures: Figures,
+    /// Nothing more is begun.
+    is_closing: AtomicBool,
+    /// Pages of letters that are worked through.
+    under_way: AtomicUsize,
 }
 
 /// How the mail server fares.
@@ -184,6 +192,8 @@ impl Notices {
             server: Mutex::default(),
             pace: tokio::sync::Mutex::default(),
             figures: Figures::default(),
+            is_closing: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
         })))
     }
 
@@ -192,6 +202,16 @@ impl Notices {
         let inner = Arc::clone(&self.0);
         async move {
             futures_util::join!(follow::run(&inner), deliver::run(&inner, submit));
+        }
+    }
+
+    /// Begins nothing more, and waits for what is under way, a few seconds at most: what the mail server took is written down then, and not
+    /// sent again at the next start.
+    pub async fn close(&self) {
+        self.0.is_closing.store(true, Ordering::Release);
+        let until = Instant::now() + CLOSING;
+        while self.0.under_way.load(Ordering::Acquire) > 0 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

@@ -24,8 +24,8 @@ use tokio::sync::watch;
 
 use super::Configured;
 use crate::channels::Changing;
-use crate::notices::Notices;
 use crate::config::{self, Applies, Config, Difference, Keys, Source};
+use crate::notices::Notices;
 use crate::store::persons::Persons;
 use crate::store::register::{self, Dossiers};
 use crate::store::suppressions::Lists;

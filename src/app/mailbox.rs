@@ -117,15 +117,19 @@ impl Opened {
         } else {
             Some(Arc::new(HttpProviders::new(plan.providers, Arc::clone(&clock))?) as Arc<dyn Providers>)
         };
-        let notices = plan.notices.map(|settings| {
-            Notices::open(settings, Arc::clone(&mailboxes) as _, &secret, Arc::clone(&clock))
-        });
+        let notices = plan
+            .notices
+            .map(|settings| Notices::open(settings, Arc::clone(&mailboxes) as _, &secret, Arc::clone(&clock)));
         let notices = notices.transpose()?;
         let ebox = EBox::new(Arc::clone(&mailboxes) as _, Arc::clone(&kept), providers, Arc::clone(&clock));
         let inspector = Inspector::new(Arc::clone(&kept), Bounds::default(), INSPECTIONS);
         let signed = Arc::clone(&key);
         let bundle = move |document: &Document, records| evidence::Bundle::new(document, records, signed.keys()).json();
-        let tools = Tools { verify: Arc::new(Inspecting(inspector)), bundle: Some(Arc::new(bundle)), came_back: notices.clone().map(came_back) };
+        let tools = Tools {
+            verify: Arc::new(Inspecting(inspector)),
+            bundle: Some(Arc::new(bundle)),
+            came_back: notices.clone().map(came_back),
+        };
         let registry = Registry::new(ebox.clone(), plan.registry, tools)?;
         let scanner = plan.scanner.map(|settings| Arc::new(Clamd::new(settings)) as Arc<dyn Scanner>);
         let unscanned = if scanner.is_some() { Scan::Waiting } else { Scan::NotScanned };

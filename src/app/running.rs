@@ -17,8 +17,8 @@ use tokio::sync::{oneshot, watch};
 use super::controls::{Controls, Data, Stop};
 use super::{Blueprint, Core, Error};
 use crate::config::{self, Difference, Source};
-use crate::store::keys::Keys;
 use crate::notices::Notices;
+use crate::store::keys::Keys;
 use crate::{admin, api, telemetry};
 
 /// What the faces show and allow.

@@ -30,7 +30,8 @@ impl Checker<'_> {
         let a_second = self.within("mailbox.notices.mails_a_second", given.mails_a_second, 1, 10_000);
         let connections = self.count("mailbox.notices.connections", given.connections, 1, 100);
         let mail = if given.smtp.is_empty() { None } else { self.mail(raw, (a_second as u32, connections)) };
-        let messages = if given.institution.is_empty() { None } else { self.messages_of(given, institutions, strategies) };
+        let messages =
+            if given.institution.is_empty() { None } else { self.messages_of(given, institutions, strategies) };
         if messages.is_some() && raw.public_url.is_empty() {
             self.wrong("mailbox.public_url", "missing; notices say where to read, such as https://mailbox.example.be");
         }
@@ -67,11 +68,8 @@ impl Checker<'_> {
             read.map_err(|error| self.wrong("mailbox.notices.ca_file", format!("can't be read ({error})"))).ok()
         };
         let from = self.person("mailbox.notices.from", &given.from);
-        let reply_to = if given.reply_to.is_empty() {
-            None
-        } else {
-            self.person("mailbox.notices.reply_to", &given.reply_to)
-        };
+        let reply_to =
+            if given.reply_to.is_empty() { None } else { self.person("mailbox.notices.reply_to", &given.reply_to) };
         let bounces = if given.bounces.is_empty() { None } else { self.bounces(&given.bounces) };
         let (host, port) = server?;
         let credentials = (given.user.as_str().into(), given.password.as_str().into());
@@ -91,7 +89,8 @@ impl Checker<'_> {
 
     fn bounces(&mut self, text: &str) -> Option<Address> {
         let address: Option<Address> = text.parse().ok();
-        let fits = |one: &Address| one.user().len() <= BOUNCES_LENGTH && one.user().is_ascii() && !one.user().contains('+');
+        let fits =
+            |one: &Address| one.user().len() <= BOUNCES_LENGTH && one.user().is_ascii() && !one.user().contains('+');
         if !address.as_ref().is_some_and(fits) {
             let what = format!(
                 "not an address for bounces; give one with at most {BOUNCES_LENGTH} characters before the @ and no +, such as bounces@mail.example.be"
@@ -116,14 +115,20 @@ impl Checker<'_> {
         }
         let strategy = strategies.iter().find(|one| *one.name == *given.strategy);
         match strategy {
-            None => self.wrong("mailbox.notices.strategy", "no such strategy; give one that is built in or in this file"),
+            None => {
+                self.wrong("mailbox.notices.strategy", "no such strategy; give one that is built in or in this file")
+            }
             Some(strategy) if strategy.channels().any(|channel| channel == Channel::EBOX) => {
-                let what = "it uses the e-Box, which is what a notice is about; give one such as govapp-first or sms-only";
+                let what =
+                    "it uses the e-Box, which is what a notice is about; give one such as govapp-first or sms-only";
                 self.wrong("mailbox.notices.strategy", what);
             }
             Some(strategy) => {
                 if sender.is_some_and(|sender| !sender.may_use(&strategy.name)) {
-                    self.wrong("mailbox.notices.strategy", "the institution may not use it; list it there, or give another");
+                    self.wrong(
+                        "mailbox.notices.strategy",
+                        "the institution may not use it; list it there, or give another",
+                    );
                 }
             }
         }
@@ -140,7 +145,9 @@ impl Checker<'_> {
 fn parsed(text: &str) -> Option<(&str, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let is_name = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let is_name = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
     let fits = is_name(host) || host.parse::<IpAddr>().is_ok();
     Some((host, port.parse().ok().filter(|port| *port > 0)?)).filter(|_| fits)
 }
@@ -162,7 +169,8 @@ mod tests {
         change(&mut raw);
         let mut mistakes = Vec::new();
         let mut checker = Checker::new(&mut mistakes);
-        let institution = raw::Institution { cbe: "0403019261".into(), name: "Pensions".into(), ..raw::Institution::default() };
+        let institution =
+            raw::Institution { cbe: "0403019261".into(), name: "Pensions".into(), ..raw::Institution::default() };
         let strategies = estafette_actors::domain::strategy::built_in();
         let institutions = checker.institutions(&[institution], &strategies);
         let settings = checker.notices(&raw, "data", (&institutions, &strategies));
@@ -175,7 +183,10 @@ mod tests {
         let settings = settings.unwrap();
         let mail = settings.mail.unwrap();
         assert!(mistakes.is_empty() && settings.messages.is_none(), "{mistakes:?}");
-        assert_eq!((&*mail.smtp.host, mail.smtp.port, mail.smtp.security), ("mail.example.be", 587, Security::StartTls));
+        assert_eq!(
+            (&*mail.smtp.host, mail.smtp.port, mail.smtp.security),
+            ("mail.example.be", 587, Security::StartTls)
+        );
         let (settings, mistakes) = checked(|raw| {
             raw.notices.smtp.clear();
             raw.notices.institution = "0403019261".into();

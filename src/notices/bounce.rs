@@ -35,11 +35,13 @@ pub fn read(bytes: &[u8], at: &Address, tokens: &Tokens) -> Came {
                 && kind.subtype().is_some_and(|name| name.eq_ignore_ascii_case("delivery-status"))
         })
     });
+    // OpenSMTPD says what a server answered in its words for people only.
+    let words: Vec<_> = message.text_bodies().filter_map(|part| part.text_contents()).collect();
     let mut is_report = false;
     for report in reports {
         is_report = true;
         let text = String::from_utf8_lossy(report.contents());
-        if groups(&text).any(|group| is_for_good(&group)) {
+        if groups(&text).any(|group| is_for_good(&group, &words)) {
             return Came::Failed(named);
         }
     }
@@ -47,7 +49,8 @@ pub fn read(bytes: &[u8], at: &Address, tokens: &Tokens) -> Came {
 }
 
 fn whose(message: &Message<'_>, at: &Address, tokens: &Tokens) -> Option<Named> {
-    let (begin, end) = (format!("{}+", at.user().to_ascii_lowercase()), format!("@{}", at.domain().to_ascii_lowercase()));
+    let (begin, end) =
+        (format!("{}+", at.user().to_ascii_lowercase()), format!("@{}", at.domain().to_ascii_lowercase()));
     let headers = message.headers_raw().filter(|(name, _)| TO.contains(&name.to_ascii_lowercase().as_str()));
     headers.flat_map(|(_, value)| tokens_in(&value.to_ascii_lowercase(), &begin, &end)).find_map(|token| {
         // Those of another data folder are another's.
@@ -83,7 +86,13 @@ fn groups(text: &str) -> impl Iterator<Item = Fields> {
     all.into_iter()
 }
 
-fn is_for_good(group: &Fields) -> bool {
+/// What a server answered, on a line of its own behind the recipient.
+fn answer<'t>(text: &'t str, recipient: &str) -> Option<&'t str> {
+    let answers = text.lines().filter_map(|line| line.trim().strip_prefix(recipient)?.strip_prefix(':'));
+    answers.map(str::trim).find(|_| !recipient.is_empty())
+}
+
+fn is_for_good(group: &Fields, words: &[&str]) -> bool {
     let field = |name: &str| group.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     if !field("action").is_some_and(|action| action.eq_ignore_ascii_case("failed")) {
         return false;
@@ -91,6 +100,8 @@ fn is_for_good(group: &Fields) -> bool {
     let status = field("status").and_then(status_of);
     // `smtp; 550 5.1.1 no such user`.
     let said = field("diagnostic-code").and_then(|code| code.split_once(';')).map(|(_, said)| said.trim());
+    let recipient = field("final-recipient").and_then(|named| named.split_once(';')).map(|(_, address)| address.trim());
+    let said = said.or_else(|| words.iter().find_map(|text| answer(text, recipient?)));
     let (code, rest) = said.and_then(|said| said.split_once([' ', '-'])).unwrap_or((said.unwrap_or_default(), ""));
     let code: Option<u16> = code.parse().ok();
     let status = match (status, status_of(rest)) {
@@ -140,7 +151,8 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_told_by_its_report_and_named_by_the_token() {
-        let named = tokens().open(Purpose::Bounce, &tokens().close(Purpose::Bounce, mailbox(), "a@example.org")).unwrap();
+        let named =
+            tokens().open(Purpose::Bounce, &tokens().close(Purpose::Bounce, mailbox(), "a@example.org")).unwrap();
         for fields in [
             "Action: failed\r\nStatus: 5.1.1",
             "action: FAILED\r\nstatus: 5.1.1 (bad)\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user",
@@ -154,8 +166,19 @@ mod tests {
             assert_eq!(came(&mail.replace("\r\n", "\n")), Came::Failed(named), "{fields}");
             assert_eq!(came(&mail.replace("bounces+", "Bounces+")), Came::Failed(named), "{fields}");
         }
+        // As OpenSMTPD writes it.
+        let words = |answer: &str| {
+            let report = report(&address(), "Action: failed\r\nStatus: 5.0.0");
+            report.replace("Your mail came back.", &format!("Hi!\r\n\r\na@example.org: {answer}\r\n"))
+        };
+        assert_eq!(came(&words("550 5.1.1 no such user here")), Came::Failed(named));
+        assert_eq!(came(&words("550 no such user here")), Came::Failed(named));
+        for other in ["550 5.7.1 spam", "554 no", "452 4.2.2 full", "no such user", ""] {
+            assert_eq!(came(&words(other)), Came::Passing, "{other}");
+        }
         // As a mail server that pipes it adds where it came.
-        let piped = format!("Delivered-To: {}\r\n{}", address(), report("undisclosed:;", "Action: failed\r\nStatus: 5.1.1"));
+        let piped =
+            format!("Delivered-To: {}\r\n{}", address(), report("undisclosed:;", "Action: failed\r\nStatus: 5.1.1"));
         assert_eq!(came(&piped), Came::Failed(named));
     }
 
@@ -172,7 +195,8 @@ mod tests {
         ] {
             assert_eq!(came(&report(&address(), fields)), Came::Passing, "{fields}");
         }
-        let answer = format!("From: a@example.org\r\nTo: {}\r\nSubject: on holiday\r\n\r\nAction: failed\r\n", address());
+        let answer =
+            format!("From: a@example.org\r\nTo: {}\r\nSubject: on holiday\r\n\r\nAction: failed\r\n", address());
         assert_eq!(came(&answer), Came::NoReport);
     }
 

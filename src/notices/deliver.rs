@@ -3,7 +3,7 @@
 //! Invariant: a letter leaves the book only after somebody else has it, or nobody is to have it. So many as there are connections are under
 //! way at once; what ended is written before more than as many again have ended, so a kill repeats no more than that.
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
 use estafette_actors::domain::mailbox::notice::{Route, Way, next_digest, route};
@@ -59,6 +59,10 @@ async fn page(inner: &Inner, way: Way, submit: Option<&Arc<dyn Submit>>) -> Resu
         (Way::Mail, Some(1..)) => 1,
         _ => PAGE,
     };
+    let _under_way = UnderWay::begin(inner);
+    if inner.is_closing.load(Acquire) {
+        return Ok(false);
+    }
     let now = inner.clock.now();
     let due = inner.booked(move |book| book.due(way, now, limit)).await?;
     let is_full = due.len() == limit;
@@ -91,7 +95,26 @@ async fn one(inner: &Inner, letter: Letter, submit: Option<&Arc<dyn Submit>>) ->
     Some((letter, settled))
 }
 
+/// A page that is worked through, as long as it lives.
+struct UnderWay<'i>(&'i Inner);
+
+impl<'i> UnderWay<'i> {
+    fn begin(inner: &'i Inner) -> Self {
+        inner.under_way.fetch_add(1, AcqRel);
+        Self(inner)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, AcqRel);
+    }
+}
+
 async fn tried(inner: &Inner, letter: Letter, submit: Option<&Arc<dyn Submit>>) -> Result<Option<Settled>, String> {
+    if inner.is_closing.load(Acquire) {
+        return Ok(None);
+    }
     let mailbox = inner.mailboxes.mailbox(letter.mailbox).map_err(|trouble| trouble.to_string())?;
     let Some(route) = route(letter.mailbox, &mailbox, inner.ways()) else { return Ok(Some(Settled::Gone)) };
     if route.way() != letter.way {
@@ -162,7 +185,7 @@ async fn by_mail(inner: &Inner, letter: Letter, said: Said, reader: Reader<'_>) 
     };
     inner.in_turn(settings.a_second).await;
     // While this one waited for its turn another may have found the server away.
-    if inner.failures().is_none() {
+    if inner.failures().is_none() || inner.is_closing.load(Acquire) {
         return Ok(Handed::Otherwise(None));
     }
     let failure = match smtp.send(&ready.from, &ready.to, &ready.bytes).await {

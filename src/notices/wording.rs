@@ -138,11 +138,7 @@ fn plain(html: &Html<'_>) -> String {
     wrap(&mut text, "", &html.safe);
     text.push_str("\n-- \n");
     wrap(&mut text, "", &html.why);
-    let _ = write!(
-        text,
-        "{}:\n{}\n{}:\n{}\n",
-        html.change, html.preferences, html.stop, html.unsubscribe
-    );
+    let _ = write!(text, "{}:\n{}\n{}:\n{}\n", html.change, html.preferences, html.stop, html.unsubscribe);
     text
 }
 

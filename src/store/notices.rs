@@ -10,31 +10,16 @@ use estafette_actors::domain::mailbox::document::DocumentId;
 use estafette_actors::domain::mailbox::notice::{Digest, Waits, Way};
 use estafette_actors::domain::mailbox::{Audience, MailboxId};
 use estafette_actors::domain::time::Timestamp;
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
+use self::tables::{
+    DIGEST, DUE, Key, LETTERS, NUMBERS, PLACES, Record, Tables, WAITING, Waiting, Wrong, of_mailbox, rank,
+};
 use super::{backup, codec, database};
 
-/// Mailbox and document; document 0 is the mailbox's digest.
-type Key = (u64, u128);
+mod tables;
 
-/// Audience -> how far its feed was followed.
-const PLACES: TableDefinition<u8, &[u8]> = TableDefinition::new("places");
-/// A letter -> [`Record`].
-const LETTERS: TableDefinition<Key, &[u8]> = TableDefinition::new("letters");
-/// A document that waits for its mailbox's digest -> [`Waiting`].
-const WAITING: TableDefinition<Key, &[u8]> = TableDefinition::new("waiting");
-/// Name -> the last number given out.
-const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
-/// When, and which letter -> nothing; those that go at once before digests, each way by itself.
-const DUE: [TableDefinition<(u64, u64, u128), ()>; 4] = [
-    TableDefinition::new("due_mail"),
-    TableDefinition::new("due_mail_digest"),
-    TableDefinition::new("due_message"),
-    TableDefinition::new("due_message_digest"),
-];
-const NUMBER: &str = "number";
-const DIGEST: u128 = 0;
 const CACHE_BYTES: usize = 16 << 20;
 
 /// The file in the data folder.
@@ -60,20 +45,6 @@ pub enum Error {
         reason: codec::Error,
     },
 }
-
-/// What goes wrong inside, without the file.
-#[derive(Debug, thiserror::Error)]
-enum Wrong {
-    #[error(transparent)]
-    Disk(#[from] redb::Error),
-    #[error(transparent)]
-    Record(#[from] codec::Error),
-}
-
-macro_rules! disk {
-    ($($error:ty),*) => { $(impl From<$error> for Wrong { fn from(error: $error) -> Self { Self::Disk(error.into()) } })* };
-}
-disk!(redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError);
 
 /// How far a feed was followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,20 +102,6 @@ pub enum Settled {
     },
     /// It goes the other way.
     Moved(Way),
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Record {
-    way: Way,
-    due: Timestamp,
-    attempts: u8,
-    number: u64,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Waiting {
-    waits: Waits,
-    number: u64,
 }
 
 /// How much waits.
@@ -351,65 +308,6 @@ impl Book {
             work(&write)?;
             Ok(write.commit()?)
         })
-    }
-}
-
-fn rank(way: Way, is_digest: bool) -> usize {
-    2 * usize::from(way == Way::Message) + usize::from(is_digest)
-}
-
-fn of_mailbox(mailbox: MailboxId) -> std::ops::RangeInclusive<Key> {
-    (mailbox.key(), 0)..=(mailbox.key(), u128::MAX)
-}
-
-/// Letters and when they are due, which always agree.
-struct Tables<'t> {
-    letters: redb::Table<'t, Key, &'static [u8]>,
-    due: [redb::Table<'t, (u64, u64, u128), ()>; 4],
-    numbers: redb::Table<'t, &'static str, u64>,
-}
-
-impl<'t> Tables<'t> {
-    fn open(write: &'t WriteTransaction) -> Result<Self, Wrong> {
-        let due = |n: usize| write.open_table(DUE[n]);
-        Ok(Self {
-            letters: write.open_table(LETTERS)?,
-            due: [due(0)?, due(1)?, due(2)?, due(3)?],
-            numbers: write.open_table(NUMBERS)?,
-        })
-    }
-
-    fn number(&mut self) -> Result<u64, Wrong> {
-        let last = self.numbers.get(NUMBER)?.map_or(0, |number| number.value());
-        self.numbers.insert(NUMBER, last + 1)?;
-        Ok(last + 1)
-    }
-
-    fn get(&self, key: Key) -> Result<Option<Record>, Wrong> {
-        Ok(self.letters.get(key)?.map(|bytes| codec::decode(bytes.value())).transpose()?)
-    }
-
-    /// A letter, unless there is one.
-    fn begin(&mut self, key: Key, way: Way, due: Timestamp) -> Result<(), Wrong> {
-        if self.get(key)?.is_some() {
-            return Ok(());
-        }
-        let number = self.number()?;
-        self.put(key, Record { way, due, attempts: 0, number })
-    }
-
-    fn put(&mut self, key: Key, record: Record) -> Result<(), Wrong> {
-        self.end(key)?;
-        self.letters.insert(key, codec::encode(&record).as_slice())?;
-        self.due[rank(record.way, key.1 == DIGEST)].insert((record.due.millis(), key.0, key.1), ())?;
-        Ok(())
-    }
-
-    fn end(&mut self, key: Key) -> Result<(), Wrong> {
-        let Some(before) = self.get(key)? else { return Ok(()) };
-        self.letters.remove(key)?;
-        self.due[rank(before.way, key.1 == DIGEST)].remove((before.due.millis(), key.0, key.1))?;
-        Ok(())
     }
 }
 

@@ -289,7 +289,10 @@ async fn registered_mail_is_told_at_once_and_all_else_once_a_day_also_when_the_c
     let registered = world.publish(&[who], true).await;
     world.publish(&[who], false).await;
     let first = world.server.has(1).await.remove(0);
-    assert_eq!((first.to.as_str(), first.read().0.as_str()), ("reader-1@example.org", "Aangetekende zending in uw e-Box"));
+    assert_eq!(
+        (first.to.as_str(), first.read().0.as_str()),
+        ("reader-1@example.org", "Aangetekende zending in uw e-Box")
+    );
     tells_nothing(&first, who);
     world.until("waiting_mails", 0).await;
     // Publication, its place in the mailbox, and that the holder was told.
@@ -468,6 +471,24 @@ async fn a_kill_loses_no_notice_and_repeats_a_few_under_the_same_id() {
     assert_eq!(ids.len(), all.len(), "somebody was not told");
     assert!(ids.values().all(|ids| ids.len() == 1), "a repeated mail is the same mail");
     assert!(taken.len() - all.len() <= 3 * 2 * CONNECTIONS, "{} were repeated", taken.len() - all.len());
+}
+
+#[tokio::test]
+async fn an_orderly_end_repeats_nothing() {
+    let mut world = World::new().await;
+    let all: Vec<MailboxId> = (0..60).map(citizen).collect();
+    for who in &all {
+        world.holder(*who, Notice::Email, Language::Fr).await;
+    }
+    world.publish(&all, true).await;
+    for least in [5, 20, 40] {
+        world.server.has(least).await;
+        world.notices().close().await;
+        world.kill().await;
+        world.start().await;
+    }
+    world.until("waiting_mails", 0).await;
+    assert_eq!(world.server.taken().len(), all.len());
 }
 
 #[tokio::test]

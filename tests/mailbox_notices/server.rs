@@ -19,7 +19,8 @@ pub struct Taken {
 impl Taken {
     pub fn header(&self, name: &str) -> Option<&str> {
         let head = self.text.split("\r\n\r\n").next().unwrap();
-        let found = head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{}:", name.to_ascii_lowercase())));
+        let found =
+            head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{}:", name.to_ascii_lowercase())));
         found.map(|line| line[name.len() + 1..].trim())
     }
 

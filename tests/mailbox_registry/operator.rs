@@ -91,7 +91,9 @@ async fn a_notice_that_came_back_is_taken_of_the_operator_as_a_mail() {
         request.header("content-type", kind.to_owned()).body(mail).send().await.unwrap()
     };
     let key = crate::api::KEY;
-    for (mail, outcome) in [("To: bounces+0@mail.example.be\r\n\r\n", "turned_off"), ("To: a@b\r\n\r\n", "not_ours"), ("", "not_ours")] {
+    for (mail, outcome) in
+        [("To: bounces+0@mail.example.be\r\n\r\n", "turned_off"), ("To: a@b\r\n\r\n", "not_ours"), ("", "not_ours")]
+    {
         let answer = take(key, "message/rfc822", mail.into()).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.json::<Value>().await.unwrap(), json!({"outcome": outcome}));

@@ -61,12 +61,8 @@ fn a_mailbox_has_one_digest_whatever_comes_and_registered_mail_goes_before_it() 
     };
     assert_eq!(who(99, 10), []);
     assert_eq!(who(100, 10), [(mailbox(2), Some(document(5)))]);
-    let all = [
-        (mailbox(2), Some(document(5))),
-        (mailbox(1), Some(document(4))),
-        (mailbox(2), None),
-        (mailbox(1), None),
-    ];
+    let all =
+        [(mailbox(2), Some(document(5))), (mailbox(1), Some(document(4))), (mailbox(2), None), (mailbox(1), None)];
     assert_eq!(who(1_000, 10), all);
     assert_eq!(who(1_000, 3), all[..3]);
     assert_eq!(book.due(Way::Message, at(1_000), 10).unwrap(), []);
@@ -177,8 +173,7 @@ fn a_hundred_thousand_wait_on_disk_and_are_read_in_pages() {
     for _ in 0..20 {
         let page = book.due(Way::Mail, at(500), 64).unwrap();
         assert_eq!(page.len(), 64);
-        let settled: Vec<_> =
-            page.iter().map(|letter| done(*letter, book.digest(letter.mailbox).unwrap().1)).collect();
+        let settled: Vec<_> = page.iter().map(|letter| done(*letter, book.digest(letter.mailbox).unwrap().1)).collect();
         assert!(page.iter().all(|letter| told.insert(letter.mailbox.key())), "one is told twice");
         book.settle(&settled).unwrap();
     }

@@ -27,11 +27,12 @@ def configured(folder, port, onward):
     (folder / "mail").mkdir()
     shutil.chown(folder / "mail", USER)
     text = f"""
+table all {{ "@" = "{USER}" }}
 listen on 127.0.0.1 port {port} hostname mail.example.be
-action keep maildir "{folder}/mail/%{{rcpt.user}}" virtual {{ "@" = {USER} }}
-action come_back mda "{folder}/come_back" virtual {{ "@" = {USER} }}
-action on relay host "smtp://127.0.0.1:{onward}"
-match from any for rcpt-to "gone@example.org" action on
+action keep maildir "{folder}/mail/%{{rcpt.user}}" virtual <all>
+action come_back mda "{folder}/come_back" virtual <all>
+action "further" relay host "smtp://127.0.0.1:{onward}"
+match from any for rcpt-to "gone@example.org" action "further"
 match from any for domain "example.org" action keep
 match from any for domain "mail.example.be" action come_back
 """
@@ -93,7 +94,7 @@ def run(folder):
     except BaseException:
         for name in ("smtpd.log", "broker/log", "mail/last", "mail/outcome"):
             if (folder / name).exists():
-                print(f"{name}:\n{(folder / name).read_text()[-4000:]}", file=sys.stderr)
+                print(f"{name}:\n{(folder / name).read_text()[:6000]}", file=sys.stderr)
         raise
     finally:
         broker.stop()

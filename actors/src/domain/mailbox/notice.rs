@@ -174,7 +174,8 @@ pub fn status_of(text: &str) -> Option<(u8, u16, u16)> {
     let word = text.split_whitespace().next()?;
     let mut numbers = word.split('.');
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
-    let fits = numbers.next().is_none() && [class, subject, detail].iter().all(|number| (1..=3).contains(&number.len()));
+    let fits =
+        numbers.next().is_none() && [class, subject, detail].iter().all(|number| (1..=3).contains(&number.len()));
     let class = class.parse().ok().filter(|class| matches!(class, 2 | 4 | 5))?;
     fits.then_some((class, subject.parse().ok()?, detail.parse().ok()?))
 }
