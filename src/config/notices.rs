@@ -116,7 +116,7 @@ impl Checker<'_> {
         let strategy = strategies.iter().find(|one| *one.name == *given.strategy);
         match strategy {
             None => {
-                self.wrong("mailbox.notices.strategy", "no such strategy; give one that is built in or in this file")
+                self.wrong("mailbox.notices.strategy", "no such strategy; give one that is built in or in this file");
             }
             Some(strategy) if strategy.channels().any(|channel| channel == Channel::EBOX) => {
                 let what =

@@ -70,13 +70,12 @@ async fn entries(inner: &Inner, events: &[Event], now: Timestamp) -> Result<Vec<
             continue;
         }
         let Some(route) = route(mailbox, &inner.mailboxes.mailbox(mailbox)?, inner.ways()) else { continue };
-        let is_registered = match registered.get(&document) {
-            Some(known) => *known,
-            None => {
-                let found = inner.mailboxes.document(document).await?.map(|document| document.is_registered);
-                registered.insert(document, found);
-                found
-            }
+        let is_registered = if let Some(known) = registered.get(&document) {
+            *known
+        } else {
+            let found = inner.mailboxes.document(document).await?.map(|document| document.is_registered);
+            registered.insert(document, found);
+            found
         };
         // One that is gone meanwhile is not told.
         let Some(is_registered) = is_registered else { continue };

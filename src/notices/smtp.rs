@@ -140,16 +140,7 @@ impl Smtp {
             return Err(Failure::Mail { code: None, is_away: false });
         }
         *stage = Stage::Recipient;
-        let failed = match connection.command(Rcpt::new(to.clone(), vec![])).await {
-            Err(error) => Some(error),
-            Ok(_) => {
-                *stage = Stage::Content;
-                match connection.command(Data).await {
-                    Err(error) => Some(error),
-                    Ok(_) => connection.message(mail).await.err(),
-                }
-            }
-        };
+        let failed = content(&mut connection, to, mail, stage).await.err();
         let Some(error) = failed else {
             self.keep(connection, mails + 1);
             return Ok(());
@@ -215,6 +206,19 @@ impl Smtp {
     }
 }
 
+/// What follows the sender.
+async fn content(
+    connection: &mut AsyncSmtpConnection,
+    to: &Address,
+    mail: &[u8],
+    stage: &mut Stage,
+) -> Result<(), lettre::transport::smtp::Error> {
+    connection.command(Rcpt::new(to.clone(), vec![])).await?;
+    *stage = Stage::Content;
+    connection.command(Data).await?;
+    connection.message(mail).await.map(drop)
+}
+
 /// What a failure is about, by what was refused, and how.
 fn failure(stage: Stage, error: &lettre::transport::smtp::Error) -> Failure {
     let code = error.status().map(u16::from);
@@ -227,7 +231,6 @@ fn failure(stage: Stage, error: &lettre::transport::smtp::Error) -> Failure {
 
 /// What went wrong before any recipient was named, in one line.
 fn told(error: &lettre::transport::smtp::Error) -> String {
-    let mut text = error.to_string();
-    text.truncate(text.floor_char_boundary(300));
+    let text: String = error.to_string().chars().take(300).collect();
     text.replace(['\r', '\n'], " ")
 }
