@@ -19,7 +19,7 @@ use super::wording::{self, Said};
 use super::{Inner, Server};
 use crate::store::notices::{Letter, Settled};
 
-/// Letters that are read at once.
+/// Letters that are read at once, at most.
 const PAGE: usize = 128;
 /// Messages under way at once.
 const MESSAGES: usize = 16;
@@ -53,11 +53,14 @@ async fn each(inner: &Inner, way: Way, submit: Option<Arc<dyn Submit>>) {
 
 /// A page of what is due. False when there is no more for now.
 async fn page(inner: &Inner, way: Way, submit: Option<&Arc<dyn Submit>>) -> Result<bool, String> {
-    let limit = match (way, inner.failures()) {
-        (Way::Mail, None) => return Ok(false),
+    let mail = inner.settings.mail.as_ref().filter(|_| way == Way::Mail);
+    let limit = match (mail, inner.failures()) {
+        (Some(_), None) => return Ok(false),
         // One, to see whether the server is back.
-        (Way::Mail, Some(1..)) => 1,
-        _ => PAGE,
+        (Some(_), Some(1..)) => 1,
+        // What goes at once waits for the page that is under way: two seconds at most.
+        (Some(mail), Some(0)) => (mail.a_second as usize).saturating_mul(2).clamp(1, PAGE),
+        (None, _) => PAGE,
     };
     let _under_way = UnderWay::begin(inner);
     if inner.is_closing.load(Acquire) {
@@ -66,10 +69,7 @@ async fn page(inner: &Inner, way: Way, submit: Option<&Arc<dyn Submit>>) -> Resu
     let now = inner.clock.now();
     let due = inner.booked(move |book| book.due(way, now, limit)).await?;
     let is_full = due.len() == limit;
-    let at_once = match (way, &inner.settings.mail) {
-        (Way::Mail, Some(mail)) => mail.connections.max(1),
-        _ => MESSAGES,
-    };
+    let at_once = mail.map_or(MESSAGES, |mail| mail.connections.max(1));
     let ended = stream::iter(due).map(|letter| one(inner, letter, submit)).buffer_unordered(at_once);
     let mut ended = ended.ready_chunks(at_once);
     let mut is_moving = false;

@@ -114,6 +114,11 @@ class Broker:
         with urllib.request.urlopen(self.api + path, timeout=20) as answer:
             return answer.read().decode()
 
+    def events(self):
+        request = urllib.request.Request(self.api + "/v1/events", headers={"Authorization": f"Bearer {self.key}"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read())["events"]
+
     def figure(self, name):
         lines = self.text("/metrics").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(f'estafette_notices{{figure="{name}"}}'))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from broker import TITLE, Broker, checked, free_port, niss, press, report, until
+from broker import SENDER, TITLE, Broker, checked, free_port, niss, press, report, until
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,8 +17,8 @@ from cryptography.x509.oid import NameOID
 assert sys.argv[1:], "usage: with_aiosmtpd.py PROGRAM"
 # Seconds before the hour at which the program is started: what is published until then is in the digest.
 BEFORE = 30
-DUTCH, FRENCH, GERMAN, GONE, SILENT = (niss(500101001 + 2 * place) for place in range(5))
-ALL = (DUTCH, FRENCH, GERMAN, GONE, SILENT)
+DUTCH, FRENCH, GERMAN, GONE, SILENT, PHONE = (niss(500101001 + 2 * place) for place in range(6))
+ALL = (DUTCH, FRENCH, GERMAN, GONE, SILENT, PHONE)
 USER, PASSWORD = "ebox", "a password of tests"
 
 
@@ -84,13 +84,16 @@ def run(folder):
     broker = Broker(
         sys.argv[1], folder,
         f'smtp = "localhost:{port}"\nsecurity = "starttls"\nca_file = "{folder}/certificate.pem"\nuser = "{USER}"\n'
-        f'password = "{PASSWORD}"\nfrom = "e-Box <ebox@mail.example.be>"\nbounces = "bounces@mail.example.be"',
+        f'password = "{PASSWORD}"\nfrom = "e-Box <ebox@mail.example.be>"\nbounces = "bounces@mail.example.be"'
+        f'\ninstitution = "{SENDER}"\nstrategy = "sms-only"',
     )
     try:
         hour = broker.start(BEFORE)
         for who, name, language in ((DUTCH, "dutch", "nl"), (FRENCH, "french", "fr"), (GERMAN, "german", "de"), (GONE, "gone", "fr")):
             broker.holder(who, {"language": language, "email": f"{name}@example.org", "notice": "email"})
         broker.holder(SILENT, {"language": "fr", "email": "silent@example.org", "notice": "none"})
+        broker.holder(PHONE, {"language": "de", "notice": "message"})
+        broker.publish(PHONE, True)
         for registered in (False, True, False):
             broker.publish(DUTCH, registered)
         broker.publish(FRENCH, False)
@@ -101,6 +104,11 @@ def run(folder):
         mail, _ = checked(raw, ALL, "nl", "Er is een aangetekende zending in uw e-Box aangekomen.")
         assert mail["Subject"] == "Aangetekende zending in uw e-Box" and mail["Date"].datetime < hour, (mail["Date"], hour)
         assert sender.startswith("bounces+") and sender.endswith("@mail.example.be") and DUTCH not in sender, sender
+        # By message: the broker has one, of the institution, and says nothing of it that the mail would not say.
+        until("a message", lambda: broker.figure("messaged") == 1)
+        found = [event for event in broker.events() if event["data"].get("sender_reference") == "ebox-notice"]
+        assert len({event["data"]["message"] for event in found}) == 1, broker.events()
+
         until("an address that is none is turned off", lambda: broker.holder(GONE)["email_fails"])
         assert not broker.holder(DUTCH)["email_fails"]
         assert len(keeper.to("dutch")) == 1 and not keeper.to("french"), "the rest waits for its hour"
