@@ -85,7 +85,7 @@ def run(folder):
         mail, _ = checked(first, (NEW, GONE), "en", "Registered mail has arrived in your e-Box.")
         assert mail["Date"].datetime < hour
         until("the report of the next server's refusal turns the address off", lambda: broker.holder(GONE)["email_fails"])
-        assert (folder / "mail" / "outcome").read_text().strip() == "turned_off"
+        until("the command says so", lambda: (folder / "mail" / "outcome").read_text().strip() == "turned_off")
         until("the digest", lambda: len(mails()) == 2, 90)
         mail, _ = checked(mails()[1].read_bytes(), (NEW, GONE), "en", "3 new messages")
         assert mail["Subject"] == "3 messages in your e-Box" and mail["Date"].datetime >= hour
