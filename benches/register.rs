@@ -260,7 +260,7 @@ fn reads(runtime: &tokio::runtime::Runtime, dossiers: &Dossiers, plan: &Plan) {
                 Err(trouble) => unreachable!("the disk of the bench: {trouble}"),
             }
             if noted {
-                dossiers.note(access(0), Deed::Consult, niss, None, "done");
+                dossiers.note(&access(0), Deed::Consult, niss, None, "done");
             }
             times.push(asked.elapsed());
         }

@@ -326,6 +326,9 @@ impl Core {
             words: Words::default(),
             service,
         });
+        if let Some(telling) = ebox.as_ref().and_then(|ebox| ebox.tell(&broker)) {
+            announcing.spawn(telling);
+        }
         let numbers = Arc::new(ArcSwap::from_pointee(blueprint.numbers));
         let ear: Arc<dyn Ear> = Arc::new(Hearing::new(broker.clone(), Arc::clone(&numbers)));
         for transport in &transports {
@@ -413,6 +416,9 @@ impl Core {
         // While receipts can still be kept.
         let closing = self.broker.desks().iter().filter_map(|desk| desk.transport().close());
         futures_util::future::join_all(closing).await;
+        if let Some(notices) = self.ebox.as_ref().and_then(|ebox| ebox.notices.as_ref()) {
+            notices.close().await;
+        }
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

@@ -26,6 +26,8 @@ pub mod names {
     pub const RESIDENT: &str = "process_resident_memory_bytes";
     /// Which version runs.
     pub const BUILD: &str = "estafette_build_info";
+    /// Notices of mailboxes, by figure.
+    pub const NOTICES: &str = "estafette_notices";
     /// Commits of the journal.
     pub const COMMITS: &str = "estafette_journal_commits_total";
     /// Facts that became durable.
@@ -305,6 +307,19 @@ fn histogram(text: &mut String, name: &str, label: &str, latency: &Latency) {
     let _ = writeln!(text, "{name}_bucket{{{label}{comma}le=\"+Inf\"}} {count}");
     let label = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
     let _ = writeln!(text, "{name}_sum{label} {}\n{name}_count{label} {count}", told.sum.as_secs_f64());
+}
+
+/// Figures of notices of mailboxes, in Prometheus' text format; nothing where there are none.
+pub fn notices(figures: &[(&'static str, u64)]) -> String {
+    let mut text = String::new();
+    if !figures.is_empty() {
+        let help = "What waits, and what was done since the start";
+        let _ = writeln!(text, "# HELP {0} {help}\n# TYPE {0} gauge", names::NOTICES);
+    }
+    for (name, value) in figures {
+        let _ = writeln!(text, "{}{{figure=\"{name}\"}} {value}", names::NOTICES);
+    }
+    text
 }
 
 /// Bytes of memory in use, as the system counts them; 0 where it doesn't say.

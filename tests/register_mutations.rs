@@ -169,7 +169,7 @@ async fn prepare(folder: &Path) {
             names.set(language, "Name".into());
         }
         let (code, valid) = (Code::parse("A").unwrap(), Period::always());
-        let definition = DossierType { code: code.clone(), names, valid, partner: None, rights: vec![] };
+        let definition = DossierType { code, names, valid, partner: None, rights: vec![] };
         dossiers.define(access(n), definition).await.unwrap();
         dossiers.inscribe(access(n), person(), code, Period::always()).await.unwrap();
     }

@@ -173,7 +173,7 @@ impl Register {
         loop {
             let (person, mut remarks) = self.follow(niss).await.map_err(refused)?;
             remarks.extend(Self::judge(&person, &claim, period).map_err(refused)?);
-            match self.dossiers.inscribe(access.clone(), person.niss, code.clone(), period).await {
+            match self.dossiers.inscribe(access.clone(), person.niss, code, period).await {
                 // It was replaced since it was looked up.
                 Err(Trouble::Conflict(_)) if conflicts < CHAIN => conflicts += 1,
                 Err(trouble) => return Err(trouble.into()),
@@ -211,7 +211,7 @@ impl Register {
         let period = period.unwrap_or(Period::always());
         let (mut current, mut remarks) = self.current(niss).await?;
         loop {
-            let outcome = self.dossiers.remove(access.clone(), current, code.clone(), period).await?;
+            let outcome = self.dossiers.remove(access.clone(), current, code, period).await?;
             let before = current;
             if outcome.touched.is_empty() {
                 // Its rows may have moved since it was looked up.
@@ -237,7 +237,7 @@ impl Register {
             question.niss = Some(current);
             remarks = found;
         }
-        let (about, code) = (question.niss, question.code.clone());
+        let (about, code) = (question.niss, question.code);
         let note = |outcome| self.dossiers.note(access, Deed::Consult, about, code.as_ref(), outcome);
         if !rights.consult {
             note(Refusal::NoRight.kind());

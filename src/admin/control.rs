@@ -45,6 +45,11 @@ pub trait Control: Send + Sync {
         None
     }
 
+    /// Notices of mailboxes: what waits and what was done, in names and numbers; none where there are no notices.
+    fn notices(&self) -> Option<Vec<(&'static str, u64)>> {
+        None
+    }
+
     /// What lies in the journal.
     fn journal_stats(&self) -> BoxFuture<'static, Outcome> {
         Box::pin(async { Err("the journal can't be surveyed here".to_owned()) })

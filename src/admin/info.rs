@@ -22,7 +22,7 @@ use crate::telemetry;
 
 /// How often a channel that runs empty is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-const SECTIONS: [&str; 7] = ["server", "journal", "channels", "webhooks", "actors", "messages", "service"];
+const SECTIONS: [&str; 8] = ["server", "journal", "channels", "webhooks", "notices", "actors", "messages", "service"];
 
 /// `INFO [section ...]`.
 pub fn info(call: Call<'_>) -> BoxFuture<'_, Reply> {
@@ -40,6 +40,7 @@ pub fn info(call: Call<'_>) -> BoxFuture<'_, Reply> {
                 "journal" => journal(&mut lines, call.desk),
                 "channels" => channels_section(&mut lines, call.desk),
                 "webhooks" => webhooks(&mut lines, call.desk),
+                "notices" => notices(&mut lines, call.desk),
                 "actors" => actors(&mut lines, call.desk),
                 "messages" => messages(&mut lines, call.desk),
                 _ => service(&mut lines, call.desk),
@@ -136,6 +137,14 @@ fn webhooks(lines: &mut Lines<'_>, desk: &Desk) {
     for view in all.iter().filter(|view| view.webhook.off.is_some() || view.progress.failing_since.is_some()) {
         let state = view.webhook.off.as_ref().map_or("failing", |off| &off.reason).replace(['\r', '\n'], " ");
         lines.put(format_args!("{}_{}", view.webhook.institution, view.webhook.name), state);
+    }
+}
+
+/// Notices of mailboxes; a title alone where there are none.
+fn notices(lines: &mut Lines<'_>, desk: &Desk) {
+    lines.title("Notices");
+    for (name, value) in desk.control.notices().unwrap_or_default() {
+        lines.put(name, value);
     }
 }
 

@@ -17,7 +17,7 @@ use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::media::MediaType;
 use estafette_actors::domain::mailbox::reference::RefId;
 use estafette_actors::ebox::{EBox, Reader};
-use estafette_actors::ports::mailbox::{Change, ContentTrouble, Incoming, Kept};
+use estafette_actors::ports::mailbox::{Change, ContentTrouble, Incoming, Kept, Trouble};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use serde::Serialize;
@@ -74,6 +74,9 @@ pub enum Unfit {
 /// Makes the file with all that is proven of a registered document in a mailbox.
 pub type Bundle = Arc<dyn Fn(&Document, Vec<Signed>) -> Vec<u8> + Send + Sync>;
 
+/// Reads a mail that came back, and says what came of it.
+pub type CameBack = Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<&'static str, Trouble>> + Send + Sync>;
+
 /// What this face is given beside the mailboxes.
 pub struct Tools {
     /// Looks whether contents are what their senders say; [`Believing`] does not.
@@ -82,6 +85,8 @@ pub struct Tools {
     pub bundle: Option<Bundle>,
     /// The public keys that prove who signed them, as a JWK set; none where nothing is signed.
     pub keys: Option<Bytes>,
+    /// Reads notices that came back; none where there are no notices by e-mail.
+    pub came_back: Option<CameBack>,
 }
 
 /// Looks whether the bytes of contents are what their senders say.
@@ -176,6 +181,10 @@ impl Registry {
 
     fn verify(&self) -> &Arc<dyn Verify> {
         &self.0.tools.verify
+    }
+
+    fn came_back(&self) -> Option<&CameBack> {
+        self.0.tools.came_back.as_ref()
     }
 
     fn bundle(&self) -> Option<&Bundle> {
@@ -282,7 +291,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(operator::put_application_image)
         .service(operator::put_organization)
         .service(operator::put_organization_image)
-        .service(operator::boxes::set);
+        .service(operator::boxes::set)
+        .service(operator::bounces::take);
 }
 
 /// A body in one of these types, whole.

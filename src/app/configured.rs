@@ -105,6 +105,7 @@ impl Configured {
                 registry: given.registry,
                 pages: given.pages,
                 providers: given.providers,
+                notices: given.notices,
             }
         });
         let deliveries = config.delivery.iter().map(|(channel, given)| {

@@ -26,6 +26,7 @@ use super::{Configured, mailbox};
 use crate::channels::Changing;
 use crate::config::{self, Applies, Config, Difference, Keys, Source};
 use crate::contents::providers::HttpProviders;
+use crate::notices::Notices;
 use crate::store::persons::Persons;
 use crate::store::register::{self, Dossiers};
 use crate::store::suppressions::Lists;
@@ -68,6 +69,7 @@ pub struct Data {
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) dossiers: Option<Arc<Dossiers>>,
     pub(super) mailboxes: Option<Arc<store::mailbox::Mailboxes>>,
+    pub(super) notices: Option<Notices>,
     /// Where backups go.
     pub(super) backups: Option<PathBuf>,
 }
@@ -89,6 +91,11 @@ impl Data {
         let mailboxes = mailboxes.map(|all| |path: &Path| all.copy_to(path).map_err(|error| error.to_string()));
         if let Some(mailboxes) = &mailboxes {
             beside.push((store::mailbox::FILE, mailboxes));
+        }
+        let book = self.notices.as_ref().map(Notices::book);
+        let book = book.map(|book| |path: &Path| book.copy_to(path).map_err(|error| error.to_string()));
+        if let Some(book) = &book {
+            beside.push((store::notices::FILE, book));
         }
         let made = self.store.backup(folder, name, &beside).map_err(|error| error.to_string())?;
         tracing::info!(name, position = made.position, files = made.files.len(), "a backup was made");
@@ -188,6 +195,10 @@ impl admin::Control for Arc<Controls> {
     fn register(&self) -> Option<admin::Kept> {
         let institutions = self.api.known().institutions.iter().map(|profile| profile.institution).collect();
         Some(admin::Kept { register: self.api.kept()?, institutions })
+    }
+
+    fn notices(&self) -> Option<Vec<(&'static str, u64)>> {
+        self.data.notices.as_ref().map(Notices::figures)
     }
 
     fn configuration(&self) -> admin::Outcome {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use estafette_actors::broker::Broker;
 use estafette_actors::domain::mailbox::MailboxId;
 use estafette_actors::domain::mailbox::document::{Document, DocumentId, Scan};
 use estafette_actors::domain::mailbox::evidence::Signed;
@@ -25,6 +26,8 @@ use crate::contents::media::{self, Inspector, Seen, Unsound, Watch, archive::Bou
 use crate::contents::providers::{self, HttpProviders};
 use crate::contents::scanner::{self, Clamd};
 use crate::evidence::{self, ProviderKey};
+use crate::notices::message::{ByBroker, Submit};
+use crate::notices::{self, Notices};
 use crate::store::index::KeyedHash;
 use crate::store::mailbox::{self, Mailboxes};
 use crate::web::{self, Proof, Site};
@@ -61,6 +64,8 @@ pub struct Plan {
     pub pages: Option<web::Settings>,
     /// Institutions that keep contents themselves.
     pub providers: providers::Settings,
+    /// How holders are told that something came; none where nobody is.
+    pub notices: Option<notices::Settings>,
 }
 
 /// Why it does not open.
@@ -78,6 +83,9 @@ pub enum Error {
     /// The institutions.
     #[error(transparent)]
     Providers(#[from] providers::Error),
+    /// The notices.
+    #[error(transparent)]
+    Notices(#[from] notices::Error),
     /// The tokens.
     #[error("access tokens can't be checked: {0}")]
     Tokens(#[from] registry::Error),
@@ -131,6 +139,8 @@ pub struct Opened {
     pub pages: Option<Arc<Site>>,
     /// What of it may change while the program runs.
     pub live: Live,
+    /// Notices; none where nobody is told.
+    pub notices: Option<Notices>,
     upkeep: Upkeep,
 }
 
@@ -142,13 +152,21 @@ impl Opened {
         let mailboxes = Arc::new(Mailboxes::open(plan.store, secret, Arc::clone(&key) as _, Arc::clone(&clock))?);
         let kept: Arc<dyn Contents> = Arc::new(contents::Store::open(plan.contents)?);
         let providers = HttpProviders::new(plan.providers, Arc::clone(&clock))?;
+        let notices = plan
+            .notices
+            .map(|settings| Notices::open(settings, Arc::clone(&mailboxes) as _, &secret, Arc::clone(&clock)));
+        let notices = notices.transpose()?;
         let asked = Some(Arc::new(providers.clone()) as Arc<dyn Providers>);
         let ebox = EBox::new(Arc::clone(&mailboxes) as _, Arc::clone(&kept), asked, Arc::clone(&clock));
         let inspector = Inspector::new(Arc::clone(&kept), Bounds::default(), INSPECTIONS);
         let signed = Arc::clone(&key);
         let bundle = move |document: &Document, records| evidence::Bundle::new(document, records, signed.keys()).json();
-        let keys = serde_json::to_vec(key.keys()).ok().map(Into::into);
-        let tools = Tools { verify: Arc::new(Inspecting(inspector)), bundle: Some(Arc::new(bundle)), keys };
+        let tools = Tools {
+            verify: Arc::new(Inspecting(inspector)),
+            bundle: Some(Arc::new(bundle)),
+            keys: serde_json::to_vec(key.keys()).ok().map(Into::into),
+            came_back: notices.clone().map(came_back),
+        };
         let registry = Registry::new(ebox.clone(), plan.registry, tools)?;
         let scanner = plan.scanner.map(|settings| Arc::new(Clamd::new(settings)) as Arc<dyn Scanner>);
         let unscanned = if scanner.is_some() { Scan::Waiting } else { Scan::NotScanned };
@@ -157,6 +175,7 @@ impl Opened {
                 ebox: ebox.clone(),
                 settings,
                 secret: secret.to_vec(),
+                stops: notices.clone().map(|notices| Arc::new(move |token: &str| notices.stops(token)) as _),
                 bundle: Some(Arc::new(move |item: &Item, records| proof(item, records, &key))),
                 recognise: Arc::new(|declared: MediaType, head: &[u8]| {
                     media::begins_as(declared, &Seen::of(head)).is_ok()
@@ -177,13 +196,30 @@ impl Opened {
         let live =
             Live { home, registry: registry.clone(), pages: pages.clone(), providers, clock: Arc::clone(&clock) };
         let upkeep = Upkeep { mailboxes: Arc::clone(&mailboxes), contents: kept, scanner, clock };
-        Ok(Self { mailboxes, registry, pages, live, upkeep })
+        Ok(Self { mailboxes, registry, pages, live, notices, upkeep })
+    }
+
+    /// Tells holders what came, for ever; messages go by the broker.
+    pub fn tell(&self, broker: &Broker) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let notices = self.notices.as_ref()?;
+        let submit = notices.messages().map(|messages| {
+            Arc::new(ByBroker { broker: broker.clone(), messages: messages.clone() }) as Arc<dyn Submit>
+        });
+        Some(notices.run(submit))
     }
 
     /// Does from time to time what has to be done, for ever.
     pub fn keep_up(&self) -> impl Future<Output = ()> + Send + 'static {
         self.upkeep.clone().run()
     }
+}
+
+/// What reads mails that came back, for the face that takes them.
+fn came_back(notices: Notices) -> registry::CameBack {
+    Arc::new(move |mail| {
+        let notices = notices.clone();
+        async move { notices.came_back(mail).await.map(notices::Returned::as_str) }.boxed()
+    })
 }
 
 /// The bundle of what is proven of a document in a mailbox.

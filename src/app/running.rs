@@ -17,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 use super::controls::{Controls, Data, Stop};
 use super::{Blueprint, Core, Error};
 use crate::config::{self, Difference, Source};
+use crate::notices::Notices;
 use crate::store::keys::Keys;
 use crate::{admin, api, telemetry};
 
@@ -102,6 +103,7 @@ impl Running {
         let (http_address, admin_address) = (http.local_addr()?, admin.local_addr()?);
         let hash = core.hash.clone();
         let (metrics, observed) = (telemetry::Metrics::default(), core.broker.clone());
+        let notices = core.ebox.as_ref().and_then(|ebox| ebox.notices.clone());
         let parts = api::Parts {
             broker: core.broker.clone(),
             authenticate: Arc::clone(&core.keys) as Arc<dyn api::Authenticate>,
@@ -112,7 +114,10 @@ impl Running {
             rates: faces.rates,
             events: api::Source { feed: core.feed(), cursors: core.cursors.clone() },
             settings: faces.http,
-            metrics: Arc::new(move || metrics.render(&observed)),
+            metrics: Arc::new(move || {
+                let told = notices.as_ref().map(Notices::figures);
+                metrics.render(&observed) + &telemetry::notices(&told.unwrap_or_default())
+            }),
             hash: Arc::new(move |bytes| hash.hash("request", bytes)),
             register: core.register(),
             ebox: core.ebox.as_ref().map(|ebox| ebox.registry.clone()),
@@ -146,6 +151,7 @@ impl Running {
                 webhooks: Arc::clone(&core.webhooks),
                 dossiers: core.dossiers.clone(),
                 mailboxes: core.ebox.as_ref().map(|ebox| Arc::clone(&ebox.mailboxes)),
+                notices: core.ebox.as_ref().and_then(|ebox| ebox.notices.clone()),
                 backups: faces.backups,
             },
             stop,

@@ -18,6 +18,7 @@ mod demo;
 mod evidence;
 mod journal;
 mod key;
+mod mailbox;
 mod register;
 mod seal;
 mod send;
@@ -50,6 +51,8 @@ enum Command {
     Evidence(evidence::Arguments),
     /// Survey the journal, back it up, restore a backup
     Journal(journal::Arguments),
+    /// Take notices of mailboxes that came back
+    Mailbox(mailbox::Arguments),
     /// Make, list and revoke the bearer keys of institutions
     Key(key::Arguments),
     /// Send one message and show what became of it
@@ -84,6 +87,7 @@ impl Cli {
             Command::CheckConfig(arguments) => check_config::run(arguments),
             Command::Evidence(arguments) => evidence::run(arguments),
             Command::Journal(arguments) => journal::run(arguments),
+            Command::Mailbox(arguments) => mailbox::run(arguments),
             Command::Key(arguments) => key::run(arguments),
             Command::Send(arguments) => send::run(arguments),
             Command::Broadcast(arguments) => broadcast::run(arguments),

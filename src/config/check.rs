@@ -138,6 +138,12 @@ impl<'m> Checker<'m> {
             let what = "true means that [channels] are simulators already: remove [sandbox.channels], or give false";
             self.wrong("sandbox.simulated", what);
         }
+        let institutions = self.institutions(&raw.institution, &strategies);
+        let mut mailbox = self.mailbox(&raw.mailbox, (&raw.data.folder, raw.journal.keep_free_mib));
+        let notices = self.notices(&raw.mailbox, &raw.data.folder, (&institutions, &strategies));
+        if let Some(mailbox) = &mut mailbox {
+            mailbox.notices = notices;
+        }
         Config {
             http: self.http(&raw.http),
             admin: self.admin(&raw.admin),
@@ -162,7 +168,7 @@ impl<'m> Checker<'m> {
             registry_file: Some(raw.registry.file).filter(|file| !file.is_empty()).map(PathBuf::from),
             register: self.register(&raw.register),
             persons: self.persons(&raw.register.persons),
-            mailbox: self.mailbox(&raw.mailbox, (&raw.data.folder, raw.journal.keep_free_mib)),
+            mailbox,
             believed: self.seconds("registry.unreachable_seconds", raw.registry.unreachable_seconds, 1, DAY),
             simulated: raw.sandbox.simulated,
             sandbox: raw.sandbox.channels,
@@ -172,7 +178,7 @@ impl<'m> Checker<'m> {
             backup_folder: self.folder("backup.folder", &raw.backup.folder),
             drain: self.seconds("shutdown.drain_seconds", raw.shutdown.drain_seconds, 0, 300),
             keys: super::Keys::default(),
-            institutions: self.institutions(&raw.institution, &strategies),
+            institutions,
             demands: self.demands(&raw.strategy, raw.register.enabled),
             strategies,
         }

@@ -15,7 +15,7 @@ use super::raw;
 use crate::announce::{Network, Reach};
 use crate::api::registry;
 use crate::contents::{self, bucket, providers, scanner};
-use crate::web;
+use crate::{notices, web};
 
 /// The e-Box.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct Mailbox {
     pub pages: Option<web::Settings>,
     /// The institutions that keep contents themselves.
     pub providers: providers::Settings,
+    /// How holders are told that something came; none where nobody is.
+    pub notices: Option<notices::Settings>,
 }
 
 impl Checker<'_> {
@@ -81,6 +83,7 @@ impl Checker<'_> {
             registry,
             pages: self.pages(raw, portals),
             providers: providers::Settings { providers: kept, reach, ..providers::Settings::default() },
+            notices: None,
         };
         raw.enabled.then_some(mailbox)
     }

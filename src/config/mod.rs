@@ -6,6 +6,7 @@ mod check;
 mod checked;
 mod difference;
 pub mod mailbox;
+mod notices;
 mod people;
 mod raw;
 mod source;

@@ -8,7 +8,7 @@ use figment::value::Dict;
 use serde::{Deserialize, Serialize};
 
 pub use self::faces::{Admin, Events, Http, Webhooks};
-pub use self::mailbox::{Client, Documents, Mailbox, ProviderElsewhere, Tokens};
+pub use self::mailbox::{Client, Documents, Mailbox, Notices, ProviderElsewhere, Tokens};
 pub use self::program::{Institution, Log, Shutdown};
 pub use self::register::{Persons, Register};
 pub use self::sending::{Actors, Admission, Delivery, Messages, Price, Registry, Sandbox, Service, Step, Strategy};

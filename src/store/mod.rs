@@ -12,6 +12,7 @@ pub mod folder;
 pub mod index;
 pub mod keys;
 pub mod mailbox;
+pub mod notices;
 pub mod persons;
 pub mod register;
 pub mod suppressions;

@@ -13,6 +13,7 @@ use actix_web::web::{self, Data};
 use actix_web::{Error as ActixError, HttpResponse};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use estafette_actors::domain::mailbox::MailboxId;
 use estafette_actors::domain::mailbox::document::Scan;
 use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::item::Item;
@@ -43,6 +44,7 @@ mod settings;
 mod sign_in;
 mod statics;
 mod texts;
+mod unsubscribe;
 mod words;
 
 pub use problem::Problem;
@@ -65,6 +67,9 @@ pub struct Proof {
 /// Whether a file that says it is of a kind begins as one; the first bytes, up to 8 KiB, are given.
 pub type Recognise = Arc<dyn Fn(MediaType, &[u8]) -> bool + Send + Sync>;
 
+/// Whose notices the link of a mail stops; none for what is no such link.
+pub type Stops = Arc<dyn Fn(&str) -> Option<MailboxId> + Send + Sync>;
+
 /// What the pages are made of.
 pub struct Parts {
     /// The mailboxes.
@@ -73,6 +78,8 @@ pub struct Parts {
     pub settings: Settings,
     /// A secret of the data folder, 32 bytes.
     pub secret: Vec<u8>,
+    /// Reads the links that stop notices; none where there are no notices.
+    pub stops: Option<Stops>,
     /// Makes evidence to download; none leaves the download out.
     pub bundle: Option<Bundle>,
     /// Looks at the files of replies.
@@ -89,6 +96,7 @@ pub struct Site {
     settings: Settings,
     /// The portals of partners, which may change.
     pub(crate) portals: ArcSwap<Vec<Portal>>,
+    stops: Option<Stops>,
     bundle: Option<Bundle>,
     recognise: Recognise,
     unscanned: Scan,
@@ -113,6 +121,7 @@ impl Site {
             settings,
             portals,
             ebox: parts.ebox,
+            stops: parts.stops,
             bundle: parts.bundle,
             recognise: parts.recognise,
             unscanned: parts.unscanned,
@@ -157,6 +166,7 @@ pub fn configure(site: Arc<Site>) -> impl FnOnce(&mut web::ServiceConfig) {
             .configure(reply::routes)
             .configure(preferences::routes)
             .configure(consents::routes)
+            .configure(unsubscribe::routes)
             .default_service(web::to(no_page))
             .wrap(from_fn(dress));
         config.service(scope);

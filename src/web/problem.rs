@@ -28,6 +28,9 @@ pub enum Problem {
     /// No such page.
     #[error("no such page")]
     NoPage,
+    /// A link of a mail that is none of ours, or not any more.
+    #[error("no such link")]
+    NoLink,
     /// The document is not there, not any more, or somebody else's.
     #[error("no such document")]
     Gone,
@@ -144,7 +147,7 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::SignedOut(_) | Self::Unchosen | Self::Inactive => StatusCode::SEE_OTHER,
-            Self::NoPage | Self::Gone | Self::NoReply => StatusCode::NOT_FOUND,
+            Self::NoPage | Self::NoLink | Self::Gone | Self::NoReply => StatusCode::NOT_FOUND,
             Self::Away | Self::Wrong | Self::SignIn(provider::Trouble::Away | provider::Trouble::Wrong(_)) => {
                 StatusCode::BAD_GATEWAY
             }
@@ -161,6 +164,7 @@ impl Problem {
             Self::SignedOut(_) | Self::Unchosen | Self::Inactive | Self::NoPage => {
                 ("error-no-page", "error-no-page-text")
             }
+            Self::NoLink => ("error-no-link", "error-no-link-text"),
             Self::Gone => ("error-gone", "error-gone-text"),
             Self::Away => ("error-away", "error-away-text"),
             Self::Wrong => ("error-wrong", "error-wrong-text"),

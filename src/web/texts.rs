@@ -5,30 +5,18 @@
 use std::sync::LazyLock;
 
 use estafette_actors::domain::language::Language;
-use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use unic_langid::LanguageIdentifier;
+use fluent_bundle::{FluentArgs, FluentValue};
 
-const FILES: [(Language, &str); 4] = [
+use crate::fluent::{Bundles, Files};
+
+const FILES: Files = [
     (Language::Fr, include_str!("locales/fr.ftl")),
     (Language::Nl, include_str!("locales/nl.ftl")),
     (Language::De, include_str!("locales/de.ftl")),
     (Language::En, include_str!("locales/en.ftl")),
 ];
 
-static BUNDLES: LazyLock<[FluentBundle<FluentResource>; 4]> = LazyLock::new(|| Language::ALL.map(bundle));
-
-fn bundle(language: Language) -> FluentBundle<FluentResource> {
-    let tag: LanguageIdentifier = language.as_str().parse().unwrap_or_default();
-    let mut bundle = FluentBundle::new_concurrent(vec![tag]);
-    // Names and numbers here are all written from left to right.
-    bundle.set_use_isolating(false);
-    let text = FILES.iter().find(|(of, _)| *of == language).map_or("", |(_, text)| text);
-    // A test reads all four: what can't be read never leaves the machine of who wrote it.
-    let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(read, _)| read);
-    bundle.add_resource_overriding(resource);
-    bundle
-}
+static BUNDLES: LazyLock<Bundles> = LazyLock::new(|| Bundles::of(&FILES));
 
 /// The texts of one language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,78 +49,19 @@ impl Texts {
     }
 
     fn fill(self, key: &str, variables: Option<&FluentArgs<'_>>) -> String {
-        let bundle = &BUNDLES[self.0 as usize];
-        let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
-            return key.to_owned();
-        };
-        bundle.format_pattern(pattern, variables, &mut Vec::new()).into_owned()
+        BUNDLES.fill(self.0, key, variables)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
     use super::*;
-
-    /// Keys, with the variables of each.
-    fn keys(text: &str) -> BTreeMap<String, BTreeSet<String>> {
-        let variable = regexless;
-        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let mut current = String::new();
-        for line in text.lines() {
-            match line.split_once(" =") {
-                Some((key, _)) if line.starts_with(|c: char| c.is_ascii_lowercase()) => {
-                    key.clone_into(&mut current);
-                    assert!(found.insert(current.clone(), BTreeSet::new()).is_none(), "{current} twice");
-                }
-                _ => {}
-            }
-            if let Some(variables) = found.get_mut(&current) {
-                variables.extend(variable(line));
-            }
-        }
-        found
-    }
-
-    fn regexless(line: &str) -> impl Iterator<Item = String> {
-        let names = line.split('$').skip(1);
-        names.map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect())
-    }
+    use crate::fluent::tested::{agree, keys};
 
     #[test]
-    fn each_language_says_the_same_things_with_the_same_variables() {
-        let all = FILES.map(|(language, text)| (language, keys(text)));
-        let (_, english) = &all[3];
-        assert!(english.len() > 100);
-        for (language, texts) in &all {
-            let there: BTreeSet<_> = texts.keys().collect();
-            let wanted: BTreeSet<_> = english.keys().collect();
-            let differ: Vec<_> = there.symmetric_difference(&wanted).collect();
-            assert!(differ.is_empty(), "{language} and en differ in {differ:?}");
-            for (key, variables) in texts {
-                assert_eq!(variables, &english[key], "variables of {key} in {language}");
-            }
-        }
-    }
-
-    #[test]
-    fn each_file_is_read_whole_and_each_text_is_formatted_without_an_error() {
-        for (language, text) in FILES {
-            let read = FluentResource::try_new(text.to_owned());
-            assert!(read.is_ok(), "{language}: {:?}", read.err().map(|(_, errors)| errors));
-            for (key, variables) in keys(text) {
-                let mut given = FluentArgs::new();
-                for name in &variables {
-                    given.set(name.clone(), 2);
-                }
-                let bundle = &BUNDLES[language as usize];
-                let mut errors = Vec::new();
-                let pattern = bundle.get_message(&key).and_then(|message| message.value()).expect("a text");
-                let said = bundle.format_pattern(pattern, Some(&given), &mut errors);
-                assert!(errors.is_empty() && !said.is_empty(), "{language} {key}: {errors:?}");
-            }
-        }
+    fn each_language_says_the_same_things_with_the_same_variables_and_each_text_is_formatted() {
+        agree(&FILES, &BUNDLES);
+        assert!(keys(FILES[3].1).len() > 100);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use estafette::api::Settings;
 use estafette::api::registry::{
-    Client, KeySet, Provider, Registry, Settings as RegistrySettings, TokenSettings, Tools,
+    CameBack, Client, KeySet, Provider, Registry, Settings as RegistrySettings, TokenSettings, Tools,
 };
 use estafette::app::mailbox::Inspecting;
 use estafette::contents::media::{Inspector, archive};
@@ -125,7 +125,14 @@ impl Desk {
         let verify = Arc::new(Inspecting(Inspector::new(contents, archive::Bounds::default(), 2)));
         let signed = Arc::clone(&key);
         let bundle = Arc::new(move |document: &_, records| Bundle::new(document, records, signed.keys()).json());
-        let registry = Registry::new(ebox, registry, Tools { verify, bundle: Some(bundle), keys: None }).unwrap();
+        // What reads them is tested where notices are.
+        let came_back: CameBack = Arc::new(|mail| {
+            let outcome = if mail.starts_with(b"To: bounces+") { "turned_off" } else { "not_ours" };
+            Box::pin(std::future::ready(Ok(outcome)))
+        });
+        let keys = serde_json::to_vec(key.keys()).ok().map(Into::into);
+        let tools = Tools { verify, bundle: Some(bundle), keys, came_back: Some(came_back) };
+        let registry = Registry::new(ebox, registry, tools).unwrap();
         let face =
             Face::mailing(world.broker.clone(), registry, Settings { body_bytes: 256 * 1024, ..Settings::default() });
         Self { face, issuer, mailboxes, folder, key, _world: world }

@@ -82,3 +82,23 @@ async fn a_mailbox_is_set_in_part_and_what_is_left_out_stays() {
     let on = desk.operate("boxes", &json!({"ebox_id": id, "active": true})).await;
     assert_eq!((&on["preferences"], &on["consents"]), (&set["preferences"], &set["consents"]));
 }
+
+#[actix_rt::test]
+async fn a_notice_that_came_back_is_taken_of_the_operator_as_a_mail() {
+    let desk = Desk::open().await;
+    let take = async |bearer: &str, kind: &str, mail: Vec<u8>| {
+        let request = desk.face.ask_as(bearer, Method::POST, "/v1/mailbox/bounces");
+        request.header("content-type", kind.to_owned()).body(mail).send().await.unwrap()
+    };
+    let key = crate::api::KEY;
+    for (mail, outcome) in
+        [("To: bounces+0@mail.example.be\r\n\r\n", "turned_off"), ("To: a@b\r\n\r\n", "not_ours"), ("", "not_ours")]
+    {
+        let answer = take(key, "message/rfc822", mail.into()).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.json::<Value>().await.unwrap(), json!({"outcome": outcome}));
+    }
+    assert_eq!(problem(take(OTHERS, "message/rfc822", vec![]).await).await, (403, "operator-only".to_owned()));
+    assert_eq!(problem(take(key, "text/plain", vec![]).await).await, (415, "unsupported-media-type".to_owned()));
+    assert_eq!(problem(take(key, "message/rfc822", vec![b'a'; 2 << 20]).await).await, (413, "too-large".to_owned()));
+}

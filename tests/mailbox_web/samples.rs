@@ -24,6 +24,9 @@ pub fn id(text: &str) -> RefId {
     RefId::parse(text).unwrap()
 }
 
+/// What the link of a mail to the first citizen has behind `t=`.
+pub const LINK: &str = "a-good-link";
+
 /// The mailbox of one of the provider's people.
 pub fn citizen(place: usize) -> MailboxId {
     let people = OpenIdSettings::default().people;

@@ -1,10 +1,10 @@
 //! Preferences and consents, and forms that are not ours.
 use estafette_actors::domain::language::Language;
-use estafette_actors::domain::mailbox::{ClientId, Mailbox, Notice};
-use estafette_actors::ports::mailbox::{Mailboxes as _, Trouble};
+use estafette_actors::domain::mailbox::{ClientId, Mailbox, Notice, Preferences};
+use estafette_actors::ports::mailbox::{Access, Change, Mailboxes as _, Trouble};
 use reqwest::Method;
 
-use crate::samples::{citizen, enterprise};
+use crate::samples::{LINK, citizen, enterprise};
 use crate::site::Running;
 
 fn mailbox(site: &Running) -> Mailbox {
@@ -141,5 +141,39 @@ async fn a_store_in_trouble_is_a_page_that_says_what_to_do() {
     site.memory.fail(Some(Trouble::Overloaded));
     let busy = marie.get("/mailbox/messages").await;
     assert!(busy.status == 503 && busy.header("retry-after") == "10" && busy.has("Very busy right now"));
+    site.stop().await;
+}
+
+#[actix_rt::test]
+async fn the_link_of_a_mail_stops_notices_without_signing_in_by_its_button_only() {
+    let site = Running::start().await;
+    let wanted = Preferences {
+        email: Some("marie@example.be".into()),
+        notice: Notice::Email,
+        language: Some(Language::Nl),
+        ..mailbox(&site).preferences
+    };
+    site.memory.change(Access::PROGRAM, citizen(0), Change::Prefer(wanted.clone())).await.unwrap();
+    let mut visitor = site.visitor();
+    let path = format!("/mailbox/unsubscribe?t={LINK}");
+    for _ in 0..2 {
+        // Programs that look at links look at this one too.
+        let page = visitor.get(&path).await;
+        assert!(page.status == 200 && page.has(&format!("method=\"post\" action=\"{path}\"")), "{}", page.text);
+        assert!(!page.has("marie"), "{}", page.text);
+    }
+    assert_eq!(mailbox(&site).preferences, wanted);
+    for wrong in ["/mailbox/unsubscribe", "/mailbox/unsubscribe?t=", "/mailbox/unsubscribe?t=%22%3E%3Cscript%3E"] {
+        for answer in [visitor.get(wrong).await, visitor.post(wrong, &[]).await] {
+            assert!(answer.status == 404 && answer.has("This link does not work") && !answer.has("<script>"));
+        }
+    }
+    assert_eq!(mailbox(&site).preferences, wanted);
+    // As a mail program sends it (RFC 8058): no cookie, no page before it.
+    let done = site.visitor().post(&path, &[("List-Unsubscribe", "One-Click")]).await;
+    assert!(done.status == 200 && done.has("You no longer receive notices"), "{}", done.text);
+    assert_eq!(mailbox(&site).preferences, Preferences { notice: Notice::None, ..wanted });
+    assert!(visitor.get(&path).await.has("You no longer receive notices"));
+    assert_eq!(visitor.post(&path, &[]).await.status, 200);
     site.stop().await;
 }

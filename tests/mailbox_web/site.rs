@@ -85,6 +85,7 @@ impl Running {
         let store = store.unwrap_or_else(|| Arc::new(memory.clone()));
         samples::fill(&*store, &memory).await;
         let site = Site::new(Parts {
+            stops: Some(Arc::new(|token| (token == samples::LINK).then(|| samples::citizen(0)))),
             ebox: EBox::new(store, Arc::new(memory.clone()), None, Arc::new(SystemClock)),
             settings,
             secret: vec![7; 32],

@@ -59,17 +59,16 @@ async fn prepared() -> Program {
         for language in Language::ALL {
             names.set(language, "A".into());
         }
-        let definition =
-            DossierType { code: code.clone(), names, valid: Period::always(), partner: None, rights: vec![] };
+        let definition = DossierType { code, names, valid: Period::always(), partner: None, rights: vec![] };
         dossiers.define(access(owner), definition).await.unwrap();
-        dossiers.inscribe(access(owner), niss, code.clone(), Period::always()).await.unwrap();
-        mutations.subscribe(access(owner), Subscription { kind: kind.clone(), types: vec![] }).await.unwrap();
+        dossiers.inscribe(access(owner), niss, code, Period::always()).await.unwrap();
+        mutations.subscribe(access(owner), Subscription { kind, types: vec![] }).await.unwrap();
     }
     for today in 0..DAYS {
         let on = day::of(clock.now());
         let event = |place: u64| {
             let says = [("n".into(), format!("{}", today * EACH_DAY + place).into())].into();
-            (niss, on, Change::Event { kind: kind.clone(), says })
+            (niss, on, Change::Event { kind, says })
         };
         let told = mutations.tell(access(OWNERS[0]), (0..EACH_DAY).map(event).collect()).await.unwrap();
         assert_eq!(told, [OWNERS.len() as u32; EACH_DAY as usize]);

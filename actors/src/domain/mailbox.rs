@@ -4,7 +4,7 @@
 //! senders whether or not anybody has activated it: what comes before is kept, and found when it is.
 //!
 //! [`document`] is what is published, [`item`] a document in one mailbox, [`reference`] what may be published by whom, [`event`] what is
-//! told of it, [`evidence`] what is proven of registered mail.
+//! told of it, [`notice`] what its holder is told and when, [`evidence`] what is proven of registered mail.
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ pub mod event;
 pub mod evidence;
 pub mod item;
 pub mod media;
+pub mod notice;
 pub mod reference;
 
 /// Partner portals with a consent of one holder, given or withdrawn.

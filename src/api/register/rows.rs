@@ -239,7 +239,7 @@ pub async fn inscribe(
     let register = app.register()?;
     let access = access_to_persons(&request, &caller)?;
     let inscription = inscription(&body.0, today(app.parts.broker.now()))?;
-    let code = inscription.code.clone();
+    let code = inscription.code;
     let done = register.inscribe(&access, inscription).await?;
     let (outcome, row, merged) = match done.outcome {
         Inscribed::Added(row) => ("added", row, Vec::new()),
@@ -285,7 +285,7 @@ pub async fn remove(
     let register = app.register()?;
     let access = access_to_persons(&request, &caller)?;
     let (niss, code, period) = removal(&body.0, today(app.parts.broker.now()))?;
-    let done = register.remove(&access, niss, code.clone(), period).await?;
+    let done = register.remove(&access, niss, code, period).await?;
     let [touched, left] =
         [done.outcome.touched, done.outcome.left].map(|rows| rows.into_iter().map(Days::from).collect());
     let view = RemovedView { niss: done.niss.digits(), code, touched, left, remarks: notes(done.remarks) };

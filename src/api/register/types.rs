@@ -69,7 +69,7 @@ impl View {
             mutations: rights.mutations,
         });
         Self {
-            code: one.code.clone(),
+            code: one.code,
             names: one.names.clone(),
             valid_from: Some(one.valid.begin()).filter(|day| *day > Date::MIN),
             valid_until: one.valid.end(),

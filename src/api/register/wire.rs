@@ -93,6 +93,7 @@ pub fn notes(remarks: Vec<Remark>) -> Vec<Note> {
 }
 
 /// Writes the digits of a number, for who may see them.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference to the field")]
 pub fn digits<S: Serializer>(niss: &Niss, serializer: S) -> Result<S::Ok, S::Error> {
     let digits = niss.ascii();
     serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)

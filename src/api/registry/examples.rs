@@ -300,6 +300,10 @@ pub fn image() -> Value {
     json!({"id": "logo", "media_type": "image/png", "language": null, "size": 4_608})
 }
 
+pub fn bounce() -> Value {
+    json!({"outcome": "turned_off"})
+}
+
 pub fn new_mailbox() -> Value {
     json!({
         "ebox_id": ebox_id(), "active": true,

@@ -23,6 +23,7 @@ use crate::api::problem::{Fault, Kind, Problem, refuses, sets};
 use crate::api::register::Refused;
 use definition::{ApplicationView, OrganizationView, TypeView};
 
+pub mod bounces;
 pub mod boxes;
 pub mod definition;
 

@@ -64,6 +64,8 @@ schemas! {
     EboxUri = text().format(Some(SchemaFormat::Custom("uri".to_owned()))).examples(["https://ebox.example.be/federation/v1/api"]);
     /// Bytes, of whatever kind.
     EboxBytes = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary))).examples(["%PDF-1.7 ..."]);
+    /// A mail, as it came.
+    EboxMail = text().examples(["To: bounces+0123@mail.example.be\r\nContent-Type: multipart/report\r\n\r\n..."]);
     /// The key of a publication: 1 to 255 visible characters, in quotation marks or not.
     EboxKey = text().min_length(Some(1)).max_length(Some(257)).pattern(Some("^[!-~]+$")).examples(["\"8e03978e-40d5-43e8-bc93-6894a57f9324\""]);
     /// What to write beside a payment: any object.
@@ -200,7 +202,9 @@ schemas! {
     /// An organisation, as it is to be.
     NewMailboxOrganization = members(&[("names", "MailboxNames"), ("long_names", "MailboxDescription"), ("urls", "MailboxPages")], &["names"])
         .property("contact", optional(DESCRIPTION_LENGTH)).examples([examples::new_organization()]);
-    /// How a holder is told of what came.
+    /// What came of a notice that came back.
+    MailboxBounceOutcome = names(["turned_off", "other_address", "passing", "no_report", "not_ours"]).examples(["turned_off"]);
+    /// How the holder is told of what came.
     MailboxNotice = names(["none", "email", "message"]).examples(["email"]);
     /// What a holder wants; what is left out is not wanted.
     NewMailboxPreferences = members(&[("language", "Language"), ("notice", "MailboxNotice")], &[])

@@ -176,7 +176,7 @@ impl Desk<'_> {
     }
 
     fn fetched(&self, outcome: &'static str) {
-        self.register.dossiers().note(&self.access, Deed::Fetch, None, None, outcome);
+        self.register.dossiers().note(self.access, Deed::Fetch, None, None, outcome);
     }
 
     fn niss(&self, digits: &str) -> Result<Niss, Anomaly> {

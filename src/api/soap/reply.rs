@@ -245,7 +245,7 @@ fn inscription(writer: &mut Writer, niss: Niss, inscribed: &Inscribed) {
 fn row(writer: &mut Writer, row: &DossierRow) {
     writer.element("row", |writer| {
         writer.value("ssin", row.niss.digits());
-        writer.value("dossierType", &row.code);
+        writer.value("dossierType", row.code);
         period(writer, "period", row.period);
     });
 }

@@ -98,10 +98,10 @@ impl World {
                 names.set(language, "Name".into());
             }
             let valid = Period::always();
-            let definition = DossierType { code: code.clone(), names, valid, partner: None, rights: vec![] };
+            let definition = DossierType { code, names, valid, partner: None, rights: vec![] };
             dossiers.define(access(n), definition).await.unwrap();
             let niss = Niss::from_trusted_u64(1);
-            dossiers.inscribe(access(n), niss, code.clone(), Period::always()).await.unwrap();
+            dossiers.inscribe(access(n), niss, code, Period::always()).await.unwrap();
         }
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let daily =

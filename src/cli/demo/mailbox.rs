@@ -53,6 +53,7 @@ pub fn plan(folder: &Path, public_url: &str, issuer: String, provider: &OpenIdSe
         registry: api::registry::Settings { public_url: Some(public_url.into()), ..api::registry::Settings::default() },
         pages: Some(pages),
         providers: providers::Settings::default(),
+        notices: None,
     })
 }
 

@@ -22,6 +22,7 @@ pub struct Mailbox {
     pub documents: Documents,
     pub tokens: Tokens,
     pub sign_in: SignIn,
+    pub notices: Notices,
     pub client: Vec<Client>,
     pub provider_elsewhere: Vec<ProviderElsewhere>,
     pub allowed_networks: Vec<String>,
@@ -64,6 +65,25 @@ pub struct SignIn {
     pub name_claim: String,
     pub enterprises_claim: String,
     pub levels: Vec<String>,
+}
+
+/// `[mailbox.notices]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notices {
+    pub smtp: String,
+    pub security: String,
+    pub ca_file: String,
+    pub user: String,
+    pub password: String,
+    pub from: String,
+    pub reply_to: String,
+    pub bounces: String,
+    pub mails_a_second: u64,
+    pub connections: u64,
+    pub institution: String,
+    pub strategy: String,
+    pub digest_hour: u64,
 }
 
 /// `[[mailbox.client]]`.
@@ -114,6 +134,7 @@ impl Default for Mailbox {
             documents: Documents::default(),
             tokens: Tokens::default(),
             sign_in: SignIn::default(),
+            notices: Notices::default(),
             client: Vec::new(),
             provider_elsewhere: Vec::new(),
             allowed_networks: Vec::new(),
@@ -149,6 +170,27 @@ impl Default for SignIn {
             name_claim: "name".into(),
             enterprises_claim: "enterprises".into(),
             levels: Vec::new(),
+        }
+    }
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        let none = String::new;
+        Self {
+            smtp: none(),
+            security: "starttls".into(),
+            ca_file: none(),
+            user: none(),
+            password: none(),
+            from: none(),
+            reply_to: none(),
+            bounces: none(),
+            mails_a_second: 20,
+            connections: 4,
+            institution: none(),
+            strategy: "govapp-first".into(),
+            digest_hour: 8,
         }
     }
 }

@@ -86,7 +86,7 @@ impl Record {
     }
 
     fn add(&mut self, about: Option<u64>, code: Option<&Code>, outcome: &str) {
-        let code = code.map_or(0, |code| 1 + place_in(&mut self.codes, |known| known == code, || code.clone()));
+        let code = code.map_or(0, |code| 1 + place_in(&mut self.codes, |known| known == code, || *code));
         let outcome = place_in(&mut self.outcomes, |known| **known == *outcome, || outcome.into());
         self.lines.push(Line { about, code, outcome });
     }
@@ -213,7 +213,7 @@ impl Audit {
         let code_of = |line: &Line| usize::from(line.code).checked_sub(1).and_then(|place| given.codes.get(place));
         let all = Arc::clone(&self.gathered);
         if let ([line], None) = (given.lines, given.register) {
-            let (about, code) = (line.about, code_of(line).cloned());
+            let (about, code) = (line.about, code_of(line).copied());
             let outcome = *given.outcomes.get(usize::from(line.outcome)).ok_or_else(damaged)?;
             draft.when_kept(move || {
                 gather(&mut lock(&all), (at, &access, deed), (about, code.as_ref(), outcome));

@@ -237,7 +237,7 @@ impl ports::Dossiers for Dossiers {
     fn define(&self, access: Access, definition: DossierType) -> BoxFuture<'static, Result<(), Trouble>> {
         let (audit, types) = (Arc::clone(&self.0.audit), self.0.types.clone());
         let decide = move |draft: &mut Draft<'_>| {
-            let codes = [definition.code.clone()];
+            let codes = [definition.code];
             types.define(draft, access.institution, definition)?;
             let lines = [Line { about: None, code: 1, outcome: 0 }];
             let (access, deed, outcomes) = (&access, Deed::Define, &["done"]);
@@ -315,12 +315,12 @@ impl ports::Dossiers for Dossiers {
 
     fn counts(&self, owner: Institution) -> Vec<(Code, u64)> {
         let (known, number) = (self.0.known(owner), owner.0.as_u32());
-        let mut counts: BTreeMap<Code, u64> = known.types.iter().map(|one| (one.code.clone(), 0)).collect();
+        let mut counts: BTreeMap<Code, u64> = known.types.iter().map(|one| (one.code, 0)).collect();
         let (from, until) = (count_key(number, 0), (number + 1).to_be_bytes());
         let scanned = self.0.engine.scan(COUNTS, &from, Some(&until), |key, value| {
             let number = key.get(4..).and_then(array).map(u16::from_be_bytes);
             if let (Some(code), Some(count)) = (number.and_then(|number| known.code(number)), array(value)) {
-                counts.insert(code.clone(), u64::from_be_bytes(count));
+                counts.insert(*code, u64::from_be_bytes(count));
             }
             ControlFlow::Continue(())
         });

@@ -47,9 +47,9 @@ impl Prepared {
                 *found
             } else {
                 let number = known.number(&line.code).ok_or(Trouble::NotFound)?;
-                codes.push(line.code.clone());
+                codes.push(line.code);
                 let found = (number, codes.len() as u16);
-                places.insert(line.code.clone(), found);
+                places.insert(line.code, found);
                 found
             };
             let hash = match about {

@@ -169,7 +169,7 @@ impl ports::Mutations for Mutations {
             if subscription.types.iter().any(|code| known.number(code).is_none()) {
                 return Err(Trouble::NotFound);
             }
-            let kind = subscription.kind.clone();
+            let kind = subscription.kind;
             inner.subscriptions.put(draft, access.institution, subscription)?;
             subscriptions::audit(draft, &inner.audit, &access, kind)
         };

@@ -112,12 +112,7 @@ fn listed(model: &Model, owner: usize, keep: impl Fn(u64, &Code, Period) -> bool
     let mut rows = Vec::new();
     for ((of, niss_of, code), periods) in model {
         for period in periods.iter().filter(|period| *of == owner && keep(*niss_of, code, **period)) {
-            rows.push(DossierRow {
-                owner: institution(owner),
-                niss: niss(*niss_of),
-                code: code.clone(),
-                period: *period,
-            });
+            rows.push(DossierRow { owner: institution(owner), niss: niss(*niss_of), code: *code, period: *period });
         }
     }
     rows
@@ -152,7 +147,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn inscribe(model: &mut Model, owner: usize, n: u64, code: &Code, period: Period) -> period::Inscribed {
-    period::inscribe(model.entry((owner, n, code.clone())).or_default(), period)
+    period::inscribe(model.entry((owner, n, *code)).or_default(), period)
 }
 
 fn replace(model: &mut Model, old: u64, new: u64) -> Vec<Institution> {
@@ -160,9 +155,7 @@ fn replace(model: &mut Model, old: u64, new: u64) -> Vec<Institution> {
     for owner in [1, 0] {
         let mut is_touched = false;
         for code in CODES.map(code) {
-            for period in
-                if old == new { vec![] } else { model.remove(&(owner, old, code.clone())).unwrap_or_default() }
-            {
+            for period in if old == new { vec![] } else { model.remove(&(owner, old, code)).unwrap_or_default() } {
                 inscribe(model, owner, new, &code, period);
                 is_touched = true;
             }
@@ -192,13 +185,13 @@ proptest! {
             match step {
                 Step::Inscribe(owner, n, c, period) => {
                     let code = code(CODES[c]);
-                    let told = wait(|| dossiers.inscribe(access(owner), niss(n), code.clone(), period)).unwrap();
+                    let told = wait(|| dossiers.inscribe(access(owner), niss(n), code, period)).unwrap();
                     prop_assert_eq!(told, inscribe(&mut model, owner, n, &code, period));
                     lines += 1;
                 }
                 Step::Remove(owner, n, c, period) => {
                     let code = code(CODES[c]);
-                    let told = wait(|| dossiers.remove(access(owner), niss(n), code.clone(), period)).unwrap();
+                    let told = wait(|| dossiers.remove(access(owner), niss(n), code, period)).unwrap();
                     prop_assert_eq!(told, period::remove(model.entry((owner, n, code)).or_default(), period));
                     lines += 1;
                 }
@@ -241,7 +234,7 @@ proptest! {
                 let kept = |of: u64, c: &Code, period: Period| of == n && named.contains(c) && period.contains(day(7));
                 prop_assert_eq!(holds, !listed(&model, owner, kept).is_empty());
             }
-            let count = |one: &Code| (one.clone(), listed(&model, owner, |_, of, _| of == one).len() as u64);
+            let count = |one: &Code| (*one, listed(&model, owner, |_, of, _| of == one).len() as u64);
             prop_assert_eq!(dossiers.counts(institution(owner)), ["A", "B", "C"].map(|one| count(&code(one))).to_vec());
         }
         let trail: Vec<AuditLine> = wait(|| dossiers.audit(None, None, 0, 1_000)).unwrap();
@@ -260,7 +253,7 @@ fn a_type_that_is_changed_keeps_its_rows_also_after_a_restart() {
     drop(dossiers);
     let dossiers = at(folder.path(), &Arc::new(Hand(AtomicU64::new(BEGUN))));
     let types = dossiers.types(institution(0));
-    assert_eq!(types.iter().map(|one| one.code.clone()).collect::<Vec<_>>(), [code("A"), code("B")]);
+    assert_eq!(types.iter().map(|one| one.code).collect::<Vec<_>>(), [code("A"), code("B")]);
     assert!(dossiers.types(institution(1)).is_empty());
     define(&dossiers, 0, "AA");
     assert_eq!(dossiers.counts(institution(0)), [(code("A"), 0), (code("AA"), 0), (code("B"), 1)]);

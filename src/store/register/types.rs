@@ -48,7 +48,7 @@ impl Known {
     fn with(&self, number: u16, definition: Arc<DossierType>) -> Self {
         let mut types = Vec::clone(&self.types);
         let (mut numbers, mut codes) = (self.numbers.clone(), self.codes.clone());
-        codes.insert(number, definition.code.clone());
+        codes.insert(number, definition.code);
         match types.binary_search_by(|one| one.code.cmp(&definition.code)) {
             Ok(place) => types[place] = definition,
             Err(place) => {

@@ -220,6 +220,15 @@ preferences-exclusively = Ich möchte meine Briefe nur digital erhalten
 preferences-exclusively-hint = Einrichtungen, die Ihnen einen Brief digital senden können, senden ihn nicht mehr auf Papier. Sehen Sie also regelmäßig in Ihr Postfach: Fristen beginnen auch dann, wenn Sie eine Nachricht nicht gelesen haben.
 preferences-save = Einstellungen speichern
 
+## Benachrichtigungen beenden
+unsubscribe-title = Keine Benachrichtigungen mehr
+unsubscribe-text = Möchten Sie nicht mehr erfahren, wenn eine Nachricht in Ihrer e-Box ankommt?
+unsubscribe-stays = Ihr Postfach bleibt, wie es ist, und es kommen weiter Nachrichten an. Sehen Sie regelmäßig nach: Fristen laufen auch, wenn Sie eine Nachricht nicht gelesen haben.
+unsubscribe-button = Keine Benachrichtigungen mehr
+unsubscribed-title = Sie erhalten keine Benachrichtigungen mehr
+unsubscribed-text = Sie erfahren nicht mehr, wenn eine Nachricht ankommt. Sehen Sie selbst regelmäßig in Ihrem Postfach nach.
+unsubscribed-again = Anmelden, um wieder Benachrichtigungen zu erhalten
+
 ## Einwilligungen
 consents-title = Einwilligungen
 consents-lead = Sie entscheiden, welche anderen Websites und Apps die Nachrichten dieses Postfachs zeigen dürfen.
@@ -274,6 +283,8 @@ error-back = Zu Ihren Nachrichten
 error-start = Zur Startseite
 error-no-page = Seite nicht gefunden
 error-no-page-text = Diese Seite gibt es nicht. Prüfen Sie die Adresse oder beginnen Sie von vorn.
+error-no-link = Dieser Link funktioniert nicht
+error-no-link-text = Der Link ist unvollständig, oder er gehört zu einer E-Mail-Adresse, die für dieses Postfach nicht mehr verwendet wird. Es wurde nichts geändert. Sie können Ihre Einstellungen ändern, nachdem Sie sich angemeldet haben.
 error-gone = Nachricht nicht gefunden
 error-gone-text = Diese Nachricht ist nicht in dem geöffneten Postfach. Vielleicht ist sie abgelaufen, oder sie ist in einem anderen Ihrer Postfächer.
 error-away = Der Absender ist nicht erreichbar

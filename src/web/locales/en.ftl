@@ -220,6 +220,15 @@ preferences-exclusively = I want to receive my letters only digitally
 preferences-exclusively-hint = Institutions that can send you a letter digitally will no longer send it on paper. So look at your mailbox regularly: time limits start even if you have not read a message.
 preferences-save = Save preferences
 
+## Stopping notices
+unsubscribe-title = Stop notices
+unsubscribe-text = Do you no longer want to be told when a message arrives in your e-Box?
+unsubscribe-stays = Your mailbox stays as it is, and messages still arrive in it. Look at it regularly: time limits start even if you have not read a message.
+unsubscribe-button = Stop notices
+unsubscribed-title = You no longer receive notices
+unsubscribed-text = You are no longer told when a message arrives. Look at your mailbox yourself, regularly.
+unsubscribed-again = Sign in to receive notices again
+
 ## Consents
 consents-title = Consents
 consents-lead = You decide which other sites and apps may show the messages of this mailbox.
@@ -274,6 +283,8 @@ error-back = To your messages
 error-start = To the start page
 error-no-page = Page not found
 error-no-page-text = This page does not exist. Check the address, or start again from the beginning.
+error-no-link = This link does not work
+error-no-link-text = The link is incomplete, or it belongs to an e-mail address that is no longer used for this mailbox. Nothing was changed. You can change your preferences after signing in.
 error-gone = Message not found
 error-gone-text = This message is not in the open mailbox. It may have expired, or it is in another mailbox of yours.
 error-away = The sender cannot be reached

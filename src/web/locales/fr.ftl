@@ -220,6 +220,15 @@ preferences-exclusively = Je veux recevoir mes lettres uniquement par voie numé
 preferences-exclusively-hint = Les institutions qui peuvent vous envoyer une lettre par voie numérique ne l’enverront plus sur papier. Consultez donc régulièrement votre boîte aux lettres : les délais commencent même si vous n’avez pas lu un message.
 preferences-save = Enregistrer les préférences
 
+## Arrêter les avis
+unsubscribe-title = Ne plus recevoir d’avis
+unsubscribe-text = Vous ne voulez plus être averti quand un message arrive dans votre e-Box ?
+unsubscribe-stays = Votre boîte reste telle quelle et continue à recevoir des messages. Consultez-la régulièrement : les délais courent même si vous n’avez pas lu un message.
+unsubscribe-button = Ne plus recevoir d’avis
+unsubscribed-title = Vous ne recevez plus d’avis
+unsubscribed-text = Vous n’êtes plus averti quand un message arrive. Consultez vous-même votre boîte, régulièrement.
+unsubscribed-again = S’identifier pour recevoir à nouveau des avis
+
 ## Consentements
 consents-title = Consentements
 consents-lead = Vous décidez quels autres sites et applications peuvent montrer les messages de cette boîte aux lettres.
@@ -274,6 +283,8 @@ error-back = Vers vos messages
 error-start = Vers la page d’accueil
 error-no-page = Page introuvable
 error-no-page-text = Cette page n’existe pas. Vérifiez l’adresse ou recommencez depuis le début.
+error-no-link = Ce lien ne fonctionne pas
+error-no-link-text = Le lien est incomplet, ou il appartient à une adresse e-mail qui n’est plus utilisée pour cette boîte. Rien n’a été modifié. Vous pouvez changer vos préférences après vous être identifié.
 error-gone = Message introuvable
 error-gone-text = Ce message ne se trouve pas dans la boîte aux lettres ouverte. Il a peut-être expiré, ou il se trouve dans une autre de vos boîtes aux lettres.
 error-away = L’expéditeur est injoignable

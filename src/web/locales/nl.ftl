@@ -220,6 +220,15 @@ preferences-exclusively = Ik wil mijn brieven alleen digitaal ontvangen
 preferences-exclusively-hint = Instellingen die u een brief digitaal kunnen sturen, sturen hem niet meer op papier. Kijk dus regelmatig in uw brievenbus: termijnen beginnen ook te lopen als u een bericht niet hebt gelezen.
 preferences-save = Voorkeuren bewaren
 
+## Meldingen stopzetten
+unsubscribe-title = Geen meldingen meer
+unsubscribe-text = Wilt u niet meer verwittigd worden wanneer er een bericht in uw e-Box aankomt?
+unsubscribe-stays = Uw brievenbus blijft zoals ze is, en er komen nog berichten aan. Kijk er regelmatig in: termijnen lopen ook als u een bericht niet gelezen hebt.
+unsubscribe-button = Geen meldingen meer
+unsubscribed-title = U krijgt geen meldingen meer
+unsubscribed-text = U wordt niet meer verwittigd wanneer er een bericht aankomt. Kijk zelf regelmatig in uw brievenbus.
+unsubscribed-again = Aanmelden om weer meldingen te krijgen
+
 ## Toestemmingen
 consents-title = Toestemmingen
 consents-lead = U beslist welke andere sites en apps de berichten van deze brievenbus mogen tonen.
@@ -274,6 +283,8 @@ error-back = Naar uw berichten
 error-start = Naar de startpagina
 error-no-page = Pagina niet gevonden
 error-no-page-text = Deze pagina bestaat niet. Kijk het adres na of begin opnieuw.
+error-no-link = Deze link werkt niet
+error-no-link-text = De link is onvolledig, of hij hoort bij een e-mailadres dat niet meer gebruikt wordt voor deze brievenbus. Er is niets gewijzigd. U kunt uw voorkeuren wijzigen nadat u zich hebt aangemeld.
 error-gone = Bericht niet gevonden
 error-gone-text = Dit bericht staat niet in de geopende brievenbus. Misschien is het verlopen, of staat het in een andere brievenbus van u.
 error-away = De afzender is niet bereikbaar

@@ -19,7 +19,7 @@ impl Record {
             access: self.access.clone(),
             deed: self.deed,
             about: line.about,
-            code: code.and_then(|code| self.codes.get(code)).cloned(),
+            code: code.and_then(|code| self.codes.get(code)).copied(),
             outcome: self.outcomes.get(usize::from(line.outcome))?.clone(),
         })
     }

@@ -117,7 +117,7 @@ pub fn audit(
             Change::Event { kind, .. } => {
                 let place = codes.iter().position(|known| known == kind);
                 let place = place.unwrap_or_else(|| {
-                    codes.push(kind.clone());
+                    codes.push(*kind);
                     codes.len() - 1
                 });
                 u16::try_from(place + 1).map_err(|_| Trouble::Conflict("too many kinds at once: tell them in parts"))?

@@ -35,7 +35,7 @@ impl Subscriptions {
                 is_whole = false;
                 return ControlFlow::Break(());
             };
-            all.entry(u32::from_be_bytes(*owner)).or_default().insert(one.kind.clone(), one);
+            all.entry(u32::from_be_bytes(*owner)).or_default().insert(one.kind, one);
             ControlFlow::Continue(())
         })?;
         if is_whole { Ok(Self(Arc::new(ArcSwap::from_pointee(all)))) } else { Err(damaged()) }
@@ -67,7 +67,7 @@ impl Subscriptions {
         }
         draft.put(SUBSCRIPTIONS, &key, codec::encode(&subscription));
         self.change_after(draft, owner, move |theirs| {
-            theirs.insert(subscription.kind.clone(), subscription);
+            theirs.insert(subscription.kind, subscription);
         });
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Subscriptions {
             return Err(Trouble::NotFound);
         }
         draft.remove(SUBSCRIPTIONS, &key);
-        let kind = kind.clone();
+        let kind = *kind;
         self.change_after(draft, owner, move |theirs| {
             theirs.remove(&kind);
         });

@@ -192,9 +192,9 @@ fn each_mutation_goes_to_those_who_have_the_person_and_to_nobody_else() {
     let trail = wait(|| world.dossiers.audit(Some(institution(8)), None, 0, 100)).unwrap();
     assert_eq!(trail.len(), cases.len());
     for (line, (told, to)) in trail.iter().zip(&cases) {
-        let kind = if let Change::Event { kind, .. } = &told.2 { Some(kind.clone()) } else { None };
+        let kind = if let Change::Event { kind, .. } = &told.2 { Some(*kind) } else { None };
         let outcome = if to.is_empty() { "nobody" } else { "done" };
-        assert_eq!((line.deed, line.code.clone(), &*line.outcome), (Deed::Tell, kind, outcome));
+        assert_eq!((line.deed, line.code, &*line.outcome), (Deed::Tell, kind, outcome));
     }
 }
 

@@ -7,7 +7,7 @@ fn define(world: &World) -> Code {
     for language in Language::ALL {
         names.set(language, "Name".into());
     }
-    let definition = DossierType { code: code.clone(), names, valid: Period::always(), partner: None, rights: vec![] };
+    let definition = DossierType { code, names, valid: Period::always(), partner: None, rights: vec![] };
     wait(|| world.dossiers.define(access(), definition)).unwrap();
     code
 }
@@ -34,7 +34,7 @@ fn rows_follow_a_chain_of_replacements_and_their_owner_is_told_each_time() {
     world.put((1..=3).map(|n| with(n, Standing::InUse)).collect()).unwrap();
     for n in [1, 2] {
         let period = period(1, 5 * n as i8);
-        wait(|| world.dossiers.inscribe(access(), niss(n), code.clone(), period)).unwrap();
+        wait(|| world.dossiers.inscribe(access(), niss(n), code, period)).unwrap();
     }
     let by = |n| Standing::ReplacedBy(niss(n));
     world.put(vec![with(1, by(2)), with(2, by(3))]).unwrap();
