@@ -48,7 +48,7 @@ impl Signer for Plain {
 }
 
 fn person(number: u64) -> String {
-    let rest = 850_730_000 + number % PEOPLE;
+    let rest = 850_730_001 + number % PEOPLE;
     format!("{rest:09}{:02}", 97 - rest % 97)
 }
 
@@ -162,7 +162,8 @@ impl World {
             let part = Part::bytes(file(number)).file_name("a.pdf").mime_str("application/pdf").unwrap();
             let form = Form::new().text("messageToPublish", description.to_string()).part("file", part);
             let asked = self.asked(self.client.post(format!("{api}/messageRegistry/v2/publishMessage")));
-            let Some((StatusCode::CREATED, body)) = answered(asked.multipart(form)).await else { return };
+            let Some((status, body)) = answered(asked.multipart(form)).await else { return };
+            assert_eq!(status, StatusCode::CREATED, "{body}");
             let id: DocumentId = body["messageId"].as_str().unwrap().parse().unwrap();
             self.told.lock().unwrap().published.insert(id, number);
             after();

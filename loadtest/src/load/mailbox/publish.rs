@@ -31,9 +31,10 @@ pub async fn run(asked: &Asked, program: &Program, own: &Own, bytes: usize) -> a
     let mut waits = [Rounds::default(), Rounds::default()];
     let mut ratios = Rounds::default();
     let kept = own.data().join("documents");
+    // Files stay until the end: a file system goes slowly about what was removed a moment ago.
+    let folder = tempfile::Builder::new().prefix("estafette-plain-").tempdir_in(program.parent())?;
+    let plain = Plain::start(folder.path())?;
     for round in 1..=asked.rounds {
-        let folder = tempfile::Builder::new().prefix("estafette-plain-").tempdir_in(program.parent())?;
-        let plain = Plain::start(folder.path())?;
         let mut both = [0.0; 2];
         // Who begins has the better disk as often.
         let sides = if round % 2 == 1 { [0, 1] } else { [1, 0] };
