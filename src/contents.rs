@@ -2,8 +2,8 @@
 //!
 //! Invariant: a content never lies whole in memory: one that is small is gathered up to [`SMALL`] and written at once, a larger one
 //! goes in parts, one on its way while the next is gathered, and only so many larger ones at a time. When `take` ends well the
-//! content is durable: in a folder it was written to a temporary name, synced, renamed, and the folder's entry synced
-//! (`LocalFileSystem::with_fsync`); in a bucket the upload was completed. When it ends otherwise, or its future is dropped, what was
+//! content is durable: in a folder a small one was written and synced under its own name ([`straight`]), a larger one to a temporary
+//! name, synced and renamed, and the folder's entry synced (`LocalFileSystem::with_fsync`); in a bucket the upload was completed. When it ends otherwise, or its future is dropped, what was
 //! written is taken away, or is whole under a name that nobody knows. That, and what a kill leaves half taken, [`Contents::sweep`] takes
 //! away; parts of an upload to a bucket that a kill cut off only the bucket's own lifecycle rule does
 //! (`AbortIncompleteMultipartUpload`).
@@ -39,6 +39,7 @@ mod intake;
 mod leftovers;
 mod name;
 mod room;
+mod straight;
 mod trouble;
 mod upload;
 
@@ -181,12 +182,26 @@ impl Inner {
         }
         if ended {
             self.has_room(piece.len())?;
-            self.in_time(self.objects.put(&path, PutPayload::from(piece))).await?;
+            self.put(name, piece).await?;
         } else {
             self.take_parts(&path, piece, &mut intake).await?;
         }
         let (size, digest) = intake.finish();
         Ok(Kept { name: name.to_string().into(), size, digest })
+    }
+
+    async fn put(&self, name: Name, piece: Vec<u8>) -> Result<(), ContentTrouble> {
+        if self.room.is_none() {
+            let path = name.path(&self.prefix);
+            return self.in_time(self.objects.put(&path, PutPayload::from(piece))).await.map(drop);
+        }
+        let folder = self.place.clone();
+        let written = blocking(move || {
+            let (sub, rest) = name.parts();
+            straight::put(&folder, &sub, &rest, &piece)
+        });
+        let late = |_| ContentTrouble::Store("not in time".to_owned());
+        tokio::time::timeout(self.step, written).await.map_err(late)?
     }
 
     async fn take_parts(

@@ -72,6 +72,10 @@ ROWS = {
         ("raw", "bare path: actix-web, one redb insert each, group commit", SYNCED, "estafette", None),
         ("postgresql", "PostgreSQL, single-row inserts into a table of as many rows, 32 clients", SYNCED, "estafette", 1),
     ]),
+    "mailbox-publish": ("publications of 50 KB into the e-Box over HTTP, 64 connections", None, [
+        ("estafette", f"{ESTAFETTE}, checked, with metadata, event and audit trail", SYNCED, None, None),
+        ("raw", "bare path: the same bytes streamed from a socket into a file of their own", SYNCED, "estafette", 0.5),
+    ]),
 }
 KINDS = {"raw": RAW, "estafette": OWN}
 

@@ -45,6 +45,8 @@ enum Command {
     Callbacks(load::callbacks::Arguments),
     /// Measures the register over HTTP: its filling, consultations beside a bare answer, single inscriptions, a restart.
     Register(load::register::Arguments),
+    /// Measures the e-Box over HTTP: durable publications beside plain files, large files, pages.
+    Mailbox(load::mailbox::Arguments),
     /// Measures a broadcast: its upload beside parsing alone, or all the way to a channel beside a bare loop.
     Broadcast(load::peers::broadcast::Arguments),
     /// Measures single submissions through to SMPP, by this broker or by Kannel.
@@ -71,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         Command::History(arguments) => runtime.block_on(load::history::run(arguments)),
         Command::Callbacks(arguments) => runtime.block_on(load::callbacks::run(arguments)),
         Command::Register(arguments) => runtime.block_on(load::register::run(arguments)),
+        Command::Mailbox(arguments) => runtime.block_on(load::mailbox::run(arguments)),
         Command::Broadcast(arguments) => runtime.block_on(load::peers::broadcast::run(arguments)),
         Command::Through(arguments) => runtime.block_on(load::peers::through::run(arguments)),
         Command::Nats(arguments) => runtime.block_on(load::peers::nats::run(arguments)),

@@ -38,8 +38,15 @@ impl Name {
 
     /// Where it lies.
     pub fn path(self, prefix: &Path) -> Path {
-        let text = self.to_string();
-        prefix.clone().join(&text[..FOLDER]).join(&text[FOLDER..])
+        let (sub, rest) = self.parts();
+        prefix.clone().join(sub).join(rest)
+    }
+
+    /// Its sub-folder, and its name there.
+    pub fn parts(self) -> (String, String) {
+        let mut sub = self.to_string();
+        let rest = sub.split_off(FOLDER);
+        (sub, rest)
     }
 
     /// The content that lies there.

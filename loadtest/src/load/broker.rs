@@ -207,6 +207,12 @@ impl Own {
         of("VmRSS:").zip(of("VmHWM:")).context("this system does not tell the resident memory of a process")
     }
 
+    /// Lets the most resident memory since its start begin anew (see `proc_pid_clear_refs(5)`).
+    pub fn forget_most(&self) -> anyhow::Result<()> {
+        let id = self.child.as_ref().context("the broker does not run")?.id();
+        std::fs::write(format!("/proc/{id}/clear_refs"), "5").context("reset the most resident memory of a process")
+    }
+
     /// Where it keeps its data.
     pub fn data(&self) -> PathBuf {
         self.data.clone()
@@ -324,6 +330,10 @@ webhooks.allowed_networks = ["127.0.0.0/8"]
     });
     whole.insert("institution".into(), institutions.collect::<Vec<_>>().into());
     put_over(&mut whole, &plan.config);
+    if let Some(toml::Value::Table(mailbox)) = whole.get_mut("mailbox") {
+        // Where the pages are is known only here.
+        mailbox.entry("public_url").or_insert_with(|| format!("http://{api}").into());
+    }
     Ok(toml::to_string(&whole)?)
 }
 

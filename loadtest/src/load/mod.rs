@@ -15,6 +15,7 @@ mod endpoint;
 mod fairness;
 mod figures;
 pub mod history;
+pub mod mailbox;
 mod open;
 mod peer;
 pub mod peers;

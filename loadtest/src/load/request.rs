@@ -106,6 +106,11 @@ impl Requests {
         Self(bodies.map(|body| post_text(address, path, &headers, &body)).collect())
     }
 
+    /// These, as they are.
+    pub fn of(requests: Vec<Vec<u8>>) -> Self {
+        Self(requests.into_iter().map(Vec::into_boxed_slice).collect())
+    }
+
     /// The one of this turn.
     pub fn get(&self, turn: usize) -> &[u8] {
         &self.0[turn % self.0.len()]
