@@ -13,7 +13,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::mailbox::{ContentTrouble, Contents, Incoming, Kept};
@@ -26,6 +26,7 @@ use tokio::sync::Semaphore;
 use self::intake::Intake;
 use self::name::Name;
 use self::room::Room;
+use self::straight::Straight;
 use self::trouble::{io_trouble, is_out_of_range, trouble, words};
 use self::upload::Upload;
 
@@ -45,6 +46,8 @@ mod upload;
 
 /// Bytes up to which a content is gathered and written at once.
 pub const SMALL: usize = 256 << 10;
+/// Bytes that most contents fit into.
+const FEW: usize = 64 << 10;
 /// Bytes of a part of a larger one in a folder.
 const FOLDER_PART: usize = 1 << 20;
 /// Bytes of a part of a larger one in a bucket: the least that S3 takes.
@@ -116,6 +119,8 @@ struct Inner {
     prefix: object_store::path::Path,
     /// Of a folder.
     room: Option<Room>,
+    /// Of a folder.
+    straight: Option<Arc<Straight>>,
     part: usize,
     between: Duration,
     step: Duration,
@@ -133,6 +138,7 @@ impl Store {
             Place::Folder { path, keep_free } => Inner {
                 objects: Arc::new(folder(&path)?),
                 room: Some(Room::new(path.clone(), keep_free)),
+                straight: Some(Arc::new(Straight::new(path.clone()))),
                 place: path,
                 prefix: object_store::path::Path::default(),
                 part: FOLDER_PART,
@@ -146,6 +152,7 @@ impl Store {
                 prefix: settings.prefix()?,
                 objects: Arc::new(bucket::open(&settings)?),
                 room: None,
+                straight: None,
                 part: BUCKET_PART,
                 between,
                 step,
@@ -170,9 +177,9 @@ impl Inner {
         let closed = |_| ContentTrouble::Store("it is closing".to_owned());
         let _slot = self.slots.acquire().await.map_err(closed)?;
         let mut intake = Intake::new(incoming, most, self.between);
-        let name = Name::random()?;
+        let name = Name::random(SystemTime::now())?;
         let path = name.path(&self.prefix);
-        let mut piece = Vec::new();
+        let mut piece = Vec::with_capacity(FEW);
         let mut ended = intake.fill(&mut piece, SMALL).await?;
         let _large;
         if !ended {
@@ -191,14 +198,13 @@ impl Inner {
     }
 
     async fn put(&self, name: Name, piece: Vec<u8>) -> Result<(), ContentTrouble> {
-        if self.room.is_none() {
+        let Some(straight) = self.straight.clone() else {
             let path = name.path(&self.prefix);
             return self.in_time(self.objects.put(&path, PutPayload::from(piece))).await.map(drop);
-        }
-        let folder = self.place.clone();
+        };
         let written = blocking(move || {
             let (sub, rest) = name.parts();
-            straight::put(&folder, &sub, &rest, &piece)
+            straight.put(&sub, &rest, &piece)
         });
         let late = |_| ContentTrouble::Store("not in time".to_owned());
         tokio::time::timeout(self.step, written).await.map_err(late)?
