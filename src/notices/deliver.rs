@@ -201,6 +201,12 @@ async fn by_mail(inner: &Inner, letter: Letter, said: Said, reader: Reader<'_>) 
             inner.is_away(&reason);
             Ok(Handed::Otherwise(None))
         }
+        // The next one says whether it is about all.
+        Failure::Sender(reason) => {
+            inner.is_away(&reason);
+            let delay = inner.settings.again.delay(0, rand::random()).unwrap_or(SOON);
+            Ok(Handed::Otherwise(Some(Settled::Later { due: now.plus(delay), has_failed: false })))
+        }
         Failure::Address => {
             inner.is_back();
             refused(inner, reader).await

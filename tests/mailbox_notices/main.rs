@@ -399,26 +399,61 @@ async fn while_the_mail_server_is_down_nothing_is_lost_and_messages_go_on() {
 #[tokio::test]
 async fn an_address_that_the_server_knows_to_be_none_is_turned_off_and_one_that_it_refuses_otherwise_is_tried_again() {
     let mut world = World::new().await;
-    let (none, policy, busy) = (citizen(1), citizen(2), citizen(3));
-    for who in [none, policy, busy] {
+    let (none, policy, busy, bare) = (citizen(1), citizen(2), citizen(3), citizen(4));
+    for who in [none, policy, busy, bare] {
         world.holder(who, Notice::Email, Language::Fr).await;
     }
     world.server.refuse(&address(none), "550 5.1.1 no such user");
     world.server.refuse(&address(policy), "550 5.7.1 relay access denied");
     world.server.refuse(&address(busy), "451 4.7.1 try again");
-    world.publish(&[none, policy, busy], true).await;
+    // As Exim says that it does not know us.
+    world.server.refuse(&address(bare), "550 relay not permitted");
+    world.publish(&[none, policy, busy, bare], true).await;
     world.until("bounced", 1).await;
-    world.until("retried", 2).await;
+    world.until("retried", 3).await;
     let fails = |who| world.mailboxes.mailbox(who).unwrap().preferences.email_fails;
-    assert!(fails(none) && !fails(policy) && !fails(busy));
+    assert!(fails(none) && !fails(policy) && !fails(busy) && !fails(bare));
     world.server.accept(&address(policy));
+    world.server.accept(&address(bare));
     world.server.accept(&address(busy));
     world.publish(&[none], true).await;
     world.clock.set("2026-10-24T09:06:00+02:00");
     world.until("waiting_mails", 0).await;
     let to: BTreeSet<String> = world.server.taken().into_iter().map(|mail| mail.to).collect();
-    assert_eq!(to, BTreeSet::from([address(policy), address(busy)]));
+    assert_eq!(to, BTreeSet::from([address(policy), address(busy), address(bare)]));
     assert_eq!(world.server.asked().iter().filter(|to| **to == address(none)).count(), 1, "no more mail goes there");
+}
+
+#[tokio::test]
+async fn an_address_or_a_sender_that_the_server_does_not_take_holds_nobody_else_up() {
+    let mut world = World::new().await;
+    let (accented, refused, other) = (citizen(1), citizen(2), citizen(3));
+    world.holder(refused, Notice::Email, Language::Fr).await;
+    world.publish(&[refused], true).await;
+    let sender = world.server.has(1).await.remove(0).from;
+    world.until("waiting_mails", 0).await;
+    let wanted = Preferences {
+        email: Some("réponse@example.org".into()),
+        notice: Notice::Email,
+        language: Some(Language::Fr),
+        ..Preferences::default()
+    };
+    world.change(accented, Change::Activate(wanted)).await;
+    world.publish(&[accented], true).await;
+    world.until("retried", 1).await;
+    assert_eq!(world.figure("mail_server_away"), 0, "that this server can't say it says nothing of the server");
+    world.server.refuse(&sender, "550 5.1.7 no such sender");
+    world.publish(&[refused], true).await;
+    world.until("mail_server_away", 1).await;
+    world.holder(other, Notice::Email, Language::Fr).await;
+    world.publish(&[other], true).await;
+    world.server.has(2).await;
+    world.until("mail_server_away", 0).await;
+    assert_eq!((world.sent(other).len(), world.figure("waiting_mails")), (1, 2));
+    world.server.accept(&sender);
+    world.clock.set("2026-10-24T09:07:00+02:00");
+    world.until("waiting_mails", 1).await;
+    assert_eq!((world.sent(refused).len(), world.figure("failed"), world.figure("bounced")), (2, 0, 0));
 }
 
 #[tokio::test]
