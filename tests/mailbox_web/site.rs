@@ -9,6 +9,7 @@ use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::mailbox::ClientId;
 use estafette_actors::domain::mailbox::document::Scan;
 use estafette_actors::domain::mailbox::media::MediaType;
+use estafette_actors::domain::mailbox::notice::Ways;
 use estafette_actors::ebox::EBox;
 use estafette_actors::ports::SystemClock;
 use estafette_actors::ports::mailbox::Mailboxes;
@@ -85,7 +86,10 @@ impl Running {
         let store = store.unwrap_or_else(|| Arc::new(memory.clone()));
         samples::fill(&*store, &memory).await;
         let site = Site::new(Parts {
-            stops: Some(Arc::new(|token| (token == samples::LINK).then(|| samples::citizen(0)))),
+            stops: Some(Arc::new(|token| {
+                (token == samples::LINK).then(|| (samples::citizen(0), "marie@example.be".into()))
+            })),
+            ways: Ways { mail: true, message: true },
             ebox: EBox::new(store, Arc::new(memory.clone()), None, Arc::new(SystemClock)),
             settings,
             secret: vec![7; 32],
