@@ -1,4 +1,5 @@
 //! The book: what is put in comes out once, in its order, also after it was closed without a word.
+use estafette_actors::domain::mailbox::notice::Waits;
 use estafette_actors::domain::niss::Niss;
 
 use super::*;
