@@ -182,7 +182,7 @@ async fn the_link_of_a_mail_stops_notices_without_signing_in_by_its_button_only(
 #[actix_rt::test]
 async fn only_ways_that_notices_can_go_are_offered_beside_the_one_that_was_chosen_before() {
     let site = Running::telling(Ways { mail: true, message: false }).await;
-    let (mut marie, _) = site.signed_in("marie").await;
+    let (mut marie, _) = site.signed_in("0").await;
     let offers = |page: &str| ["email", "message", "none"].map(|way| page.contains(&format!("id=\"notice-{way}\"")));
     assert_eq!(offers(&marie.get("/mailbox/preferences").await.text), [true, false, true]);
     let wanted = Preferences { notice: Notice::Message, ..mailbox(&site).preferences };
