@@ -30,6 +30,9 @@ fn done(letter: Letter, counted: u64) -> (Letter, Settled) {
     (letter, Settled::Done { counted, next: at(900) })
 }
 
+/// Rows that say when letters are due.
+type Rows<'r> = redb::Table<'r, (u64, u64, u128), ()>;
+
 struct Kept {
     folder: tempfile::TempDir,
 }
@@ -199,15 +202,15 @@ fn letters_that_nothing_says_to_be_due_go_after_the_next_start_and_rows_without_
     let kept = Kept::new();
     let book = kept.open();
     follow(&book, &[urgent(1, 1, 100), urgent(2, 2, 200)]);
-    let rows = |book: &Book, change: &dyn Fn(&mut redb::Table<'_, (u64, u64, u128), ()>)| {
+    let rows = |book: &Book, change: fn(&mut Rows<'_>)| {
         let write = book.database.begin_write().unwrap();
         change(&mut write.open_table(DUE[0]).unwrap());
         write.commit().unwrap();
     };
-    rows(&book, &|due| drop(due.insert((1, mailbox(9).key(), 9), ()).unwrap()));
+    rows(&book, |due| drop(due.insert((1, mailbox(9).key(), 9), ()).unwrap()));
     let first = book.due(Way::Mail, at(1_000), 1).unwrap();
     assert_eq!(first[0].mailbox, mailbox(1));
-    rows(&book, &|due| due.retain(|_, ()| false).unwrap());
+    rows(&book, |due| due.retain(|_, ()| false).unwrap());
     assert_eq!(book.due(Way::Mail, at(1_000), 9).unwrap(), []);
     drop(book);
     let book = kept.open();
