@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use estafette_actors::domain::backoff::Backoff;
 use estafette_actors::domain::language::Language;
@@ -104,6 +105,9 @@ pub enum Error {
     /// The book.
     #[error("notices can't be kept: {0}")]
     Book(#[from] store::Error),
+    /// The mailboxes.
+    #[error("the feeds of mailboxes can't be read: {0}")]
+    Mailboxes(#[from] Trouble),
     /// The certificates.
     #[error("mailbox.notices: the certificates to know the mail server by can't be used: {0}")]
     Certificates(String),
@@ -143,6 +147,8 @@ pub struct Notices(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
+    /// As whom messages go, which may change.
+    messages: Option<Arc<ArcSwap<Messages>>>,
     mailboxes: Arc<dyn Mailboxes>,
     book: Arc<Book>,
     tokens: Tokens,
@@ -169,20 +175,28 @@ struct Server {
 impl Notices {
     /// Opens the book; what happens from now on is told. `secret` is one of the data folder.
     pub fn open(
-        settings: Settings,
+        mut settings: Settings,
         mailboxes: Arc<dyn Mailboxes>,
         secret: &[u8; 32],
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         let book = Book::open(settings.folder.join(store::FILE))?;
         for feed in FEEDS {
-            if book.place(feed)?.is_none() {
+            let Some(place) = book.place(feed)? else {
                 book.follow(feed, Place { after: 0, since: clock.now() }, &[])?;
+                continue;
+            };
+            // Mailboxes that were restored are behind: what comes again under these numbers is something else.
+            let last = mailboxes.last_event(feed)?;
+            if last < place.after {
+                book.follow(feed, Place { after: last, ..place }, &[])?;
             }
         }
         let smtp = settings.mail.as_ref().map(|mail| Smtp::new(mail.smtp.clone(), mail.from.email.domain()));
         let smtp = smtp.transpose().map_err(Error::Certificates)?;
+        let messages = settings.messages.take().map(|messages| Arc::new(ArcSwap::from_pointee(messages)));
         Ok(Self(Arc::new(Inner {
+            messages,
             tokens: Tokens::new(secret),
             book: Arc::new(book),
             smtp,
@@ -215,9 +229,21 @@ impl Notices {
         }
     }
 
-    /// As whom messages go; none for no messages.
-    pub fn messages(&self) -> Option<&Messages> {
-        self.0.settings.messages.as_ref()
+    /// As whom messages go, which may change; none for no messages.
+    pub fn messages(&self) -> Option<&Arc<ArcSwap<Messages>>> {
+        self.0.messages.as_ref()
+    }
+
+    /// Other messages from now on. That there are some, or none, stays as it was at the start.
+    pub fn know(&self, messages: Option<Messages>) {
+        if let (Some(here), Some(messages)) = (&self.0.messages, messages) {
+            here.store(Arc::new(messages));
+        }
+    }
+
+    /// The ways that are set up.
+    pub fn ways(&self) -> Ways {
+        self.0.ways()
     }
 
     /// The book, for backups.
@@ -231,10 +257,11 @@ impl Notices {
         self.0.figures.told(self.0.book.depths().unwrap_or_default(), is_away)
     }
 
-    /// Whose notices a link stops; none where it is no link of ours, or of a mail to an address that the holder has no more.
-    pub fn stops(&self, token: &str) -> Option<MailboxId> {
+    /// Whose notices a link stops, and to which address; none where it is no link of ours, or of a mail to an address that the holder has
+    /// no more.
+    pub fn stops(&self, token: &str) -> Option<(MailboxId, Box<str>)> {
         let named = self.0.tokens.open(Purpose::Unsubscribe, token)?;
-        self.0.address_of(&named).ok().flatten().map(|_| named.mailbox)
+        self.0.address_of(&named).ok().flatten().map(|address| (named.mailbox, address))
     }
 
     /// Reads a mail that came back; where it says that an address is none, no more e-mail goes there.
@@ -257,7 +284,7 @@ impl Notices {
 
 impl Inner {
     fn ways(&self) -> Ways {
-        Ways { mail: self.smtp.is_some(), message: self.settings.messages.is_some() }
+        Ways { mail: self.smtp.is_some(), message: self.messages.is_some() }
     }
 
     fn server(&self) -> std::sync::MutexGuard<'_, Server> {

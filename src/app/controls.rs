@@ -87,15 +87,16 @@ impl Data {
         if let Some(dossiers) = &dossiers {
             beside.push((register::FILE, dossiers));
         }
-        let mailboxes = self.mailboxes.as_ref();
-        let mailboxes = mailboxes.map(|all| |path: &Path| all.copy_to(path).map_err(|error| error.to_string()));
-        if let Some(mailboxes) = &mailboxes {
-            beside.push((store::mailbox::FILE, mailboxes));
-        }
+        // Before the mailboxes: what comes between the two is told again after a restore, and not forgotten.
         let book = self.notices.as_ref().map(Notices::book);
         let book = book.map(|book| |path: &Path| book.copy_to(path).map_err(|error| error.to_string()));
         if let Some(book) = &book {
             beside.push((store::notices::FILE, book));
+        }
+        let mailboxes = self.mailboxes.as_ref();
+        let mailboxes = mailboxes.map(|all| |path: &Path| all.copy_to(path).map_err(|error| error.to_string()));
+        if let Some(mailboxes) = &mailboxes {
+            beside.push((store::mailbox::FILE, mailboxes));
         }
         let made = self.store.backup(folder, name, &beside).map_err(|error| error.to_string())?;
         tracing::info!(name, position = made.position, files = made.files.len(), "a backup was made");

@@ -102,6 +102,7 @@ pub struct Live {
     registry: Registry,
     pages: Option<Arc<Site>>,
     providers: HttpProviders,
+    notices: Option<Notices>,
     clock: Arc<dyn Clock>,
 }
 
@@ -117,7 +118,7 @@ impl Live {
         self.providers.states().into_iter().map(|state| state.provider.as_str().to_owned()).collect()
     }
 
-    /// Puts the clients and portals of a plan in force, and other institutions where there are some.
+    /// Puts the clients and portals of a plan in force, what its notices go as, and other institutions where there are some.
     pub fn know(&self, plan: Plan, providers: Option<&HttpProviders>) {
         self.registry.know(plan.registry.clients, plan.registry.providers);
         if let Some(providers) = providers {
@@ -125,6 +126,9 @@ impl Live {
         }
         if let (Some(site), Some(settings)) = (&self.pages, plan.pages) {
             site.know(settings.portals);
+        }
+        if let (Some(notices), Some(settings)) = (&self.notices, plan.notices) {
+            notices.know(settings.messages);
         }
     }
 }
@@ -175,6 +179,7 @@ impl Opened {
                 ebox: ebox.clone(),
                 settings,
                 secret: secret.to_vec(),
+                ways: notices.as_ref().map(Notices::ways).unwrap_or_default(),
                 stops: notices.clone().map(|notices| Arc::new(move |token: &str| notices.stops(token)) as _),
                 bundle: Some(Arc::new(move |item: &Item, records| proof(item, records, &key))),
                 recognise: Arc::new(|declared: MediaType, head: &[u8]| {
@@ -193,8 +198,14 @@ impl Opened {
         };
         let home = Home { ebox, mark: Arc::new(mark) };
         let pages = pages.transpose()?;
-        let live =
-            Live { home, registry: registry.clone(), pages: pages.clone(), providers, clock: Arc::clone(&clock) };
+        let live = Live {
+            home,
+            registry: registry.clone(),
+            pages: pages.clone(),
+            providers,
+            notices: notices.clone(),
+            clock: Arc::clone(&clock),
+        };
         let upkeep = Upkeep { mailboxes: Arc::clone(&mailboxes), contents: kept, scanner, clock };
         Ok(Self { mailboxes, registry, pages, live, notices, upkeep })
     }
@@ -203,7 +214,7 @@ impl Opened {
     pub fn tell(&self, broker: &Broker) -> Option<impl Future<Output = ()> + Send + 'static> {
         let notices = self.notices.as_ref()?;
         let submit = notices.messages().map(|messages| {
-            Arc::new(ByBroker { broker: broker.clone(), messages: messages.clone() }) as Arc<dyn Submit>
+            Arc::new(ByBroker { broker: broker.clone(), messages: Arc::clone(messages) }) as Arc<dyn Submit>
         });
         Some(notices.run(submit))
     }

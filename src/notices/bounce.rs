@@ -103,12 +103,13 @@ fn is_for_good(group: &Fields, words: &[&str]) -> bool {
     let recipient = field("final-recipient").and_then(|named| named.split_once(';')).map(|(_, address)| address.trim());
     let said = said.or_else(|| words.iter().find_map(|text| answer(text, recipient?)));
     let (code, rest) = said.and_then(|said| said.split_once([' ', '-'])).unwrap_or((said.unwrap_or_default(), ""));
-    let code: Option<u16> = code.parse().ok();
+    // What begins with no code is no answer of a server.
+    let rest = code.parse::<u16>().map_or("", |_| rest);
     let status = match (status, status_of(rest)) {
         (None | Some((5, 0, 0)), Some(exact)) => Some(exact),
         (status, _) => status,
     };
-    status.is_none_or(|(class, ..)| class == 5) && is_about_the_address(code, status)
+    is_about_the_address(status)
 }
 
 #[cfg(test)]
@@ -156,9 +157,10 @@ mod tests {
         for fields in [
             "Action: failed\r\nStatus: 5.1.1",
             "action: FAILED\r\nstatus: 5.1.1 (bad)\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user",
-            "Action: failed\r\nStatus: 5.0.0\r\nDiagnostic-Code: smtp;\r\n 550 no such user here",
+            "Action: failed\r\nStatus: 5.0.0\r\nDiagnostic-Code: smtp;\r\n 550 5.1.1 no such user here",
             "Action: failed\r\nStatus: 5.0.0\r\nDiagnostic-Code: smtp; 550-5.1.1 no such user",
-            "Action: failed\r\nDiagnostic-Code: smtp; 550 unknown",
+            "Action: failed\r\nDiagnostic-Code: smtp; 550 5.1.1 unknown",
+            "Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 unknown",
             "Action: failed\r\nStatus: 5.4.4",
         ] {
             let mail = report(&format!("<{}>", address()), fields);
@@ -172,8 +174,15 @@ mod tests {
             report.replace("Your mail came back.", &format!("Hi!\r\n\r\na@example.org: {answer}\r\n"))
         };
         assert_eq!(came(&words("550 5.1.1 no such user here")), Came::Failed(named));
-        assert_eq!(came(&words("550 no such user here")), Came::Failed(named));
-        for other in ["550 5.7.1 spam", "554 no", "452 4.2.2 full", "no such user", ""] {
+        for other in [
+            "550 no such user here",
+            "550 relay not permitted",
+            "550 5.7.1 spam",
+            "554 no",
+            "452 4.2.2 full",
+            "no such user",
+            "",
+        ] {
             assert_eq!(came(&words(other)), Came::Passing, "{other}");
         }
         // As a mail server that pipes it adds where it came.
@@ -187,6 +196,8 @@ mod tests {
         for fields in [
             "Action: delayed\r\nStatus: 4.4.1",
             "Action: failed\r\nStatus: 5.2.2",
+            "Action: failed\r\nDiagnostic-Code: smtp; 550 Administrative prohibition",
+            "Action: failed\r\nStatus: 5.0.0\r\nDiagnostic-Code: smtp; 550 relay not permitted",
             "Action: failed\r\nStatus: 5.7.1\r\nDiagnostic-Code: smtp; 550 5.7.1 spam",
             "Action: failed\r\nStatus: 4.4.7\r\nDiagnostic-Code: smtp; 550 expired",
             "Action: failed\r\nStatus: 5.0.0\r\nDiagnostic-Code: smtp; 554 5.7.1 refused",

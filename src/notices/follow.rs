@@ -1,11 +1,12 @@
 //! Follows the feeds of events: what is to be told of them goes into the book, page by page, with the place in the same commit.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use estafette_actors::domain::mailbox::Audience;
 use estafette_actors::domain::mailbox::document::DocumentId;
 use estafette_actors::domain::mailbox::event::{Event, Kind, PAGE_MAX};
-use estafette_actors::domain::mailbox::notice::{FEEDS, OLDEST, Told, next_digest, route, told};
+use estafette_actors::domain::mailbox::notice::{FEEDS, OLDEST, Told, Way, next_digest, route, told};
+use estafette_actors::domain::mailbox::{Audience, MailboxId};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::mailbox::Trouble;
 
@@ -53,12 +54,24 @@ async fn page(inner: &Inner, feed: Audience) -> Result<bool, String> {
     let read = read.map_err(|trouble| trouble.to_string())?;
     let Some(last) = read.events.last() else { return Ok(false) };
     let place = Place { after: last.sequence, ..place };
-    let entries = entries(inner, &read.events, now).await.map_err(|trouble| trouble.to_string())?;
+    let entries = entries(inner, &read.events, now).await?;
     inner.booked(move |book| book.follow(feed, place, &entries)).await?;
     Ok(read.has_next)
 }
 
-async fn entries(inner: &Inner, events: &[Event], now: Timestamp) -> Result<Vec<Entry>, Trouble> {
+/// How the holders of these are told now; who is not there is not told. Reads them on a thread that may wait for the disk.
+async fn told_by(inner: &Inner, of: HashSet<MailboxId>) -> Result<HashMap<MailboxId, Way>, String> {
+    let (mailboxes, ways) = (Arc::clone(&inner.mailboxes), inner.ways());
+    let read = tokio::task::spawn_blocking(move || {
+        let of = of.into_iter().map(|id| Ok(route(id, &mailboxes.mailbox(id)?, ways).map(|route| (id, route.way()))));
+        of.filter_map(Result::transpose).collect::<Result<_, Trouble>>()
+    });
+    read.await.map_err(|error| error.to_string())?.map_err(|trouble| trouble.to_string())
+}
+
+async fn entries(inner: &Inner, events: &[Event], now: Timestamp) -> Result<Vec<Entry>, String> {
+    let concerned = events.iter().filter(|event| event.kind != Kind::ReadDocument).map(|event| event.mailbox);
+    let ways = told_by(inner, concerned.collect()).await?;
     let digest = next_digest(now, inner.settings.digest_hour);
     // A call that links a document is many events about it.
     let mut registered: HashMap<DocumentId, Option<bool>> = HashMap::new();
@@ -69,19 +82,20 @@ async fn entries(inner: &Inner, events: &[Event], now: Timestamp) -> Result<Vec<
             entries.push(Entry::Over(mailbox, document));
             continue;
         }
-        let Some(route) = route(mailbox, &inner.mailboxes.mailbox(mailbox)?, inner.ways()) else { continue };
+        let Some(&way) = ways.get(&mailbox) else { continue };
         let is_registered = if let Some(known) = registered.get(&document) {
             *known
         } else {
-            let found = inner.mailboxes.document(document).await?.map(|document| document.is_registered);
+            let found = inner.mailboxes.document(document).await.map_err(|trouble| trouble.to_string())?;
+            let found = found.map(|document| document.is_registered);
             registered.insert(document, found);
             found
         };
         // One that is gone meanwhile is not told.
         let Some(is_registered) = is_registered else { continue };
         entries.push(match told(event.kind, is_registered) {
-            Told::AtOnce => Entry::AtOnce(mailbox, document, route.way(), now),
-            Told::InDigest(waits) => Entry::InDigest(mailbox, document, waits, route.way(), digest),
+            Told::AtOnce => Entry::AtOnce(mailbox, document, way, now),
+            Told::InDigest(waits) => Entry::InDigest(mailbox, document, waits, way, digest),
             Told::Over => Entry::Over(mailbox, document),
         });
     }

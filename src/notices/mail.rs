@@ -54,11 +54,11 @@ pub struct Reader<'r> {
     pub language: Language,
 }
 
-/// Makes a mail; `number` is the letter's.
+/// Makes a mail; `name` is what the letter is called here.
 pub fn ready(
     (settings, public_url): (&Settings, &str),
     tokens: &Tokens,
-    (said, reader, number): (Said, Reader<'_>, u64),
+    (said, reader, name): (Said, Reader<'_>, &[u8]),
     now: Timestamp,
 ) -> Result<Ready, Unfit> {
     let to: Address = reader.address.parse().map_err(|_| Unfit::Address)?;
@@ -70,7 +70,7 @@ pub fn ready(
         unsubscribe: at(&format!("unsubscribe?t={}", token(Purpose::Unsubscribe))),
     };
     let written = wording::mail(said, reader.language, &links).map_err(|error| Unfit::Made(error.to_string()))?;
-    let id = format!("<{}@{}>", tokens.letter(number), settings.from.email.domain());
+    let id = format!("<{}@{}>", tokens.letter(name), settings.from.email.domain());
     let moment = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(now.millis()));
     let mut message = Message::builder()
         .from(settings.from.clone())
@@ -147,7 +147,7 @@ mod tests {
         let now = Timestamp::from_millis(1_800_000_000_000);
         let said = Said::Digest(Digest { new: 2, ..Digest::default() });
         let url = "https://mailbox.example.be";
-        let made = ready((&settings(), url), &tokens, (said, reader, 9), now).unwrap();
+        let made = ready((&settings(), url), &tokens, (said, reader, b"9"), now).unwrap();
         let text = String::from_utf8(made.bytes.clone()).unwrap();
         assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 998), "{text}");
         assert!(!text.contains("85073003328") && !text.contains("Precedence"), "{text}");
@@ -156,14 +156,14 @@ mod tests {
         assert_eq!(mail.subject(), Some("2 Nachrichten in Ihrer e-Box"));
         assert_eq!(mail.header_raw("List-Unsubscribe-Post").map(str::trim), Some("List-Unsubscribe=One-Click"));
         assert_eq!(mail.header_raw("Auto-Submitted").map(str::trim), Some("auto-generated"));
-        assert_eq!(mail.message_id(), Some(format!("{}@mail.example.be", tokens.letter(9)).as_str()));
+        assert_eq!(mail.message_id(), Some(format!("{}@mail.example.be", tokens.letter(b"9")).as_str()));
         assert!(mail.content_type().unwrap().subtype() == Some("alternative"));
         assert!(mail.body_text(0).unwrap().contains("- 2 neue Nachrichten\n") || text.contains("2 neue Nachrichten"));
         assert!(mail.body_html(0).unwrap().contains("<li>2 neue Nachrichten</li>"));
         assert_eq!(made.from.user().len(), "bounces+".len() + super::super::token::LENGTH);
         assert!(made.from.user().len() <= 64);
         // The same letter again is the same mail.
-        let again = ready((&settings(), url), &tokens, (said, reader, 9), now).unwrap();
+        let again = ready((&settings(), url), &tokens, (said, reader, b"9"), now).unwrap();
         let id = |mail: &Ready| MessageParser::default().parse(&mail.bytes).unwrap().message_id().map(str::to_owned);
         assert_eq!((id(&again), again.from), (id(&made), made.from));
     }
@@ -174,7 +174,7 @@ mod tests {
         let mailbox = MailboxId::Citizen(Niss::from_trusted_u64(85_073_003_328));
         for address in ["", "a", "a@b@c", "a\r\nBcc: x@example.org", "a@example.org\r\nX: y"] {
             let reader = Reader { mailbox, address, language: Language::Fr };
-            let made = ready((&settings(), ""), &tokens, (Said::Registered, reader, 1), Timestamp::ZERO);
+            let made = ready((&settings(), ""), &tokens, (Said::Registered, reader, b"1"), Timestamp::ZERO);
             assert_eq!(made.unwrap_err(), Unfit::Address, "{address:?}");
         }
     }

@@ -1,6 +1,8 @@
 //! A notice as a message of the broker: over GovApp or SMS, as a strategy says.
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use estafette_actors::broker::Broker;
 use estafette_actors::domain::content::Content;
 use estafette_actors::domain::language::{Language, Translated};
@@ -32,7 +34,7 @@ pub struct Brief {
 
 /// Takes messages.
 pub trait Submit: Send + Sync {
-    /// Takes one; ends when it is durable. Fails, in words, when it is to be tried again.
+    /// Takes one; ends when it is durable. Fails, in words, when nothing is taken now: all that waits is tried again.
     fn submit(&self, brief: Brief) -> BoxFuture<'static, Result<(), String>>;
 }
 
@@ -40,13 +42,13 @@ pub trait Submit: Send + Sync {
 pub struct ByBroker {
     /// The broker.
     pub broker: Broker,
-    /// As whom.
-    pub messages: Messages,
+    /// As whom, which may change.
+    pub messages: Arc<ArcSwap<Messages>>,
 }
 
 impl Submit for ByBroker {
     fn submit(&self, brief: Brief) -> BoxFuture<'static, Result<(), String>> {
-        let (broker, messages) = (self.broker.clone(), self.messages.clone());
+        let (broker, messages) = (self.broker.clone(), self.messages.load_full());
         async move {
             // A kill may have come between the acceptance and our book.
             let known = broker.archive().idempotent(brief.key).await.map_err(|error| error.to_string())?;
@@ -64,7 +66,7 @@ impl Submit for ByBroker {
                 id: broker.mint(),
                 institution: messages.institution,
                 recipient: Recipient { niss: Some(niss), ..Recipient::default() },
-                strategy: messages.strategy,
+                strategy: Arc::clone(&messages.strategy),
                 content: content.map_err(|error| error.to_string())?.into(),
                 lane: Lane::Normal,
                 not_before: Timestamp::ZERO,

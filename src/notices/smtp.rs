@@ -61,6 +61,8 @@ impl std::fmt::Debug for Settings {
 pub enum Failure {
     /// The server takes nothing from us now; what it said, or what went wrong.
     Server(String),
+    /// It refused our own address before any recipient was named; what it said. It may be away, or not want this one mail.
+    Sender(String),
     /// The address is none, for good.
     Address,
     /// This one was not taken; with which code, and whether the server goes away.
@@ -126,19 +128,23 @@ impl Smtp {
     async fn hand(&self, from: &Address, to: &Address, mail: &[u8], stage: &mut Stage) -> Result<(), Failure> {
         let is_plain = from.to_string().is_ascii() && to.to_string().is_ascii();
         let parameters = if is_plain { vec![] } else { vec![MailParameter::SmtpUtfEight] };
-        let sender = || Mail::new(Some(from.clone()), parameters.clone());
-        let (mut connection, mails) = match self.kept() {
-            Some(mut kept) => match kept.connection.command(sender()).await {
-                Ok(_) => (kept.connection, kept.mails),
+        let mut kept = self.kept();
+        let (mut connection, mails) = loop {
+            let (mut connection, mails, is_fresh) = match kept.take() {
+                Some(kept) => (kept.connection, kept.mails, false),
+                None => (self.begun().await?, 0, true),
+            };
+            if !is_plain && !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+                self.keep(connection, mails);
+                return Err(Failure::Mail { code: None, is_away: false });
+            }
+            match connection.command(Mail::new(Some(from.clone()), parameters.clone())).await {
+                Ok(_) => break (connection, mails),
+                Err(error) if is_fresh => return Err(sender(&error)),
                 // It was closed meanwhile, or is to be: a fresh one says more.
-                Err(_) => (self.begun(sender()).await?, 0),
-            },
-            None => (self.begun(sender()).await?, 0),
+                Err(_) => {}
+            }
         };
-        if !is_plain && !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
-            self.again(connection, mails).await;
-            return Err(Failure::Mail { code: None, is_away: false });
-        }
         *stage = Stage::Recipient;
         let failed = content(&mut connection, to, mail, stage).await.err();
         let Some(error) = failed else {
@@ -153,8 +159,8 @@ impl Smtp {
         Err(failure)
     }
 
-    /// A fresh connection that took the sender.
-    async fn begun(&self, sender: Mail) -> Result<AsyncSmtpConnection, Failure> {
+    /// A fresh connection, secret and signed in as it is to be.
+    async fn begun(&self) -> Result<AsyncSmtpConnection, Failure> {
         let server = |error: lettre::transport::smtp::Error| Failure::Server(told(&error));
         let settings = &self.settings;
         let at = (&*settings.host, settings.port);
@@ -168,7 +174,6 @@ impl Smtp {
             let credentials = Credentials::new(user.to_string(), password.to_string());
             connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(server)?;
         }
-        connection.command(sender).await.map_err(server)?;
         Ok(connection)
     }
 
@@ -219,11 +224,19 @@ async fn content(
     connection.message(mail).await.map(drop)
 }
 
+/// What a failure is about before any recipient was named. An answer may be to this one mail; a connection that broke is not.
+fn sender(error: &lettre::transport::smtp::Error) -> Failure {
+    match error.status().map(u16::from) {
+        Some(code) if code != GOING => Failure::Sender(told(error)),
+        _ => Failure::Server(told(error)),
+    }
+}
+
 /// What a failure is about, by what was refused, and how.
 fn failure(stage: Stage, error: &lettre::transport::smtp::Error) -> Failure {
     let code = error.status().map(u16::from);
     let status = error.source().and_then(|said| status_of(&said.to_string()));
-    if stage == Stage::Recipient && code.is_some_and(|code| code >= 500) && is_about_the_address(code, status) {
+    if stage == Stage::Recipient && code.is_some_and(|code| code >= 500) && is_about_the_address(status) {
         return Failure::Address;
     }
     Failure::Mail { code, is_away: code.is_none_or(|code| code == GOING) }

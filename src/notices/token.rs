@@ -88,14 +88,14 @@ impl Tokens {
         [hash.as_ref()[0], hash.as_ref()[1], hash.as_ref()[2]]
     }
 
-    /// What names a letter to others, the same however often it goes: 32 hexadecimal digits.
-    pub fn letter(&self, number: u64) -> String {
-        hex(&hmac::sign(&self.hash, &number.to_be_bytes()).as_ref()[..16])
+    /// What names a letter to others, the same however often it goes: 32 hexadecimal digits. `name` is what it is called here.
+    pub fn letter(&self, name: &[u8]) -> String {
+        hex(&hmac::sign(&self.hash, &[b"mail", name].concat()).as_ref()[..16])
     }
 
     /// The same as a number, under which the broker takes it once.
-    pub fn number(&self, number: u64) -> u64 {
-        let hash = hmac::sign(&self.hash, &[b"message", &number.to_be_bytes()[..]].concat());
+    pub fn number(&self, name: &[u8]) -> u64 {
+        let hash = hmac::sign(&self.hash, &[b"message", name].concat());
         hash.as_ref()[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 }
@@ -168,10 +168,10 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_named_by_its_number_alone() {
+    fn a_letter_is_always_named_the_same_and_never_as_another() {
         let tokens = Tokens::new(&[7; 32]);
-        assert_eq!(tokens.letter(7), tokens.letter(7));
-        assert!(tokens.letter(7) != tokens.letter(8) && tokens.letter(7).len() == 32);
-        assert!(tokens.number(7) == tokens.number(7) && tokens.number(7) != tokens.number(8));
+        assert_eq!(tokens.letter(b"7"), tokens.letter(b"7"));
+        assert!(tokens.letter(b"7") != tokens.letter(b"8") && tokens.letter(b"7").len() == 32);
+        assert!(tokens.number(b"7") == tokens.number(b"7") && tokens.number(b"7") != tokens.number(b"8"));
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use estafette_actors::ports::Position;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::folder::DataFolder;
@@ -112,7 +112,15 @@ pub fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
     into: &Path,
     definition: TableDefinition<K, V>,
 ) -> Result<(), redb::Error> {
-    let read = from.begin_read()?;
+    copy_table_as_of(&from.begin_read()?, into, definition)
+}
+
+/// The same as of a moment that others share: tables that belong together are copied in one.
+pub fn copy_table_as_of<K: redb::Key + 'static, V: redb::Value + 'static>(
+    read: &ReadTransaction,
+    into: &Path,
+    definition: TableDefinition<K, V>,
+) -> Result<(), redb::Error> {
     let source = read.open_table(definition)?;
     let target = Database::builder().set_cache_size(CACHE_BYTES).create(into)?;
     let mut write = target.begin_write()?;

@@ -7,18 +7,21 @@
 use std::path::{Path, PathBuf};
 
 use estafette_actors::domain::mailbox::document::DocumentId;
-use estafette_actors::domain::mailbox::notice::{Digest, Waits, Way};
+use estafette_actors::domain::mailbox::notice::{Digest, Way};
 use estafette_actors::domain::mailbox::{Audience, MailboxId};
 use estafette_actors::domain::time::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use self::tables::{
-    DIGEST, DUE, Key, LETTERS, NUMBERS, PLACES, Record, Tables, WAITING, Waiting, Wrong, of_mailbox, rank,
+    DIGEST, DUE, EPOCH, Key, LETTERS, NUMBERS, PLACES, Record, Tables, WAITING, Waiting, Wrong, of_mailbox, rank,
 };
 use super::{backup, codec, database};
 
+mod letter;
 mod tables;
+
+pub use letter::{Depths, Entry, Letter, Settled};
 
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -55,99 +58,59 @@ pub struct Place {
     pub since: Timestamp,
 }
 
-/// What an event changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// A document is to be told of at once.
-    AtOnce(MailboxId, DocumentId, Way, Timestamp),
-    /// A document waits for the digest, which is due then where there is none yet.
-    InDigest(MailboxId, DocumentId, Waits, Way, Timestamp),
-    /// Nothing is to be told of a document any more.
-    Over(MailboxId, DocumentId),
-}
-
-/// A letter that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Letter {
-    /// To whom.
-    pub mailbox: MailboxId,
-    /// About which registered document; none for a digest.
-    pub document: Option<DocumentId>,
-    /// How it goes.
-    pub way: Way,
-    /// How often it failed.
-    pub attempts: u8,
-    /// Its number: stays the same however often it is tried, and is never another's.
-    pub number: u64,
-}
-
-/// What became of a letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// It was handed over, with what waited up to this number. What came since is told then.
-    Done {
-        /// The last that was counted.
-        counted: u64,
-        /// The next digest.
-        next: Timestamp,
-    },
-    /// Nobody is to be told: it goes, with all that waited for it.
-    Gone,
-    /// It is tried again.
-    Later {
-        /// When.
-        due: Timestamp,
-        /// It failed once more.
-        has_failed: bool,
-    },
-    /// It goes the other way.
-    Moved(Way),
-}
-
-/// How much waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Depths {
-    /// Mails about registered documents.
-    pub mails: u64,
-    /// Digests by mail.
-    pub mail_digests: u64,
-    /// Messages about registered documents.
-    pub messages: u64,
-    /// Digests by message.
-    pub message_digests: u64,
-    /// Documents that wait for a digest.
-    pub documents: u64,
-}
-
 /// The file.
 #[derive(Debug)]
 pub struct Book {
     database: Database,
     path: PathBuf,
+    epoch: u128,
+    /// So often nothing can be written, as when the disk is full.
+    #[cfg(test)]
+    pub(crate) full: std::sync::atomic::AtomicU32,
 }
 
 impl Book {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it. One that is of a backup gets an epoch of its own.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_path_buf();
         let disk = |error: redb::Error| Error::Disk { path: path.clone(), source: Box::new(error) };
         let database = database::open(&path, CACHE_BYTES).map_err(|error| disk(error.into()))?;
-        let book = Self { database, path };
+        let mut book = Self {
+            database,
+            path,
+            epoch: rand::random(),
+            #[cfg(test)]
+            full: std::sync::atomic::AtomicU32::new(0),
+        };
+        let mut epoch = book.epoch;
         book.writing(|write| {
             write.open_table(PLACES)?;
             write.open_table(WAITING)?;
-            Tables::open(write).map(drop)
+            let mut epochs = write.open_table(EPOCH)?;
+            let known = epochs.get(())?.map(|known| known.value());
+            match known {
+                Some(known) => epoch = known,
+                None => drop(epochs.insert((), epoch)?),
+            }
+            Tables::open(write)?.agree()
         })?;
+        book.epoch = epoch;
         Ok(book)
     }
 
-    /// Copies what is kept into a file of a backup.
+    /// What tells its letters from those of another book: chance, made with the file.
+    pub const fn epoch(&self) -> u128 {
+        self.epoch
+    }
+
+    /// Copies what is kept into a file of a backup, as of one moment. The epoch is not: what is restored goes another way than this book.
     pub fn copy_to(&self, path: &Path) -> Result<(), redb::Error> {
-        backup::copy_table(&self.database, path, PLACES)?;
-        backup::copy_table(&self.database, path, LETTERS)?;
-        backup::copy_table(&self.database, path, WAITING)?;
-        backup::copy_table(&self.database, path, NUMBERS)?;
-        DUE.iter().try_for_each(|table| backup::copy_table(&self.database, path, *table))
+        let read = self.database.begin_read()?;
+        backup::copy_table_as_of(&read, path, PLACES)?;
+        backup::copy_table_as_of(&read, path, LETTERS)?;
+        backup::copy_table_as_of(&read, path, WAITING)?;
+        backup::copy_table_as_of(&read, path, NUMBERS)?;
+        DUE.iter().try_for_each(|table| backup::copy_table_as_of(&read, path, *table))
     }
 
     /// How far a feed was followed; none before it ever was.
@@ -181,7 +144,10 @@ impl Book {
                     Entry::Over(mailbox, document) => {
                         let key = (mailbox.key(), document.as_u128());
                         waiting.remove(key)?;
-                        tables.end(key)?;
+                        // What was told has to be proven, also if it was read since.
+                        if !tables.get(key)?.is_some_and(|record| record.is_handed_over) {
+                            tables.end(key)?;
+                        }
                     }
                 }
             }
@@ -197,8 +163,10 @@ impl Book {
             let mut found = Vec::new();
             for is_digest in [false, true] {
                 let due = read.open_table(DUE[rank(way, is_digest)])?;
-                let left = limit - found.len();
-                for row in due.range(..=(now.millis(), u64::MAX, u128::MAX))?.take(left) {
+                for row in due.range(..=(now.millis(), u64::MAX, u128::MAX))? {
+                    if found.len() >= limit {
+                        break;
+                    }
                     let (_, mailbox, document) = row?.0.value();
                     let Some(record) = letters.get((mailbox, document))? else { continue };
                     let record: Record = codec::decode(record.value())?;
@@ -208,6 +176,8 @@ impl Book {
                         way,
                         attempts: record.attempts,
                         number: record.number,
+                        since: record.since,
+                        is_handed_over: record.is_handed_over,
                     });
                 }
             }
@@ -231,6 +201,11 @@ impl Book {
 
     /// Keeps what became of letters, in one commit. Of one that is gone meanwhile nothing is kept.
     pub fn settle(&self, settled: &[(Letter, Settled)]) -> Result<(), Error> {
+        #[cfg(test)]
+        if self.full.load(std::sync::atomic::Ordering::Acquire) > 0 {
+            self.full.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+            return Err(self.named(Wrong::Disk(redb::Error::Io(std::io::ErrorKind::StorageFull.into()))));
+        }
         self.writing(|write| {
             let mut tables = Tables::open(write)?;
             let mut waiting = write.open_table(WAITING)?;
@@ -262,6 +237,7 @@ impl Book {
                         let attempts = record.attempts.saturating_add(u8::from(has_failed));
                         tables.put(key, Record { due, attempts, ..record })?;
                     }
+                    Settled::HandedOver { due } => tables.put(key, Record { due, is_handed_over: true, ..record })?,
                     Settled::Moved(way) => tables.put(key, Record { way, ..record })?,
                 }
             }

@@ -18,6 +18,7 @@ use estafette_actors::domain::mailbox::document::Scan;
 use estafette_actors::domain::mailbox::evidence::Signed;
 use estafette_actors::domain::mailbox::item::Item;
 use estafette_actors::domain::mailbox::media::MediaType;
+use estafette_actors::domain::mailbox::notice::Ways;
 use estafette_actors::ebox::EBox;
 use estafette_actors::ports::Clock;
 use tokio::sync::Semaphore;
@@ -67,8 +68,8 @@ pub struct Proof {
 /// Whether a file that says it is of a kind begins as one; the first bytes, up to 8 KiB, are given.
 pub type Recognise = Arc<dyn Fn(MediaType, &[u8]) -> bool + Send + Sync>;
 
-/// Whose notices the link of a mail stops; none for what is no such link.
-pub type Stops = Arc<dyn Fn(&str) -> Option<MailboxId> + Send + Sync>;
+/// Whose notices the link of a mail stops, and to which address; none for what is no such link.
+pub type Stops = Arc<dyn Fn(&str) -> Option<(MailboxId, Box<str>)> + Send + Sync>;
 
 /// What the pages are made of.
 pub struct Parts {
@@ -80,6 +81,8 @@ pub struct Parts {
     pub secret: Vec<u8>,
     /// Reads the links that stop notices; none where there are no notices.
     pub stops: Option<Stops>,
+    /// How notices can go: no other way is offered.
+    pub ways: Ways,
     /// Makes evidence to download; none leaves the download out.
     pub bundle: Option<Bundle>,
     /// Looks at the files of replies.
@@ -97,6 +100,7 @@ pub struct Site {
     /// The portals of partners, which may change.
     pub(crate) portals: ArcSwap<Vec<Portal>>,
     stops: Option<Stops>,
+    ways: Ways,
     bundle: Option<Bundle>,
     recognise: Recognise,
     unscanned: Scan,
@@ -122,6 +126,7 @@ impl Site {
             portals,
             ebox: parts.ebox,
             stops: parts.stops,
+            ways: parts.ways,
             bundle: parts.bundle,
             recognise: parts.recognise,
             unscanned: parts.unscanned,

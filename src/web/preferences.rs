@@ -29,6 +29,9 @@ struct Page {
     email_fails: bool,
     email_mistake: Option<String>,
     notice: &'static str,
+    /// The ways that are set up, and the one that was chosen before.
+    offers_email: bool,
+    offers_message: bool,
     exclusively: bool,
     mistakes: Vec<Mistake>,
 }
@@ -53,6 +56,7 @@ fn shown(
     f.done = is_done.then(|| texts.say("preferences-saved"));
     let language = wanted.language.unwrap_or(visit.language);
     let mistake = mistake.map(|key| texts.say(key));
+    let ways = visit.site.ways;
     let status = if mistake.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let filled = Page {
         f,
@@ -61,6 +65,8 @@ fn shown(
         email_fails: wanted.email_fails && mistake.is_none(),
         email_mistake: mistake.clone(),
         notice: written(wanted.notice),
+        offers_email: ways.mail || wanted.notice == Notice::Email,
+        offers_message: ways.message || wanted.notice == Notice::Message,
         exclusively: wanted.exclusively_digital,
         mistakes: mistake.map(|text| Mistake { field: "email", text }).into_iter().collect(),
     };

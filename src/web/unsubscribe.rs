@@ -8,7 +8,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Query};
 use askama::Template;
-use estafette_actors::domain::mailbox::{MailboxId, Notice, Preferences};
+use estafette_actors::domain::mailbox::{MailboxId, Notice};
 use estafette_actors::ports::mailbox::{Access, Actor, Change, Face};
 
 use super::frame::{Frame, Place, page};
@@ -30,10 +30,10 @@ struct Page {
 
 type Asked = Query<HashMap<String, String>>;
 
-fn named(visit: &Visit, asked: &Asked) -> Result<(String, MailboxId), Problem> {
+fn named(visit: &Visit, asked: &Asked) -> Result<(String, MailboxId, Box<str>), Problem> {
     let token = asked.get("t").map(String::as_str).unwrap_or_default();
-    let mailbox = visit.site.stops.as_ref().and_then(|stops| stops(token)).ok_or(Problem::NoLink)?;
-    Ok((token.to_owned(), mailbox))
+    let (mailbox, address) = visit.site.stops.as_ref().and_then(|stops| stops(token)).ok_or(Problem::NoLink)?;
+    Ok((token.to_owned(), mailbox, address))
 }
 
 fn shown(visit: &Visit, token: String, is_done: bool) -> HttpResponse {
@@ -43,19 +43,17 @@ fn shown(visit: &Visit, token: String, is_done: bool) -> HttpResponse {
 }
 
 async fn ask(visit: Visit, asked: Asked) -> Result<HttpResponse, Problem> {
-    let (token, mailbox) = named(&visit, &asked)?;
+    let (token, mailbox, _) = named(&visit, &asked)?;
     let is_done = visit.site.ebox.mailboxes().mailbox(mailbox)?.preferences.notice == Notice::None;
     Ok(shown(&visit, token, is_done))
 }
 
 async fn stop(mut visit: Visit, asked: Asked) -> Result<HttpResponse, Problem> {
-    let (token, id) = named(&visit, &asked)?;
+    let (token, id, address) = named(&visit, &asked)?;
     let mailboxes = visit.site.ebox.mailboxes();
-    let wanted = mailboxes.mailbox(id)?.preferences;
-    if wanted.notice != Notice::None {
+    if mailboxes.mailbox(id)?.preferences.notice != Notice::None {
         let access = Access { actor: Actor::Program, face: Face::Web, ticket: Some("unsubscribe".into()) };
-        let wanted = Preferences { notice: Notice::None, ..wanted };
-        mailboxes.change(access, id, Change::Prefer(wanted)).await?;
+        mailboxes.change(access, id, Change::StopNotices(address)).await?;
     }
     "/mailbox/".clone_into(&mut visit.path);
     Ok(shown(&visit, token, true))

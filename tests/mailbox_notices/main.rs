@@ -24,13 +24,14 @@ use estafette_actors::domain::strategy;
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::Clock;
-use estafette_actors::ports::mailbox::{Access, Actor, Change, Face, Mailboxes as _, Publication, Signer};
+use estafette_actors::ports::mailbox::{Access, Actor, Change, Face, Mailboxes as _, Publication, Signer, Trouble};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 mod server;
+mod trouble;
 
 use server::{Server, Taken};
 
@@ -60,12 +61,16 @@ impl Clock for Hand {
     }
 }
 
-/// Keeps what it is given.
+/// Keeps what it is given, unless it is busy.
 #[derive(Default)]
-struct Broker(Mutex<Vec<Brief>>);
+struct Broker(Mutex<Vec<Brief>>, Mutex<Option<u32>>);
 
 impl Submit for Broker {
     fn submit(&self, brief: Brief) -> BoxFuture<'static, Result<(), String>> {
+        if let Some(refused) = &mut *self.1.lock().unwrap() {
+            *refused += 1;
+            return async { Err("busy".to_owned()) }.boxed();
+        }
         self.0.lock().unwrap().push(brief);
         async { Ok(()) }.boxed()
     }
@@ -111,17 +116,21 @@ fn settings(folder: &Path, server: &Server) -> Settings {
     settings
 }
 
+fn opened(folder: &Path, clock: &Arc<Hand>) -> Result<Arc<Mailboxes>, Trouble> {
+    let mut stored = store::Settings::new(folder);
+    stored.engine.flush_after = Duration::from_millis(10);
+    Mailboxes::open(stored, [7; 32], Arc::new(Plain), Arc::clone(clock) as _).map(Arc::new)
+}
+
 impl World {
     async fn with(server: Server) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hand(Mutex::new(Timestamp::parse("2026-10-24T09:00:00+02:00").unwrap())));
-        let mut stored = store::Settings::new(folder.path());
-        stored.engine.flush_after = Duration::from_millis(10);
-        let mailboxes = Mailboxes::open(stored, [7; 32], Arc::new(Plain), Arc::clone(&clock) as _).unwrap();
+        let mailboxes = opened(folder.path(), &clock).unwrap();
         let mut world = Self {
             folder,
             clock,
-            mailboxes: Arc::new(mailboxes),
+            mailboxes,
             server,
             broker: Arc::default(),
             notices: None,
@@ -137,10 +146,13 @@ impl World {
     }
 
     async fn start(&mut self) {
+        self.start_with(settings(self.folder.path(), &self.server)).await;
+    }
+
+    async fn start_with(&mut self, settings: Settings) {
         let notices = loop {
-            let settings = settings(self.folder.path(), &self.server);
-            let opened =
-                Notices::open(settings, Arc::clone(&self.mailboxes) as _, &[7; 32], Arc::clone(&self.clock) as _);
+            let mailboxes = Arc::clone(&self.mailboxes) as _;
+            let opened = Notices::open(settings.clone(), mailboxes, &[7; 32], Arc::clone(&self.clock) as _);
             match opened {
                 Ok(notices) => break notices,
                 // A thread of the one that was killed has the file still.
@@ -399,26 +411,61 @@ async fn while_the_mail_server_is_down_nothing_is_lost_and_messages_go_on() {
 #[tokio::test]
 async fn an_address_that_the_server_knows_to_be_none_is_turned_off_and_one_that_it_refuses_otherwise_is_tried_again() {
     let mut world = World::new().await;
-    let (none, policy, busy) = (citizen(1), citizen(2), citizen(3));
-    for who in [none, policy, busy] {
+    let (none, policy, busy, bare) = (citizen(1), citizen(2), citizen(3), citizen(4));
+    for who in [none, policy, busy, bare] {
         world.holder(who, Notice::Email, Language::Fr).await;
     }
     world.server.refuse(&address(none), "550 5.1.1 no such user");
     world.server.refuse(&address(policy), "550 5.7.1 relay access denied");
     world.server.refuse(&address(busy), "451 4.7.1 try again");
-    world.publish(&[none, policy, busy], true).await;
+    // As Exim says that it does not know us.
+    world.server.refuse(&address(bare), "550 relay not permitted");
+    world.publish(&[none, policy, busy, bare], true).await;
     world.until("bounced", 1).await;
-    world.until("retried", 2).await;
+    world.until("retried", 3).await;
     let fails = |who| world.mailboxes.mailbox(who).unwrap().preferences.email_fails;
-    assert!(fails(none) && !fails(policy) && !fails(busy));
+    assert!(fails(none) && !fails(policy) && !fails(busy) && !fails(bare));
     world.server.accept(&address(policy));
+    world.server.accept(&address(bare));
     world.server.accept(&address(busy));
     world.publish(&[none], true).await;
     world.clock.set("2026-10-24T09:06:00+02:00");
     world.until("waiting_mails", 0).await;
     let to: BTreeSet<String> = world.server.taken().into_iter().map(|mail| mail.to).collect();
-    assert_eq!(to, BTreeSet::from([address(policy), address(busy)]));
+    assert_eq!(to, BTreeSet::from([address(policy), address(busy), address(bare)]));
     assert_eq!(world.server.asked().iter().filter(|to| **to == address(none)).count(), 1, "no more mail goes there");
+}
+
+#[tokio::test]
+async fn an_address_or_a_sender_that_the_server_does_not_take_holds_nobody_else_up() {
+    let mut world = World::new().await;
+    let (accented, refused, other) = (citizen(1), citizen(2), citizen(3));
+    world.holder(refused, Notice::Email, Language::Fr).await;
+    world.publish(&[refused], true).await;
+    let sender = world.server.has(1).await.remove(0).from;
+    world.until("waiting_mails", 0).await;
+    let wanted = Preferences {
+        email: Some("réponse@example.org".into()),
+        notice: Notice::Email,
+        language: Some(Language::Fr),
+        ..Preferences::default()
+    };
+    world.change(accented, Change::Activate(wanted)).await;
+    world.publish(&[accented], true).await;
+    world.until("retried", 1).await;
+    assert_eq!(world.figure("mail_server_away"), 0, "that this server can't say it says nothing of the server");
+    world.server.refuse(&sender, "550 5.1.7 no such sender");
+    world.publish(&[refused], true).await;
+    world.until("mail_server_away", 1).await;
+    world.holder(other, Notice::Email, Language::Fr).await;
+    world.publish(&[other], true).await;
+    world.server.has(2).await;
+    world.until("mail_server_away", 0).await;
+    assert_eq!((world.sent(other).len(), world.figure("waiting_mails")), (1, 2));
+    world.server.accept(&sender);
+    world.clock.set("2026-10-24T09:07:00+02:00");
+    world.until("waiting_mails", 1).await;
+    assert_eq!((world.sent(refused).len(), world.figure("failed"), world.figure("bounced")), (2, 0, 0));
 }
 
 #[tokio::test]
@@ -427,16 +474,7 @@ async fn a_mail_that_is_taken_at_no_attempt_is_given_up() {
     world.kill().await;
     let mut changed = settings(world.folder.path(), &world.server);
     changed.again = Backoff { attempts: 1, ..changed.again };
-    let mailboxes = Arc::clone(&world.mailboxes) as _;
-    let notices = loop {
-        let opened = Notices::open(changed.clone(), Arc::clone(&mailboxes), &[7; 32], Arc::clone(&world.clock) as _);
-        match opened {
-            Ok(notices) => break notices,
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
-    world.running = Some(tokio::spawn(notices.run(None)));
-    world.notices = Some(notices);
+    world.start_with(changed).await;
     let who = citizen(1);
     world.holder(who, Notice::Email, Language::Fr).await;
     world.server.refuse(&address(who), "554 5.7.1 we take none of yours");
@@ -503,7 +541,7 @@ async fn links_and_bounces_turn_off_whose_they_are_and_nothing_else() {
     let link = mail.header("List-Unsubscribe").unwrap().trim_matches(['<', '>']).to_owned();
     let token = link.strip_prefix("https://mailbox.example.be/mailbox/unsubscribe?t=").unwrap();
     assert_eq!(mail.header("List-Unsubscribe-Post"), Some("List-Unsubscribe=One-Click"));
-    assert_eq!(world.notices().stops(token), Some(who));
+    assert_eq!(world.notices().stops(token), Some((who, address(who).into())));
     assert_eq!(world.notices().stops(&token.replace(&token[..1], "x")), None);
 
     let report = |to: &str, status: &str| {

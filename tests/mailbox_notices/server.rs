@@ -84,7 +84,7 @@ impl Server {
         }
     }
 
-    /// Answers to a recipient with this from now on.
+    /// Answers to a recipient, or a sender, with this from now on.
     pub fn refuse(&self, to: &str, answer: &str) {
         self.kept.refusals.lock().unwrap().insert(to.to_owned(), answer.to_owned());
     }
@@ -133,9 +133,11 @@ async fn serve(stream: TcpStream, kept: Arc<Kept>) {
         let named = || line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(one, _)| one.to_owned());
         let answer = match word.as_str() {
             "EHLO" => "250-mx.example.org\r\n250 8BITMIME".to_owned(),
+            "MAIL" if line.contains("SMTPUTF8") => "555 5.5.4 what is SMTPUTF8".to_owned(),
             "MAIL" => {
                 from = named().unwrap();
-                "250 ok".to_owned()
+                let refusal = kept.refusals.lock().unwrap().get(&from).cloned();
+                refusal.unwrap_or_else(|| "250 ok".to_owned())
             }
             "RCPT" => {
                 to = named().unwrap();

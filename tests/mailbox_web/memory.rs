@@ -10,7 +10,7 @@ use estafette_actors::domain::mailbox::document::{Digest, Document, DocumentId, 
 use estafette_actors::domain::mailbox::evidence::{Record, Signed, Step, VERSION};
 use estafette_actors::domain::mailbox::item::{Filter, Item, State};
 use estafette_actors::domain::mailbox::reference::{Application, Image, MessageType, Organization, RefId, Reference};
-use estafette_actors::domain::mailbox::{Audience, Consent, Mailbox, MailboxId};
+use estafette_actors::domain::mailbox::{Audience, Consent, Mailbox, MailboxId, Notice};
 use estafette_actors::domain::submission::Institution;
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::mailbox::*;
@@ -199,6 +199,11 @@ impl Mailboxes for Memory {
                 }
                 Change::Consulted => mailbox.consulted_at = Some(now),
                 Change::EmailFails(_) => mailbox.preferences.email_fails = true,
+                Change::StopNotices(address) => {
+                    if mailbox.preferences.email == Some(address) {
+                        mailbox.preferences.notice = Notice::None;
+                    }
+                }
             }
             Ok(mailbox.clone())
         }))
@@ -338,6 +343,10 @@ impl Mailboxes for Memory {
 
     fn follow(&self, _: Audience, _: &'static str) -> BoxFuture<'static, Result<u64, Trouble>> {
         done(Ok(0))
+    }
+
+    fn last_event(&self, _: Audience) -> Result<u64, Trouble> {
+        Ok(0)
     }
 
     fn followed(&self, _: Audience, _: &'static str, _: u64) -> BoxFuture<'static, Result<(), Trouble>> {

@@ -1,5 +1,6 @@
 //! Preferences and consents, and forms that are not ours.
 use estafette_actors::domain::language::Language;
+use estafette_actors::domain::mailbox::notice::Ways;
 use estafette_actors::domain::mailbox::{ClientId, Mailbox, Notice, Preferences};
 use estafette_actors::ports::mailbox::{Access, Change, Mailboxes as _, Trouble};
 use reqwest::Method;
@@ -175,5 +176,17 @@ async fn the_link_of_a_mail_stops_notices_without_signing_in_by_its_button_only(
     assert_eq!(mailbox(&site).preferences, Preferences { notice: Notice::None, ..wanted });
     assert!(visitor.get(&path).await.has("You no longer receive notices"));
     assert_eq!(visitor.post(&path, &[]).await.status, 200);
+    site.stop().await;
+}
+
+#[actix_rt::test]
+async fn only_ways_that_notices_can_go_are_offered_beside_the_one_that_was_chosen_before() {
+    let site = Running::telling(Ways { mail: true, message: false }).await;
+    let (mut marie, _) = site.signed_in("0").await;
+    let offers = |page: &str| ["email", "message", "none"].map(|way| page.contains(&format!("id=\"notice-{way}\"")));
+    assert_eq!(offers(&marie.get("/mailbox/preferences").await.text), [true, false, true]);
+    let wanted = Preferences { notice: Notice::Message, ..mailbox(&site).preferences };
+    site.memory.change(Access::PROGRAM, citizen(0), Change::Prefer(wanted)).await.unwrap();
+    assert_eq!(offers(&marie.get("/mailbox/preferences").await.text), [true, true, true]);
     site.stop().await;
 }

@@ -9,6 +9,7 @@ use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::mailbox::ClientId;
 use estafette_actors::domain::mailbox::document::Scan;
 use estafette_actors::domain::mailbox::media::MediaType;
+use estafette_actors::domain::mailbox::notice::Ways;
 use estafette_actors::ebox::EBox;
 use estafette_actors::ports::SystemClock;
 use estafette_actors::ports::mailbox::Mailboxes;
@@ -25,6 +26,8 @@ pub struct Running {
     pub simulators: Option<Simulators>,
     server: ServerHandle,
 }
+
+const ALL: Ways = Ways { mail: true, message: true };
 
 fn portals() -> Vec<Portal> {
     let portal = |id: &str, name: &str| Portal {
@@ -43,15 +46,20 @@ impl Running {
 
     /// With settings that a test needs.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::made(None, change).await
+        Self::made(None, ALL, change).await
     }
 
     /// Over another store than the one in memory.
     pub async fn over(store: Arc<dyn Mailboxes>) -> Self {
-        Self::made(Some(store), |_| {}).await
+        Self::made(Some(store), ALL, |_| {}).await
     }
 
-    async fn made(store: Option<Arc<dyn Mailboxes>>, change: impl FnOnce(&mut Settings)) -> Self {
+    /// Where notices can go these ways only.
+    pub async fn telling(ways: Ways) -> Self {
+        Self::made(None, ways, |_| {}).await
+    }
+
+    async fn made(store: Option<Arc<dyn Mailboxes>>, ways: Ways, change: impl FnOnce(&mut Settings)) -> Self {
         let simulated = Simulated { address: ([127, 0, 0, 1], 0).into(), ..Simulated::default() };
         let simulators = Simulators::start(simulated).await.unwrap();
         let sign_in = SignIn {
@@ -60,7 +68,7 @@ impl Running {
             ..SignIn::default()
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut running = Self::at(listener, sign_in, Memory::default(), store, change).await;
+        let mut running = Self::at(listener, sign_in, (Memory::default(), store, ways), change).await;
         running.simulators = Some(simulators);
         running
     }
@@ -69,8 +77,7 @@ impl Running {
     pub async fn at(
         listener: TcpListener,
         sign_in: SignIn,
-        memory: Memory,
-        store: Option<Arc<dyn Mailboxes>>,
+        (memory, store, ways): (Memory, Option<Arc<dyn Mailboxes>>, Ways),
         change: impl FnOnce(&mut Settings),
     ) -> Self {
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -85,7 +92,10 @@ impl Running {
         let store = store.unwrap_or_else(|| Arc::new(memory.clone()));
         samples::fill(&*store, &memory).await;
         let site = Site::new(Parts {
-            stops: Some(Arc::new(|token| (token == samples::LINK).then(|| samples::citizen(0)))),
+            stops: Some(Arc::new(|token| {
+                (token == samples::LINK).then(|| (samples::citizen(0), "marie@example.be".into()))
+            })),
+            ways,
             ebox: EBox::new(store, Arc::new(memory.clone()), None, Arc::new(SystemClock)),
             settings,
             secret: vec![7; 32],

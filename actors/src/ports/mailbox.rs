@@ -194,6 +194,8 @@ pub enum Change {
     Consulted,
     /// E-mail to this address came back.
     EmailFails(Box<str>),
+    /// Who reads e-mail to this address wants no notices any more.
+    StopNotices(Box<str>),
 }
 
 /// What is to be published.
@@ -437,6 +439,9 @@ pub trait Mailboxes: Send + Sync {
         from: Option<Timestamp>,
         limit: usize,
     ) -> BoxFuture<'static, Result<Events, Trouble>>;
+
+    /// The number of the last event of a feed, 0 before the first; answers at once.
+    fn last_event(&self, of: Audience) -> Result<u64, Trouble>;
 
     /// The document that a sender's application published under a key; none for a key that is not known (any more).
     fn published_under(

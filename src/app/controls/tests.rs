@@ -111,6 +111,37 @@ async fn clients_portals_and_providers_that_are_said_to_hold_hold() {
 }
 
 #[actix_rt::test]
+async fn what_notices_go_as_follows_a_reload_and_a_backup_has_their_book_before_the_mailboxes() {
+    let folder = tempfile::tempdir().unwrap();
+    let backups = tempfile::tempdir().unwrap();
+    let toml = |horizon: &str, language: &str| {
+        format!(
+            "[mailbox]\nenabled = true\npublic_url = \"http://127.0.0.1\"\n\
+             [mailbox.sign_in]\nissuer = \"http://127.0.0.1:9/openid\"\n\
+             [mailbox.notices]\ninstitution = \"0206731645\"\nstrategy = \"soon\"\n\
+             [backup]\nfolder = \"{}\"\n\
+             [[institution]]\ncbe = \"0206731645\"\nname = \"Example\"\ndefault_language = \"{language}\"\n\
+             [[strategy]]\nname = \"soon\"\n[[strategy.step]]\nchannel = \"sms\"\nhorizon = \"{horizon}\"\n",
+            backups.path().display()
+        )
+    };
+    let running = start(folder.path(), &toml("15m", "fr")).await;
+    let messages = running.core.ebox.as_ref().unwrap().notices.as_ref().unwrap().messages().unwrap();
+    let before = messages.load_full();
+    write(folder.path(), &toml("20m", "de"));
+    let told = running.reload().await.unwrap();
+    assert!(!told.is_empty() && told.iter().all(|one| one.applies == Applies::Now), "{told:?}");
+    let after = messages.load_full();
+    assert!(before.strategy != after.strategy && after.strategy.name == before.strategy.name);
+    assert_eq!(format!("{:?}", after.default_language), "De");
+
+    let made = running.controls.data.backup("one").unwrap();
+    let place = |name| made.files.iter().position(|file| file.name == name).unwrap();
+    assert!(place(store::notices::FILE) < place(store::mailbox::FILE));
+    running.stop().await;
+}
+
+#[actix_rt::test]
 async fn delivery_over_the_e_box_may_change_to_the_own_one_where_there_is_one() {
     let folder = tempfile::tempdir().unwrap();
     let remote = "[channels.ebox]\nbase_url = \"http://127.0.0.1:9/registry\"\ntoken_url = \"http://127.0.0.1:9/token\"\n\

@@ -14,16 +14,21 @@ fn name(of: Audience, follower: &str) -> Vec<u8> {
     format!("followed_{feed}_{follower}").into_bytes()
 }
 
+/// The name of the number of a feed's last event.
+pub const fn last(of: Audience) -> &'static [u8] {
+    match of {
+        Audience::Citizen => counter::CITIZEN_EVENT,
+        Audience::Enterprise => counter::ENTERPRISE_EVENT,
+    }
+}
+
 /// Up to which event a feed was followed; of one that never was, up to the last.
 pub fn place(draft: &mut Draft<'_>, of: Audience, follower: &str) -> Result<u64, Trouble> {
     let name = name(of, follower);
     if draft.get(NEXT, &name)?.is_some() {
         return counter::get(draft, &name);
     }
-    let last = match of {
-        Audience::Citizen => counter::get(draft, counter::CITIZEN_EVENT)?,
-        Audience::Enterprise => counter::get(draft, counter::ENTERPRISE_EVENT)?,
-    };
+    let last = counter::get(draft, last(of))?;
     counter::set(draft, &name, last);
     Ok(last)
 }

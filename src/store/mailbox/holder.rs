@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use estafette_actors::domain::mailbox::{CONSENTS, Consent, Mailbox, MailboxId, Preferences};
+use estafette_actors::domain::mailbox::{CONSENTS, Consent, Mailbox, MailboxId, Notice, Preferences};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::mailbox::{Change, Deed, Trouble};
 
@@ -120,6 +120,14 @@ fn apply(mailbox: &mut Mailbox, change: Change, now: Timestamp) -> Result<Option
             preferences.email_fails |= preferences.email.as_ref() == Some(&address);
             Deed::Prefer
         }
+        // The holder may have given another one meanwhile.
+        Change::StopNotices(address) => {
+            let preferences = &mut mailbox.preferences;
+            if preferences.email.as_ref() == Some(&address) {
+                preferences.notice = Notice::None;
+            }
+            Deed::Prefer
+        }
         Change::Consulted => {
             mailbox.consulted_at = mailbox.consulted_at.max(Some(now));
             return Ok(None);
@@ -160,6 +168,21 @@ mod tests {
         assert_eq!(mailbox.active_since, Some(at(1)));
         apply(&mut mailbox, Change::Deactivate, at(6)).unwrap();
         assert!(!mailbox.is_active());
+    }
+
+    #[test]
+    fn a_link_stops_notices_to_its_address_and_changes_nothing_else() {
+        let wanted = |email: &str| Preferences {
+            email: Some(email.into()),
+            notice: Notice::Email,
+            exclusively_digital: true,
+            ..Preferences::default()
+        };
+        let mut mailbox = Mailbox { preferences: wanted("new@example.org"), ..Mailbox::default() };
+        apply(&mut mailbox, Change::StopNotices("old@example.org".into()), at(1)).unwrap();
+        assert_eq!(mailbox.preferences, wanted("new@example.org"));
+        apply(&mut mailbox, Change::StopNotices("new@example.org".into()), at(1)).unwrap();
+        assert_eq!(mailbox.preferences, Preferences { notice: Notice::None, ..wanted("new@example.org") });
     }
 
     #[test]

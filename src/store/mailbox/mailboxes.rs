@@ -465,6 +465,10 @@ impl ports::Mailboxes for Mailboxes {
         self.inner.engine.change(move |draft| follow::place(draft, of, follower)).boxed()
     }
 
+    fn last_event(&self, of: Audience) -> Result<u64, Trouble> {
+        counter::read(&self.inner.engine, follow::last(of))
+    }
+
     fn followed(&self, of: Audience, follower: &'static str, up_to: u64) -> BoxFuture<'static, Result<(), Trouble>> {
         self.inner.engine.change(move |draft| follow::set(draft, of, follower, up_to)).boxed()
     }

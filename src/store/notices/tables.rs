@@ -4,7 +4,7 @@
 use estafette_actors::domain::mailbox::MailboxId;
 use estafette_actors::domain::mailbox::notice::{Waits, Way};
 use estafette_actors::domain::time::Timestamp;
-use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use crate::store::codec;
@@ -20,6 +20,8 @@ pub const LETTERS: TableDefinition<Key, &[u8]> = TableDefinition::new("letters")
 pub const WAITING: TableDefinition<Key, &[u8]> = TableDefinition::new("waiting");
 /// Name -> the last number given out.
 pub const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
+/// Nothing -> what tells the letters of this book from those of any other, or of a backup that went another way. Not in backups.
+pub const EPOCH: TableDefinition<(), u128> = TableDefinition::new("epoch");
 /// When, and which letter -> nothing; those that go at once before digests, each way by itself.
 pub const DUE: [TableDefinition<(u64, u64, u128), ()>; 4] = [
     TableDefinition::new("due_mail"),
@@ -55,6 +57,10 @@ pub struct Record {
     pub due: Timestamp,
     pub attempts: u8,
     pub number: u64,
+    /// When it was due first.
+    pub since: Timestamp,
+    /// Somebody else has it; that its holder was told is not proven yet.
+    pub is_handed_over: bool,
 }
 
 /// Why a document waits for a digest, and its number.
@@ -110,7 +116,25 @@ impl<'t> Tables<'t> {
             return Ok(());
         }
         let number = self.number()?;
-        self.put(key, Record { way, due, attempts: 0, number })
+        self.put(key, Record { way, due, attempts: 0, number, since: due, is_handed_over: false })
+    }
+
+    /// Makes what says when letters are due again where it does not agree with the letters, as far as their counts tell.
+    pub fn agree(&mut self) -> Result<(), Wrong> {
+        let due = self.due.iter().map(ReadableTableMetadata::len).sum::<Result<u64, _>>()?;
+        if due == self.letters.len()? {
+            return Ok(());
+        }
+        tracing::warn!("notices: when letters are due did not agree with the letters, and was made again");
+        for due in &mut self.due {
+            due.retain(|_, ()| false)?;
+        }
+        for row in self.letters.iter()? {
+            let (key, record) = row?;
+            let (key, record) = (key.value(), codec::decode::<Record>(record.value())?);
+            self.due[rank(record.way, key.1 == DIGEST)].insert((record.due.millis(), key.0, key.1), ())?;
+        }
+        Ok(())
     }
 
     /// A letter, in the place of the one that was there.

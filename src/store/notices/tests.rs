@@ -1,4 +1,5 @@
 //! The book: what is put in comes out once, in its order, also after it was closed without a word.
+use estafette_actors::domain::mailbox::notice::Waits;
 use estafette_actors::domain::niss::Niss;
 
 use super::*;
@@ -28,6 +29,9 @@ fn urgent(who: u64, what: u64, due: u64) -> Entry {
 fn done(letter: Letter, counted: u64) -> (Letter, Settled) {
     (letter, Settled::Done { counted, next: at(900) })
 }
+
+/// Rows that say when letters are due.
+type Rows<'r> = redb::Table<'r, (u64, u64, u128), ()>;
 
 struct Kept {
     folder: tempfile::TempDir,
@@ -160,6 +164,100 @@ fn a_backup_has_all_of_it() {
 }
 
 #[test]
+fn a_backup_that_is_made_while_letters_come_and_go_is_of_one_moment() {
+    let kept = Kept::new();
+    let book = kept.open();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for n in 0.. {
+                if is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                follow(&book, &[urgent(n, n, 100), new(n, n, 500)]);
+                let due = book.due(Way::Mail, at(100), 1).unwrap();
+                if n % 2 == 1 {
+                    book.settle(&[done(due[0], 0)]).unwrap();
+                }
+            }
+        });
+        for n in 0..20 {
+            let path = kept.folder.path().join(format!("{n}.redb"));
+            book.copy_to(&path).unwrap();
+            let copy = Database::open(&path).unwrap();
+            let read = copy.begin_read().unwrap();
+            let due: u64 = DUE.iter().map(|table| read.open_table(*table).unwrap().len().unwrap()).sum();
+            let letters = read.open_table(LETTERS).unwrap().len().unwrap();
+            if due != letters {
+                is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            assert_eq!(due, letters);
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn letters_that_nothing_says_to_be_due_go_after_the_next_start_and_rows_without_a_letter_hold_nobody_up() {
+    let kept = Kept::new();
+    let book = kept.open();
+    follow(&book, &[urgent(1, 1, 100), urgent(2, 2, 200)]);
+    let rows = |book: &Book, change: fn(&mut Rows<'_>)| {
+        let write = book.database.begin_write().unwrap();
+        change(&mut write.open_table(DUE[0]).unwrap());
+        write.commit().unwrap();
+    };
+    rows(&book, |due| drop(due.insert((1, mailbox(9).key(), 9), ()).unwrap()));
+    let first = book.due(Way::Mail, at(1_000), 1).unwrap();
+    assert_eq!(first[0].mailbox, mailbox(1));
+    rows(&book, |due| due.retain(|_, ()| false).unwrap());
+    assert_eq!(book.due(Way::Mail, at(1_000), 9).unwrap(), []);
+    drop(book);
+    let book = kept.open();
+    let due = book.due(Way::Mail, at(1_000), 9).unwrap();
+    assert_eq!(due.iter().map(|letter| letter.mailbox).collect::<Vec<_>>(), [mailbox(1), mailbox(2)]);
+    assert_eq!(book.depths().unwrap(), Depths { mails: 2, ..Depths::default() });
+}
+
+#[test]
+fn a_book_that_was_made_again_or_restored_has_no_name_of_a_letter_twice() {
+    let kept = Kept::new();
+    let book = kept.open();
+    follow(&book, &[urgent(1, 1, 100)]);
+    let letter = book.due(Way::Mail, at(100), 1).unwrap()[0];
+    let name = letter.name(book.epoch());
+    let copy = kept.folder.path().join("copy.redb");
+    book.copy_to(&copy).unwrap();
+    drop(book);
+    let again = kept.open();
+    assert_eq!(again.due(Way::Mail, at(100), 1).unwrap()[0].name(again.epoch()), name, "the same book");
+    let restored = Book::open(copy).unwrap();
+    assert_eq!(restored.due(Way::Mail, at(100), 1).unwrap()[0], letter);
+    assert_ne!(letter.name(restored.epoch()), name);
+    let anew = Kept::new().open();
+    follow(&anew, &[urgent(1, 1, 100)]);
+    assert_ne!(anew.due(Way::Mail, at(100), 1).unwrap()[0].name(anew.epoch()), name);
+    let others =
+        [Letter { number: 9, ..letter }, Letter { mailbox: mailbox(2), ..letter }, Letter { document: None, ..letter }];
+    assert!(others.iter().all(|other| other.name(again.epoch()) != name));
+}
+
+#[test]
+fn a_letter_that_was_handed_over_stays_until_that_is_proven_also_when_it_was_read() {
+    let kept = Kept::new();
+    let book = kept.open();
+    follow(&book, &[urgent(1, 1, 100)]);
+    let letter = book.due(Way::Mail, at(100), 1).unwrap()[0];
+    book.settle(&[(letter, Settled::HandedOver { due: at(300) })]).unwrap();
+    follow(&book, &[Entry::Over(mailbox(1), document(1))]);
+    assert_eq!(book.due(Way::Mail, at(299), 1).unwrap(), []);
+    let again = book.due(Way::Mail, at(300), 1).unwrap()[0];
+    assert_eq!(again, Letter { is_handed_over: true, ..letter });
+    book.settle(&[done(again, 0)]).unwrap();
+    assert_eq!(book.depths().unwrap(), Depths::default());
+}
+
+#[test]
 fn a_hundred_thousand_wait_on_disk_and_are_read_in_pages() {
     let kept = Kept::new();
     let book = kept.open();
@@ -184,8 +282,8 @@ fn a_hundred_thousand_wait_on_disk_and_are_read_in_pages() {
 fn records_stay_what_they_were_on_disk() {
     let place = codec::encode(&Place { after: 7, since: at(258) });
     assert_eq!(place, [1, 7, 251, 2, 1]);
-    let record = codec::encode(&Record { way: Way::Message, due: at(5), attempts: 2, number: 3 });
-    assert_eq!(record, [1, 1, 5, 2, 3]);
+    let record = Record { way: Way::Message, due: at(5), attempts: 2, number: 3, since: at(4), is_handed_over: true };
+    assert_eq!(codec::encode(&record), [1, 1, 5, 2, 3, 4, 1]);
     let waiting = codec::encode(&Waiting { waits: Waits::Expires, number: 9 });
     assert_eq!(waiting, [1, 2, 9]);
 }
