@@ -70,8 +70,15 @@ impl Party {
             let tokens = registry.tokens().ok_or_else(nobody)?;
             let token = tokens.check(given, now, today(now)).await.ok_or_else(nobody)?;
             let client = registry.client(&token.client);
-            if let Some(institution) = client.as_ref().and_then(|client| client.institution) {
-                Caller::count(request, app, institution)?;
+            let institution = client.as_ref().and_then(|client| client.institution);
+            match institution.filter(|institution| app.known().institution(*institution).is_some()) {
+                Some(institution) => Caller::count(request, app, institution)?,
+                None => {
+                    let set_up = client.as_ref().map(|client| &client.id);
+                    let is_known = |id: &ClientId| registry.client(id).is_some();
+                    Caller::count_client(request, app, set_up, is_known)
+                        .map_err(|wait| Refused::limited(wait, set_up.is_some()))?;
+                }
             }
             (Shown::Token(token), client)
         };
