@@ -6,9 +6,8 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use estafette_actors::domain::language::Language;
 use estafette_actors::domain::mailbox::document::{Digest, Document};
-use estafette_actors::domain::mailbox::evidence::{Occurrence, Record, Signed, VERSION};
+use estafette_actors::domain::mailbox::evidence::{Occurrence, Record, Signed, VERSION, contents};
 
 mod bundle;
 mod check;
@@ -30,33 +29,9 @@ fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// What all contents of a document hash to: SHA-256 over the digests of its parts, of which each is SHA-256 of its bytes. The parts are
-/// its body in each language that is there, in the order fr, nl, de, en, then its attachments by number; a part whose digest the
-/// institution did not say counts as 32 bytes of zero.
+/// What all contents of a document hash to: see [`contents`].
 pub fn content_digest(document: &Document) -> Digest {
-    Digest(over(parts(document).map(|(_, digest)| digest)))
-}
-
-fn over(parts: impl Iterator<Item = Option<Digest>>) -> [u8; 32] {
-    let all: Vec<u8> = parts.flat_map(|digest| digest.map_or([0; 32], |digest| digest.0)).collect();
-    sha256(&all)
-}
-
-/// A part of a document.
-enum PartOf<'a> {
-    Body(Language),
-    Attachment(&'a estafette_actors::domain::mailbox::document::Attachment),
-}
-
-fn parts(document: &Document) -> impl Iterator<Item = (PartOf<'_>, Option<Digest>)> {
-    let body = document.body.as_ref();
-    let html = move |language| body.and_then(|body| body.html.get(language));
-    let bodies = Language::ALL.into_iter().filter_map(move |language| {
-        html(language).map(|html| (PartOf::Body(language), Some(Digest(sha256(html.as_bytes())))))
-    });
-    let mut attachments: Vec<_> = document.attachments.iter().collect();
-    attachments.sort_by_key(|attachment| attachment.number);
-    bodies.chain(attachments.into_iter().map(|attachment| (PartOf::Attachment(attachment), attachment.digest)))
+    contents::digest(document, sha256)
 }
 
 /// A record as it is signed: the `sequence`th of its chain, from 1, after `previous`.

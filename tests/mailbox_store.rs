@@ -357,7 +357,7 @@ async fn check_evidence(
             expected.extend([Step::SubmissionAcceptance, Step::ContentConsignmentFailure]);
         }
         if is_read {
-            expected.push(Step::ContentHandover);
+            expected.extend([Step::ContentConsignment, Step::ContentHandover]);
         } else if is_told && number_of(id).is_multiple_of(3) {
             expected.push(Step::ContentConsignmentFailure);
         }

@@ -1,6 +1,7 @@
 //! Who calls. The extractor refuses before the body is read.
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
@@ -9,9 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use estafette_actors::domain::cbe::Cbe;
 use estafette_actors::domain::event::Tests;
+use estafette_actors::domain::mailbox::ClientId;
 use estafette_actors::domain::submission::{Institution, Recipient};
 
 use super::problem::Problem;
+use super::rate::Standing;
 use super::submission::Rules;
 use super::{App, InstitutionProfile, Known};
 
@@ -128,10 +131,26 @@ impl Caller {
     pub(super) fn count(request: &HttpRequest, app: &App, institution: Institution) -> Result<(), Problem> {
         let limiters = app.limiters.load();
         let Some(limiter) = limiters.get(institution) else { return Ok(()) };
-        let standing = limiter.spend();
-        request.extensions_mut().insert(standing);
-        standing.refused.map_or(Ok(()), |wait| Err(Problem::RateLimited(wait)))
+        counted(request, limiter.spend()).map_err(Problem::RateLimited)
     }
+
+    /// Counts a request of a client that belongs to no institution, unless it makes more than it may: then after how long it may.
+    /// `client` is one that is set up here, of those that `is_known` knows.
+    pub(super) fn count_client(
+        request: &HttpRequest,
+        app: &App,
+        client: Option<&ClientId>,
+        is_known: impl Fn(&ClientId) -> bool,
+    ) -> Result<(), Duration> {
+        let standing = app.clients.spend(&app.known.load().requests, client, is_known);
+        standing.map_or(Ok(()), |standing| counted(request, standing))
+    }
+}
+
+/// Notes where the caller stands, for the answer; gives after how long it may come, when this request was too many.
+fn counted(request: &HttpRequest, standing: Standing) -> Result<(), Duration> {
+    request.extensions_mut().insert(standing);
+    standing.refused.map_or(Ok(()), Err)
 }
 
 /// What is sent to show who calls: the scheme, and what belongs to it.

@@ -257,6 +257,7 @@ pub struct App {
     parts: Parts,
     known: ArcSwap<Known>,
     limiters: ArcSwap<rate::Limiters>,
+    clients: rate::Clients,
     keys_in_progress: Arc<DashMap<u64, u64>>,
     drafts: Arc<upload::Marks>,
     upload_slots: Arc<tokio::sync::Semaphore>,
@@ -286,6 +287,7 @@ impl App {
         Arc::new(Self {
             limiters: ArcSwap::from_pointee(rate::Limiters::of(&known, &rate::Limiters::default())),
             known: ArcSwap::from_pointee(known.sorted()),
+            clients: rate::Clients::default(),
             keys_in_progress: Arc::default(),
             drafts: Arc::default(),
             upload_slots: Arc::new(tokio::sync::Semaphore::new(parts.settings.uploads)),

@@ -99,8 +99,7 @@ pub fn reference(home: &Home, document: DocumentId, mailbox: MailboxId) -> Box<s
 }
 
 /// How far a letter is whose document is in a mailbox.
-fn arrived(home: &Home, mailbox: MailboxId) -> AttemptStatus {
-    let is_read_digitally = home.ebox.mailboxes().mailbox(mailbox).is_ok_and(|mailbox| mailbox.is_active());
+const fn arrived(is_read_digitally: bool) -> AttemptStatus {
     if is_read_digitally { AttemptStatus::Delivered } else { AttemptStatus::Sent }
 }
 
@@ -131,7 +130,13 @@ impl Transport for Own {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
             inner.gathering.ended(letter.reference).await;
-            inner.inquire(&letter).await.unwrap_or(Inquiry::CannotTell)
+            loop {
+                match inner.inquire(&letter).await {
+                    // Who asks says how long: an attempt has its timeout.
+                    Err(Trouble::Overloaded) => tokio::time::sleep(publishing::BUSY_FOR).await,
+                    told => return told.unwrap_or(Inquiry::CannotTell),
+                }
+            }
         })
     }
 
@@ -217,7 +222,8 @@ impl Inner {
                     if put.left_out.contains(mailbox) {
                         return failed(Failure::RejectedByChannel);
                     }
-                    Outcome::Is(arrived(home, *mailbox), Some(reference(home, put.document, *mailbox)))
+                    let status = arrived(!put.without_reader.contains(mailbox));
+                    Outcome::Is(status, Some(reference(home, put.document, *mailbox)))
                 };
                 Told::Outcome(letter.receivers.first().map_or_else(|| failed(Failure::Unreachable), of_one))
             }),
@@ -233,7 +239,10 @@ impl Inner {
             let application = Some(self.application.clone());
             let Some(document) = mailboxes.published_under(letter.institution, application, key).await? else { break };
             if let Some(item) = mailboxes.item(mailbox, Rights::All, document).await? {
-                let status = if item.state.read_at.is_some() { AttemptStatus::Read } else { arrived(home, mailbox) };
+                let status = match item.state.read_at {
+                    Some(_) => AttemptStatus::Read,
+                    None => arrived(mailboxes.mailbox(mailbox)?.is_active()),
+                };
                 return Ok(Inquiry::Known(status, Some(reference(home, document, mailbox))));
             }
         }

@@ -114,7 +114,7 @@ pub struct Http {
     pub connections: usize,
     /// A body that takes longer, and an upload that pauses for so long, is answered with 408.
     pub request_timeout: Duration,
-    /// Requests a second of each institution; none for no limit.
+    /// Requests a second of each institution, and of each client of mailboxes that belongs to none; none for no limit.
     pub requests: Option<NonZeroU32>,
     /// How many of them at once; none for those of two seconds.
     pub requests_burst: Option<NonZeroU32>,

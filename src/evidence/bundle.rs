@@ -4,9 +4,10 @@
 //! and whose mailbox it is stands in the records as a keyed hash only.
 use estafette_actors::domain::mailbox::document::{Digest, Document};
 use estafette_actors::domain::mailbox::evidence::Signed;
+use estafette_actors::domain::mailbox::evidence::contents::{PartOf, parts};
 use serde::{Deserialize, Serialize};
 
-use super::{KeySet, PartOf, base64url, content_digest, parts};
+use super::{KeySet, base64url, content_digest, sha256};
 
 /// What the file says that it is.
 pub(super) const FORMAT: &str = "estafette-evidence";
@@ -114,7 +115,7 @@ impl Bundle {
             message_type: document.message_type.to_string(),
             published_at: document.published_at.to_string(),
             expires_at: document.expires_at.to_string(),
-            parts: parts(document).map(part).collect(),
+            parts: parts(document, sha256).map(part).collect(),
             content_digest: text(content_digest(document)),
         };
         Self {

@@ -4,12 +4,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use estafette_actors::domain::mailbox::document::Digest;
-use estafette_actors::domain::mailbox::evidence::{Record, Step, VERSION, order};
+use estafette_actors::domain::mailbox::evidence::{Record, Step, VERSION, contents as parts, order};
 use estafette_actors::domain::time::Timestamp;
 use serde::Serialize;
 
 use super::jws::Jws;
-use super::{Bundle, KeySet, base64url, bundle, over, sha256};
+use super::{Bundle, KeySet, base64url, bundle, sha256};
 
 /// Something that is broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,6 +29,8 @@ pub struct Checked {
     pub step: Option<Step>,
     /// When it says so.
     pub at: Option<String>,
+    /// Why, where it says that something failed.
+    pub reason: Option<String>,
     /// The thumbprint of the key that signed it; none where no trusted key did.
     pub signed_by: Option<String>,
 }
@@ -112,7 +114,7 @@ fn signatures(bundle: &Bundle, trusted: &KeySet, report: &mut Report) -> Vec<Opt
     }
     let mut records = Vec::with_capacity(bundle.records.len());
     for (place, signed) in bundle.records.iter().enumerate() {
-        let mut checked = Checked { number: place + 1, step: None, at: None, signed_by: None };
+        let mut checked = Checked { number: place + 1, step: None, at: None, reason: None, signed_by: None };
         let read = one(&signed.0, trusted, &mut checked);
         if let Err(what) = &read {
             report.note(format!("record {}", place + 1), what.clone());
@@ -130,6 +132,7 @@ fn one(compact: &str, trusted: &KeySet, checked: &mut Checked) -> Result<Record,
     let record: Option<Record> = serde_json::from_slice(&jws.payload).ok();
     checked.step = record.as_ref().map(|record| record.event);
     checked.at = record.as_ref().map(|record| record.at.clone());
+    checked.reason = record.as_ref().and_then(|record| record.reason.clone());
     let point = trusted.point(&jws.kid).ok_or("it names a key that is not among those that are trusted")?;
     if !jws.is_of(&point) {
         return Err("its signature does not hold: it was changed, or signed by somebody else".to_owned());
@@ -171,23 +174,25 @@ fn chain(bundle: &Bundle, records: &[Option<Record>], report: &mut Report) {
 fn steps(records: &[Option<Record>], report: &mut Report) {
     let before = report.broken.len();
     let (mut so_far, mut last) = (Vec::new(), Timestamp::ZERO);
-    for (place, record) in records.iter().enumerate() {
+    // What they say they are, signed or not, so that those behind one that is not are not blamed for it as well.
+    let said: Vec<_> = report.records.iter().map(|one| (one.step, one.reason.clone())).collect();
+    for (record, (step, reason)) in records.iter().zip(&said) {
+        let Some(step) = step else { return };
+        let taken = (*step, reason.as_deref());
         let Some(record) = record else {
-            // What it says it is, signed or not, so that those behind it are not blamed for it as well.
-            let Some(step) = report.records[place].step else { return };
-            so_far.push(step);
+            so_far.push(taken);
             continue;
         };
-        let name = format!("record {}", place + 1);
+        let name = format!("record {}", so_far.len() + 1);
         match Timestamp::parse(&record.at) {
             Ok(at) if at < last => report.note(&name, "it is earlier than the record before it"),
             Ok(at) => last = at,
             Err(_) => report.note(&name, "its time is none"),
         }
-        if let Err(why) = order::may_follow(&so_far, record.event) {
+        if let Err(why) = order::may_follow(&so_far, taken) {
             report.note(&name, format!("{:?} can't stand here: {why}", record.event));
         }
-        so_far.push(record.event);
+        so_far.push(taken);
     }
     if records.iter().all(Option::is_some) {
         report.holds_since(before, "the steps come in an order that can be, and their times never go back");
@@ -206,7 +211,7 @@ fn contents(bundle: &Bundle, records: &[Option<Record>], report: &mut Report) {
         }
         digests.push(digest.flatten());
     }
-    if base64url(&over(digests.into_iter())) != described.content_digest {
+    if base64url(&parts::over(digests.into_iter(), sha256).0) != described.content_digest {
         report.note("the document", "the digests of its parts don't make its content digest");
     }
     if let Some(record) = records.iter().flatten().next() {

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::LazyLock;
 
 use estafette_actors::domain::cbe::Cbe;
-use estafette_actors::domain::language::Translated;
+use estafette_actors::domain::language::{Language, Translated};
 use estafette_actors::domain::mailbox::document::{Attachment, Body, DocumentId, Hosting, Scan};
 use estafette_actors::domain::mailbox::evidence::Step;
 use estafette_actors::domain::mailbox::media::MediaType;

@@ -11,6 +11,7 @@ mod govapp;
 mod govapp_many;
 mod letter;
 mod own;
+mod own_store;
 mod ringring;
 #[cfg(feature = "sandbox")]
 mod several;

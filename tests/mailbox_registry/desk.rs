@@ -2,10 +2,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use estafette::api::Settings;
 use estafette::api::registry::{
     CameBack, Client, KeySet, Provider, Registry, Settings as RegistrySettings, TokenSettings, Tools,
 };
+use estafette::api::{Requests, Settings};
 use estafette::app::mailbox::Inspecting;
 use estafette::contents::media::{Inspector, archive};
 use estafette::contents::{self, Place, Store};
@@ -108,6 +108,11 @@ impl Desk {
 
     /// Over a folder, as it is.
     pub fn empty(folder: TempDir, change: impl FnOnce(&mut RegistrySettings)) -> Self {
+        Self::limited(folder, change, Requests::default())
+    }
+
+    /// The same, and so many requests may be made.
+    pub fn limited(folder: TempDir, change: impl FnOnce(&mut RegistrySettings), requests: Requests) -> Self {
         let world = World::new(vec![Told::new(Channel::SMS, taken)], delivery::Settings::default(), Budget::default());
         let clock = Arc::new(SystemClock);
         let (place, secrets) = (folder.path().join("mailboxes"), folder.path().join("secrets"));
@@ -133,8 +138,8 @@ impl Desk {
         let keys = serde_json::to_vec(key.keys()).ok().map(Into::into);
         let tools = Tools { verify, bundle: Some(bundle), keys, came_back: Some(came_back) };
         let registry = Registry::new(ebox, registry, tools).unwrap();
-        let face =
-            Face::mailing(world.broker.clone(), registry, Settings { body_bytes: 256 * 1024, ..Settings::default() });
+        let settings = Settings { body_bytes: 256 * 1024, requests, ..Settings::default() };
+        let face = Face::mailing(world.broker.clone(), registry, settings);
         Self { face, issuer, mailboxes, folder, key, _world: world }
     }
 

@@ -29,7 +29,9 @@ async fn serve_for_others() {
     let desk = Desk::open().await;
     println!("\nAPI {}", desk.face.base);
     println!("KEY {}", api::KEY);
-    println!("MESSAGE {}", desk.publish(&desk::letter()).await);
+    // With evidence to be asked for.
+    let registered = serde_json::json!({"registeredMail": true});
+    println!("MESSAGE {}", desk.publish(&desk::letter_to("citizen", JAN, registered)).await);
     let token = |name: &str, client: &str, scope: &str, (kind, number): (&str, &str)| {
         let mut says = of(client, kind, number);
         says["scope"] = scope.into();

@@ -1,6 +1,10 @@
 //! Publishing: parts in every order, replies, who may publish what, keys.
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use estafette_actors::domain::mailbox::document::LONGEST;
+use estafette_actors::ports::{Clock, SystemClock};
 use reqwest::multipart::Form;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -50,6 +54,17 @@ async fn parts_come_in_any_order_and_the_description_last_too() {
         );
     }
     assert_eq!(desk.contents().len(), 12);
+}
+
+#[actix_rt::test]
+async fn a_document_may_stay_as_long_as_any_may_and_no_longer() {
+    let desk = Desk::open().await;
+    let hour = Duration::from_secs(3_600);
+    for (stays, status) in [(LONGEST.saturating_sub(hour), 201), (LONGEST + hour, 400)] {
+        let until = SystemClock.now().plus(stays).to_string();
+        let answer = desk.try_publish(form(&letter_to("citizen", JAN, json!({"expirationDate": until})))).await;
+        assert_eq!(answer.status(), status, "{until}");
+    }
 }
 
 #[actix_rt::test]

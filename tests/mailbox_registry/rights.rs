@@ -1,6 +1,12 @@
 //! Who reads what: portals with consents, enterprises' users with rights, and tokens that are not good.
-use reqwest::{Method, StatusCode};
+use std::num::NonZeroU32;
+
+use estafette::api::Requests;
+use estafette_actors::domain::submission::Institution;
+use futures_util::future::join_all;
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::api::KEY;
 use crate::desk::{Desk, FIRM, ION, JAN, OFFICIAL, PORTAL, SENDER, letter, letter_to, refusal};
@@ -164,4 +170,38 @@ async fn who_looked_is_in_the_trail_and_no_number_is() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("it is not in the trail");
+}
+
+#[actix_rt::test]
+async fn a_client_of_no_institution_has_the_limit_of_all_and_is_told_of_it() {
+    // One in a second, and three at once; the institution has enough.
+    let (one, three, enough) = (NonZeroU32::new(1), NonZeroU32::new(3), NonZeroU32::new(1_000_000).unwrap());
+    let sender = Institution(SENDER.parse().unwrap());
+    let requests = Requests { per_second: one, burst: three, of: vec![(sender, enough)] };
+    let desk = Desk::limited(TempDir::new().unwrap(), |_| (), requests);
+    let ask = async |client: &str| {
+        let token = desk.token(client, "citizen", JAN);
+        desk.as_holder(&token, Method::GET, "/ebox").send().await.unwrap()
+    };
+    let policy = |answer: &Response| answer.headers()["ratelimit-policy"].to_str().unwrap().to_owned();
+    let first = ask(OFFICIAL).await;
+    assert_eq!(policy(&first), "\"client\";q=3;w=3");
+    assert!(first.headers()["ratelimit"].to_str().unwrap().starts_with("\"client\";r="));
+    // Far more at once than time lets through.
+    let at_once = async |client: &str| {
+        let told = join_all((0..30).map(|_| ask(client))).await;
+        let mut refused = told.into_iter().filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS);
+        let one = refused.next().expect("one too many");
+        assert!(one.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+        let policy = policy(&one);
+        assert_eq!(refusal(one).await, (429, "RATE_LIMITED".to_owned()));
+        policy
+    };
+    assert_eq!(at_once(OFFICIAL).await, "\"client\";q=3;w=3");
+    // Those that are not set up share one.
+    ask(PORTAL).await;
+    assert_eq!(at_once("another").await, "\"other-clients\";q=3;w=3");
+    assert_eq!(policy(&ask(PORTAL).await), "\"other-clients\";q=3;w=3");
+    // One of an institution has the institution's.
+    assert!(policy(&ask("sender").await).starts_with("\"institution\";q=1000000"));
 }

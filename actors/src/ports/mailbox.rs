@@ -216,7 +216,8 @@ pub struct Linked {
     pub document: Arc<Document>,
     /// In how many mailboxes it is now in which it was not before.
     pub new: u32,
-    /// Those that nobody reads digitally yet, of a publication; it is there for them all the same.
+    /// Those of the recipients that nobody reads digitally yet, whether they have it since now or since before; it is there for them all
+    /// the same.
     pub without_reader: Vec<MailboxId>,
 }
 

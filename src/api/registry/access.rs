@@ -70,8 +70,14 @@ impl Party {
             let tokens = registry.tokens().ok_or_else(nobody)?;
             let token = tokens.check(given, now, today(now)).await.ok_or_else(nobody)?;
             let client = registry.client(&token.client);
-            if let Some(institution) = client.as_ref().and_then(|client| client.institution) {
+            let institution = client.as_ref().and_then(|client| client.institution);
+            if let Some(institution) = institution.filter(|one| app.known().institution(*one).is_some()) {
                 Caller::count(request, app, institution)?;
+            } else {
+                let set_up = client.as_ref().map(|client| &client.id);
+                let is_known = |id: &ClientId| registry.client(id).is_some();
+                let counted = Caller::count_client(request, app, set_up, is_known);
+                counted.map_err(|wait| Refused::limited(wait, set_up.is_some()))?;
             }
             (Shown::Token(token), client)
         };

@@ -69,7 +69,7 @@ codes! {
     Duplicate, CONFLICT, "DUPLICATE", None, "This Idempotency-Key published a document of the same sender and application before; `message` names it.";
     TooLarge, PAYLOAD_TOO_LARGE, "TOO_LARGE", None, "The body, or a part of it, has more bytes than are read: send less.";
     RangeNotSatisfiable, RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", None, "The content has none of the bytes that were asked for: `Content-Range` tells how many it has.";
-    RateLimited, TOO_MANY_REQUESTS, "RATE_LIMITED", Some(1), "Your institution makes more requests than it may: wait as long as `Retry-After` says.";
+    RateLimited, TOO_MANY_REQUESTS, "RATE_LIMITED", Some(1), "Your institution or your client makes more requests than it may: wait as long as `Retry-After` says.";
     Unreadable, INTERNAL_SERVER_ERROR, "UNREADABLE", None, "What is kept can't be read just now: try again, then tell the operator the `id`.";
     ProviderWrong, BAD_GATEWAY, "PROVIDER_WRONG", None, "The institution that keeps the document answered with something else: try again later.";
     ProviderAway, SERVICE_UNAVAILABLE, "PROVIDER_AWAY", Some(60), "The institution that keeps the document does not answer: try again later.";

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use estafette_actors::domain::mailbox::{Audience, MailboxId};
-use estafette_actors::ebox::EBox;
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -111,11 +110,6 @@ pub struct RecipientStatus {
     message: &'static str,
 }
 
-/// Whether somebody reads it digitally in a mailbox to which it was linked, as code and words.
-pub fn linked(ebox: &EBox, mailbox: MailboxId) -> Result<(&'static str, &'static str), Refused> {
-    Ok(outcome(ebox.mailboxes().mailbox(mailbox)?.is_active()))
-}
-
 fn recipients(body: &[u8], today: Date) -> Result<Vec<MailboxId>, Refused> {
     let mut faults = Faults::default();
     let read = Object::of(Json::parse(body)?, "", &mut faults).and_then(|mut object| {
@@ -174,13 +168,13 @@ pub async fn add(
     let id = own(&path.1)?;
     let body = body(&request, payload, &app, JSON).await?;
     let recipients = recipients(&body, party.today())?;
-    let (_, left_out) = party.ebox().link(&sender.access, sender.institution, id, recipients.clone()).await?;
+    let (linked, left_out) = party.ebox().link(&sender.access, sender.institution, id, recipients.clone()).await?;
     let mut items = Vec::with_capacity(recipients.len());
     for recipient in recipients {
         let (code, message) = if left_out.contains(&recipient) {
             ("INVALID_RECIPIENT", "messages of this type are not for this kind of mailbox")
         } else {
-            linked(party.ebox(), recipient)?
+            outcome(!linked.without_reader.contains(&recipient))
         };
         items.push(RecipientStatus { recipient: recipient.into(), message_id: id.to_string(), code, message });
     }

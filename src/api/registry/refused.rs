@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -72,6 +73,18 @@ impl Refused {
     /// The caller may not, whatever it was that they lack.
     pub fn not_allowed(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::NotAllowed, message)
+    }
+
+    /// A client makes more requests than it may, or all those that are not set up here together do.
+    pub fn limited(wait: Duration, is_set_up: bool) -> Self {
+        let refused = Self::from(Problem::RateLimited(wait));
+        let who = if is_set_up {
+            "this client makes more requests than it may"
+        } else {
+            "clients that are not set up here make more requests together than they may, so ask the operator to set yours up"
+        };
+        let message = format!("{who}; try again in {} s", refused.again_s.unwrap_or(1));
+        Self { message: message.into(), ..refused }
     }
 
     /// A place of the body or a header.

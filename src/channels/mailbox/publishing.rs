@@ -3,6 +3,7 @@
 //! Invariant: the key says of what the document is: of a message and a step, or of a broadcast and what it says. So a retry, another
 //! call of the same broadcast and a later start meet the document that is there. One that has expired meanwhile is followed by another
 //! under the next key.
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use estafette_actors::domain::mailbox::reference::{Application, MessageType, Uni
 use estafette_actors::domain::submission::Envelope;
 use estafette_actors::ebox::{Draft, Refusal};
 use estafette_actors::ports::Home;
-use estafette_actors::ports::mailbox::{Access, Actor, Face, Trouble};
+use estafette_actors::ports::mailbox::{Access, Actor, Face, Linked, Trouble};
 
 use super::settings::{APPLICATION, MESSAGE_TYPE};
 use super::{Inner, document, failed};
@@ -27,19 +28,27 @@ const SUCCESSORS: u32 = 64;
 /// Between two complaints.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(30);
 /// When there is too much to do for a mailbox.
-const BUSY_FOR: Duration = Duration::from_secs(1);
+pub const BUSY_FOR: Duration = Duration::from_secs(1);
 
 /// What was put into mailboxes.
 pub struct Put {
     pub document: DocumentId,
     /// Mailboxes that may not have it: the type is for others.
     pub left_out: Vec<MailboxId>,
+    /// Mailboxes that have it, and nobody reads them digitally yet.
+    pub without_reader: HashSet<MailboxId>,
+}
+
+impl Put {
+    fn of(linked: Linked, left_out: Vec<MailboxId>) -> Self {
+        Self { document: linked.document.id, left_out, without_reader: linked.without_reader.into_iter().collect() }
+    }
 }
 
 /// A document that is there.
 enum Published {
     /// In all mailboxes for which it is meant.
-    Whole(DocumentId),
+    Whole(Linked),
     /// And still to be linked.
     ToLink(DocumentId),
 }
@@ -81,12 +90,12 @@ impl Inner {
             let document = match self.documents.get(&key) {
                 Some(document) => document,
                 None => match self.publish(home, &access, envelope, (&key, &origin), &mailboxes).await? {
-                    Published::Whole(document) => return Ok(Put { document, left_out: Vec::new() }),
+                    Published::Whole(linked) => return Ok(Put::of(linked, Vec::new())),
                     Published::ToLink(document) => document,
                 },
             };
             match home.ebox.link(&access, envelope.institution, document, mailboxes.clone()).await {
-                Ok((_, left_out)) => return Ok(Put { document, left_out }),
+                Ok((linked, left_out)) => return Ok(Put::of(linked, left_out)),
                 // It has expired.
                 Err(Refusal::Trouble(Trouble::NotFound)) => self.documents.remove(&key),
                 Err(refusal) => return Err(outcome(&refusal)),
@@ -115,13 +124,16 @@ impl Inner {
             idempotency: Some((key.into(), fingerprint(key))),
         };
         let published = match home.ebox.publish(access, envelope.institution, draft).await {
-            Ok(linked) if is_whole => Published::Whole(linked.document.id),
+            Ok(linked) if is_whole => Published::Whole(linked),
             Ok(linked) => Published::ToLink(linked.document.id),
             Err(Refusal::Trouble(Trouble::Duplicate(document))) => Published::ToLink(document),
             Err(refusal) => return Err(outcome(&refusal)),
         };
         if matches!(envelope.id.kind(), Kind::Row { .. }) {
-            let (Published::Whole(document) | Published::ToLink(document)) = published;
+            let document = match &published {
+                Published::Whole(linked) => linked.document.id,
+                Published::ToLink(document) => *document,
+            };
             self.documents.set(key.into(), document);
         }
         Ok(published)

@@ -5,12 +5,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use estafette_actors::domain::mailbox::MailboxId;
 use estafette_actors::domain::mailbox::document::{Digest, Document, DocumentId};
-use estafette_actors::domain::mailbox::evidence::{Occurrence, Record, Signed, Step, VERSION};
+use estafette_actors::domain::mailbox::evidence::{
+    NO_READER, Occurrence, Record, Signed, Step, VERSION, contents, order,
+};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::mailbox::{Signer, Trouble};
 use serde::{Deserialize, Serialize};
@@ -18,12 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::super::codec;
 use super::super::engine::{Draft, Engine};
 use super::super::index::KeyedHash;
-use super::{EVIDENCE, damaged};
-
-/// Why nothing was consigned.
-pub const NO_READER: &str = "nobody reads this mailbox digitally";
-/// Why it was consigned in vain.
-pub const UNREAD: &str = "it expired before it was read";
+use super::{EVIDENCE, damaged, holder};
 
 /// Records of a chain at most: a step is taken once, but for its failure.
 const CHAIN: u32 = 16;
@@ -35,6 +32,16 @@ pub struct Kept {
     pub step: Step,
     /// The record.
     pub signed: Signed,
+}
+
+impl Kept {
+    /// Why, where it is a failure: that stands in the record only.
+    fn reason(&self) -> Result<Option<String>, Trouble> {
+        if self.step != Step::ContentConsignmentFailure {
+            return Ok(None);
+        }
+        self.signed.record().map(|record| record.reason).ok_or_else(damaged)
+    }
 }
 
 /// Makes records.
@@ -124,7 +131,8 @@ impl Prover {
         }
     }
 
-    /// Adds a record to a chain.
+    /// Adds a record to a chain. Of a mailbox that nobody read digitally the content counts as consigned from the first time that its
+    /// holder is told of it while it is active, or reads it: that is added first. Invariant: what is added may follow what is there.
     pub fn add(
         &self,
         draft: &mut Draft<'_>,
@@ -133,7 +141,34 @@ impl Prover {
         mailbox: MailboxId,
         happened: &Happened,
     ) -> Result<(), Trouble> {
-        let chain = self.drafted(draft, document.id, mailbox)?;
+        let mut chain = self.drafted(draft, document.id, mailbox)?;
+        let is_consigned = chain.iter().any(|kept| kept.step == Step::ContentConsignment);
+        let consigns = !is_consigned
+            && match happened.step {
+                Step::ContentHandover => true,
+                Step::NotificationForAcceptance => holder::drafted(draft, mailbox.key())?.is_active(),
+                _ => false,
+            };
+        if consigns {
+            let consigned = Happened { step: Step::ContentConsignment, at: happened.at, reason: None };
+            self.append(draft, document, content, mailbox, &consigned, &mut chain)?;
+        }
+        self.append(draft, document, content, mailbox, happened, &mut chain)
+    }
+
+    fn append(
+        &self,
+        draft: &mut Draft<'_>,
+        document: &Document,
+        content: Digest,
+        mailbox: MailboxId,
+        happened: &Happened,
+        chain: &mut Vec<Kept>,
+    ) -> Result<(), Trouble> {
+        let reasons: Vec<Option<String>> = chain.iter().map(Kept::reason).collect::<Result<_, _>>()?;
+        let before: Vec<order::Taken<'_>> =
+            chain.iter().zip(&reasons).map(|(kept, reason)| (kept.step, reason.as_deref())).collect();
+        order::may_follow(&before, (happened.step, happened.reason)).map_err(|_| damaged())?;
         let occurrence = self.occurrence(document, content, mailbox, happened);
         let sequence = chain.len() as u32 + 1;
         if sequence > CHAIN {
@@ -143,6 +178,7 @@ impl Prover {
         }
         let kept = self.sign(&occurrence, sequence, chain.last().map(|last| &last.signed));
         draft.put(EVIDENCE, &self.key(document.id, mailbox, sequence), codec::encode(&kept));
+        chain.push(kept);
         Ok(())
     }
 
@@ -183,19 +219,13 @@ impl Chain {
     }
 }
 
-/// What the contents of a document hash to: SHA-256 over the hashes of its parts: the text of its body in the languages fr, nl, de
-/// and en, as far as they are there, then its attachments by number, where one whose hash an institution did not say counts as 32 zeros.
+/// What the contents of a document hash to.
 pub fn content(document: &Document) -> Digest {
-    let mut all = Context::new(&SHA256);
-    for (_, html) in document.body.iter().flat_map(|body| body.html.iter()) {
-        all.update(digest(&SHA256, html.as_bytes()).as_ref());
-    }
-    for one in &document.attachments {
-        all.update(&one.digest.map_or([0; 32], |digest| digest.0));
-    }
-    let mut whole = [0; 32];
-    whole.copy_from_slice(all.finish().as_ref());
-    Digest(whole)
+    contents::digest(document, |bytes| {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+        hash
+    })
 }
 
 #[cfg(test)]
@@ -206,7 +236,7 @@ mod tests {
 
     impl Signer for Plain {
         fn sign(&self, payload: &[u8]) -> Signed {
-            Signed(URL_SAFE_NO_PAD.encode(payload).into())
+            Signed(format!("e30.{}.plain", URL_SAFE_NO_PAD.encode(payload)).into())
         }
     }
 
@@ -222,9 +252,7 @@ mod tests {
         let document = super::super::tests::letter(1);
         let mailbox = super::super::tests::citizen(1);
         let chain = prover.begin(&document, content(&document), mailbox, Timestamp::from_millis(5), false);
-        let record = |kept: &Kept| -> Record {
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(kept.signed.0.as_bytes()).unwrap()).unwrap()
-        };
+        let record = |kept: &Kept| kept.signed.record().unwrap();
         let (first, second) = (record(&chain[0]), record(&chain[1]));
         assert_eq!((first.event, first.sequence, &first.previous), (Step::SubmissionAcceptance, 1, &None));
         assert_eq!((second.event, second.sequence), (Step::ContentConsignmentFailure, 2));

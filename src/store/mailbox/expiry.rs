@@ -9,14 +9,14 @@ use std::sync::Arc;
 use estafette_actors::domain::language::Translated;
 use estafette_actors::domain::mailbox::MailboxId;
 use estafette_actors::domain::mailbox::document::{Document, DocumentId};
-use estafette_actors::domain::mailbox::evidence::Step;
+use estafette_actors::domain::mailbox::evidence::{Step, UNREAD};
 use estafette_actors::domain::time::Timestamp;
 use estafette_actors::ports::mailbox::{Access, Deed, Trouble};
 
 use super::super::codec;
 use super::super::engine::{Draft, Table};
 use super::due::{self, Done, Due};
-use super::evidence::{self, Happened, UNREAD};
+use super::evidence::{self, Happened};
 use super::link::View;
 use super::mailboxes::Inner;
 use super::trail::Told;

@@ -46,7 +46,8 @@ fn decode(found: Option<&[u8]>) -> Result<Mailbox, Trouble> {
     found.map_or(Ok(Mailbox::default()), |bytes| codec::decode(bytes).map_err(|_| damaged()))
 }
 
-fn drafted(draft: &Draft<'_>, key: u64) -> Result<Mailbox, Trouble> {
+/// What is known of a mailbox, on the writer thread.
+pub fn drafted(draft: &Draft<'_>, key: u64) -> Result<Mailbox, Trouble> {
     decode(draft.get(MAILBOXES, &key.to_be_bytes())?.as_deref())
 }
 

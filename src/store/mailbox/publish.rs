@@ -201,6 +201,7 @@ pub fn link(
     recipients: &[MailboxId],
 ) -> Result<BoxFuture<'static, Result<Linked, Trouble>>, Trouble> {
     let mut keys = sorted(recipients)?;
+    let without = without_reader(inner, &keys)?;
     let now = inner.clock.now();
     let known = inner.documents.whole(&inner.engine, id, now)?;
     let document = known.filter(|document| document.sender == sender).ok_or(Trouble::NotFound)?;
@@ -218,7 +219,6 @@ pub fn link(
     if let Some(trouble) = failed {
         return Err(trouble);
     }
-    let without = if document.is_registered { without_reader(inner, &keys)? } else { Vec::new() };
     let chains = chains(inner, &document, &keys, &without, now);
     let here = Arc::clone(inner);
     let decide = move |draft: &mut Draft<'_>| {
@@ -231,7 +231,8 @@ pub fn link(
         let outcome = format!("{} mailboxes", keys.len());
         let told = Told { access: &access, deed: Deed::Link, mailbox, document: Some(id), outcome: &outcome };
         here.trail.write(draft, &told)?;
-        Ok(Linked { new: keys.len() as u32, document, without_reader: vec![] })
+        let without_reader = without.into_iter().map(MailboxId::from_key).collect();
+        Ok(Linked { new: keys.len() as u32, document, without_reader })
     };
     Ok(inner.engine.change(decide).boxed())
 }

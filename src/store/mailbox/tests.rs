@@ -23,6 +23,7 @@ use estafette_actors::ports::mailbox::{
 use super::*;
 
 mod basics;
+mod chains;
 mod model;
 mod time;
 

@@ -42,6 +42,13 @@ schemathesis.openapi.format("uri", st.just("https://www.example.be/"))
 schemathesis.openapi.format("uuid", MESSAGES)
 schemathesis.openapi.format("date-time", TIMES)
 
+
+@schemathesis.serializer("message/rfc822")
+def mail(context, value):
+    """A mail goes as it is."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", errors="surrogatepass")
+
+
 # Where a publication should be taken: what the schema can't say, that its files came and one content is the main one.
 MAIN = {"/messageRegistry/v2/publishMessage": ("bodyMainContent", "mainContent")}
 for path in ("/ebox/messages", "/ebox/{enterpriseNumber}/publications"):

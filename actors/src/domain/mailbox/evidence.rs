@@ -3,13 +3,21 @@
 //! Source: the names of the events are those of ETSI EN 319 522-1. A record says what happened to which content, when, and between whom,
 //! with the hash of the record before it; the provider signs it (JWS, RFC 7515). Invariant: no record is changed or left out without
 //! the chain showing it; who a citizen is stands in it as a keyed hash only.
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Digest, DocumentId};
 use crate::domain::cbe::Cbe;
 use crate::domain::time::Timestamp;
 
+pub mod contents;
 pub mod order;
+
+/// Why nothing was consigned yet: it is when the mailbox is active.
+pub const NO_READER: &str = "nobody reads this mailbox digitally";
+/// Why it was consigned in vain.
+pub const UNREAD: &str = "it expired before it was read";
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,6 +92,14 @@ pub const VERSION: u8 = 1;
 #[serde(transparent)]
 pub struct Signed(pub Box<str>);
 
+impl Signed {
+    /// What it says; none where that is no record. Its signature is not looked at.
+    pub fn record(&self) -> Option<Record> {
+        let payload = self.0.split('.').nth(1)?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+}
+
 /// What is to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occurrence {
@@ -101,4 +117,31 @@ pub struct Occurrence {
     pub content: Digest,
     /// Why, where it failed.
     pub reason: Option<Box<str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_out_of_its_signature_and_what_is_none_is_left_out() {
+        let record_of = Record {
+            version: 1,
+            sequence: 1,
+            event: Step::ContentHandover,
+            at: "2026-11-28T20:00:00.000Z".to_owned(),
+            document: "d".to_owned(),
+            sender: "0403019261".parse().unwrap(),
+            recipient: "r".to_owned(),
+            content_digest: "c".to_owned(),
+            reason: None,
+            previous: None,
+        };
+        let json = serde_json::to_vec(&record_of).unwrap();
+        let signed = Signed(format!("e30.{}.AAAA", URL_SAFE_NO_PAD.encode(json)).into());
+        assert_eq!(signed.record().map(|record| record.event), Some(Step::ContentHandover));
+        for nonsense in ["", "a.b.c", "e30.e30.AAAA"] {
+            assert!(Signed(nonsense.into()).record().is_none());
+        }
+    }
 }

@@ -130,8 +130,12 @@ async fn link(ebox: &EBox, access: &Access, task: &mut Task, batch: Batch) -> Re
     let Batch { lines, recipients, wrong } = batch;
     let mut seen = HashSet::with_capacity(recipients.len());
     let once: Vec<MailboxId> = recipients.iter().map(|(_, one)| *one).filter(|one| seen.insert(*one)).collect();
-    let left_out =
-        if once.is_empty() { Vec::new() } else { ebox.link(access, task.sender, task.document, once).await?.1 };
+    let (left_out, without_reader) = if once.is_empty() {
+        (Vec::new(), HashSet::new())
+    } else {
+        let (linked, left_out) = ebox.link(access, task.sender, task.document, once).await?;
+        (left_out, linked.without_reader.into_iter().collect())
+    };
     let mut errors = wrong;
     for (line, recipient) in recipients {
         if left_out.contains(&recipient) {
@@ -139,9 +143,7 @@ async fn link(ebox: &EBox, access: &Access, task: &mut Task, batch: Batch) -> Re
             continue;
         }
         task.linked += 1;
-        if !ebox.mailboxes().mailbox(recipient).map_err(Refusal::from)?.is_active() {
-            task.without_reader += 1;
-        }
+        task.without_reader += u64::from(without_reader.contains(&recipient));
     }
     task.refused += errors.len() as u64;
     errors.sort_by_key(|(line, _)| *line);

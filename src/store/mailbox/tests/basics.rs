@@ -44,7 +44,10 @@ async fn linking_what_is_linked_is_not_new() {
     // Two at once: what is decided together is seen together.
     let (one, other) = tokio::join!(link(), link());
     assert_eq!(one.unwrap().new + other.unwrap().new, 2);
-    assert_eq!(link().await.unwrap().new, 0);
+    // Who reads is told of those who have it since before too.
+    mailboxes.change(holder(2), citizen(2), Change::Activate(Preferences::default())).await.unwrap();
+    let linked = link().await.unwrap();
+    assert_eq!((linked.new, linked.without_reader), (0, vec![citizen(1), citizen(3)]));
     for recipient in &recipients {
         assert_eq!(mailboxes.summary(*recipient, Rights::All).await.unwrap().count, 1);
     }

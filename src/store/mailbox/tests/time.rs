@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use estafette_actors::domain::mailbox::event::Kind;
-use estafette_actors::domain::mailbox::evidence::{Record, Step};
+use estafette_actors::domain::mailbox::evidence::{NO_READER, Record, Step, UNREAD};
 
 use super::super::super::engine::Table;
 use super::*;
@@ -146,8 +146,8 @@ async fn registered_mail_is_proven_at_each_step() {
         [Step::ContentConsignment, Step::NotificationForAcceptance, Step::ContentHandover].map(|step| (step, None));
     assert_eq!(of(1).await, [&[taken.clone()][..], &read].concat());
     let failed = |reason| (Step::ContentConsignmentFailure, said(Some(reason)));
-    assert_eq!(of(2).await, [taken.clone(), failed(evidence::NO_READER), failed(evidence::UNREAD)]);
-    assert_eq!(of(4).await, [taken, (Step::ContentConsignment, None), failed(evidence::UNREAD)]);
+    assert_eq!(of(2).await, [taken.clone(), failed(NO_READER), failed(UNREAD)]);
+    assert_eq!(of(4).await, [taken, (Step::ContentConsignment, None), failed(UNREAD)]);
     assert_eq!(mailboxes.document(document.id).await, Ok(None));
     // It stays ten years.
     tick(&mailboxes, clock.on(3_652 * A_DAY)).await;
@@ -174,7 +174,7 @@ async fn what_is_much_goes_in_parts_and_nothing_twice() {
     assert!(calls >= 200 * 30 / due::WORK, "{calls} calls");
     for (number, mailbox) in (0..).zip(&all) {
         let steps = chain(&mailboxes.evidence(*mailbox, document.id).await.unwrap());
-        let unread = steps.iter().filter(|(_, reason)| reason.as_deref() == Some(evidence::UNREAD)).count();
+        let unread = steps.iter().filter(|(_, reason)| reason.as_deref() == Some(UNREAD)).count();
         assert_eq!(unread, usize::from(!(50..150).contains(&number)), "mailbox {number}");
     }
     for table in [DOCUMENTS, BODIES, STATES, LINKS_OF, CONTENTS] {
