@@ -195,6 +195,7 @@ async function keyboard(page) {
   await page.getByText('are back in your list').waitFor();
   await tabTo(page, 'Consents');
   await page.keyboard.press('Enter');
+  await page.waitForURL('**/consents');
   await tabTo(page, 'Give consent');
   await page.keyboard.press('Enter');
   await page.getByText('You have given your consent.').waitFor();
