@@ -1,15 +1,12 @@
-//! The mailbox's ports: documents and mailboxes on disk, the contents of documents, the scanner of what comes, and the provider's
-//! signature under evidence.
+//! The mailbox's ports: documents and mailboxes on disk, and the provider's signature under evidence; beside them the contents of
+//! documents.
 //!
 //! Every change ends when it is durable, together with its lines in the audit trail, its events and its evidence. A future that is
 //! dropped changes nothing of that.
-use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::cbe::Cbe;
@@ -17,12 +14,15 @@ use crate::domain::mailbox::document::{Digest, Document, DocumentId, Scan};
 use crate::domain::mailbox::event::Event;
 use crate::domain::mailbox::evidence::Signed;
 use crate::domain::mailbox::item::{Filter, Item};
-use crate::domain::mailbox::media::MediaType;
 use crate::domain::mailbox::reference::{Application, Image, MessageType, Organization, RefId, Reference};
 use crate::domain::mailbox::{Audience, ClientId, Mailbox, MailboxId, Preferences};
 use crate::domain::niss::Niss;
 use crate::domain::submission::Institution;
 use crate::domain::time::Timestamp;
+
+mod contents;
+
+pub use contents::{ContentTrouble, Contents, Incoming, Kept, ProviderState, Providers, Scanner, Verdict, Wanted};
 
 /// Who did something.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -500,118 +500,8 @@ pub trait Mailboxes: Send + Sync {
     fn figures(&self) -> Vec<(&'static str, u64)>;
 }
 
-/// A content that is being taken.
-pub type Incoming = BoxStream<'static, std::io::Result<Bytes>>;
-
-/// A content that was taken: durable, under a name of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Under which name.
-    pub name: Box<str>,
-    /// Bytes.
-    pub size: u64,
-    /// What they hash to.
-    pub digest: Digest,
-}
-
-/// Why a content was not taken or is not given.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ContentTrouble {
-    /// More bytes than there may be.
-    #[error("it has more than {0} bytes: send less")]
-    TooLarge(u64),
-    /// Who sends it stopped.
-    #[error("it ended before it was whole: send it again")]
-    Broken,
-    /// It isn't there.
-    #[error("this content is gone")]
-    Gone,
-    /// The store.
-    #[error("the store of documents does not answer ({0}): try again in a minute")]
-    Store(String),
-    /// There is no room.
-    #[error("there is no room for more documents: the operator is told")]
-    Full,
-}
-
-/// The contents of documents, never whole in memory.
-pub trait Contents: Send + Sync {
-    /// Takes one, up to so many bytes; durable when it ends. One that is not published afterwards is taken away by [`Contents::sweep`].
-    fn take(&self, incoming: Incoming, most: u64) -> BoxFuture<'static, Result<Kept, ContentTrouble>>;
-
-    /// Gives one, or a part of it.
-    fn give(&self, name: &str, range: Option<Range<u64>>) -> BoxFuture<'static, Result<Incoming, ContentTrouble>>;
-
-    /// Takes away those that are needed no more; those that are not there don't matter.
-    fn remove(&self, names: Vec<Box<str>>) -> BoxFuture<'static, Result<(), ContentTrouble>>;
-
-    /// Takes away those that were taken before a moment and that nothing needs; gives how many.
-    fn sweep(
-        &self,
-        before: Timestamp,
-        is_needed: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-    ) -> BoxFuture<'static, Result<u64, ContentTrouble>>;
-
-    /// Where it lies, for people: a folder or the address of a bucket.
-    fn place(&self) -> PathBuf;
-}
-
-/// What a scanner says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing was found.
-    Clean,
-    /// Something was found, named so.
-    Found(Box<str>),
-}
-
-/// Looks for viruses.
-pub trait Scanner: Send + Sync {
-    /// Scans a content; fails where the scanner does not answer.
-    fn scan(&self, content: Incoming) -> BoxFuture<'static, Result<Verdict, String>>;
-}
-
 /// The provider's signature under evidence.
 pub trait Signer: Send + Sync {
     /// Signs a record: the compact form of a JWS with the header's `kid` naming the key.
     fn sign(&self, payload: &[u8]) -> Signed;
-}
-
-/// What is fetched from an institution, and what is known of it here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// Of which document.
-    pub document: DocumentId,
-    /// Which attachment.
-    pub attachment: u8,
-    /// As what it was published.
-    pub media_type: MediaType,
-    /// Bytes of all of it; none where the institution did not say.
-    pub size: Option<u64>,
-    /// What all of it hashes to; none where the institution did not say.
-    pub digest: Option<Digest>,
-    /// A part of it only.
-    pub range: Option<Range<u64>>,
-}
-
-/// Whether an institution answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderState {
-    /// Which, as it is configured.
-    pub provider: RefId,
-    /// Since when it does not; none while it does.
-    pub away_since: Option<Timestamp>,
-    /// What the last failure was, in words; none while it answers.
-    pub trouble: Option<&'static str>,
-}
-
-/// Contents that institutions keep themselves.
-pub trait Providers: Send + Sync {
-    /// Fetches an attachment of a document from its institution, or a part of it. What does not agree with what is known of it is
-    /// [`Trouble::ProviderWrong`], or ends the stream with an error where that shows later; the last bytes of the whole are given
-    /// only when size and digest agree.
-    fn fetch(&self, provider: &RefId, wanted: Wanted) -> BoxFuture<'static, Result<Incoming, Trouble>>;
-
-    /// Which institutions there are, and whether they answer.
-    fn states(&self) -> Vec<ProviderState>;
 }
